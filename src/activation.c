@@ -1,0 +1,223 @@
+#include "activation.h"
+
+#include "cleanup.h"
+#include "problem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syslog.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+/* ---- standard streams ------------------------------------------------------------------------ */
+
+static bool is_same_file(int a, int b)
+{
+    struct stat x, y;
+
+    return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static bool is_ours(const struct activation *activation, int fd)
+{
+    if (activation->connection >= 0)
+        return is_same_file(activation->connection, fd);
+    for (size_t i = 0; i < activation->n_listeners; i++)
+        if (is_same_file(activation->listeners[i], fd))
+            return true;
+    return false;
+}
+
+/* Where messages can go when no standard stream is left: the journal, or nowhere. */
+static int open_log(void)
+{
+    int fd = sd_journal_stream_fd("wsgi-once", LOG_INFO, 1);
+    return fd >= 0 ? fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
+}
+
+static void replace(int fd, int with)
+{
+    if (with >= 0)
+        dup2(with, fd);
+}
+
+/* inetd and StandardInput=socket make all three streams the connection: an app's print() would
+ * land in the middle of its answer. */
+static void part_streams(const struct activation *activation)
+{
+    bool output = is_ours(activation, STDOUT_FILENO), error = is_ours(activation, STDERR_FILENO);
+
+    if (is_ours(activation, STDIN_FILENO)) {
+        _cleanup_(closep) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        replace(STDIN_FILENO, null);
+    }
+    if (output && error) {
+        _cleanup_(closep) int log = open_log();
+        replace(STDOUT_FILENO, log);
+        replace(STDERR_FILENO, log);
+    } else if (output)
+        replace(STDOUT_FILENO, STDERR_FILENO);
+    else if (error)
+        replace(STDERR_FILENO, STDOUT_FILENO);
+}
+
+/* ---- what the descriptors are ---------------------------------------------------------------- */
+
+static int get_int(int fd, int option)
+{
+    int value = -1;
+    socklen_t size = sizeof(value);
+
+    return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
+}
+
+/* Adds one descriptor, as a listener or as the connection. That a stream which does not listen is
+ * still connected is not asked: a client may have left already, and that is no fault of the unit.
+ */
+static int add(struct activation *activation, int fd, char **ret_problem)
+{
+    int type = get_int(fd, SO_TYPE), family = get_int(fd, SO_DOMAIN);
+
+    if (type < 0)
+        return problem_set(ret_problem, EX_CONFIG, "descriptor %d is not a socket", fd);
+    if (type != SOCK_STREAM)
+        return problem_set(ret_problem, EX_CONFIG,
+            "descriptor %d is not a stream socket: use ListenStream= in the socket unit", fd);
+    if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
+        return problem_set(ret_problem, EX_CONFIG,
+            "descriptor %d is a socket of another family than AF_UNIX, AF_INET and AF_INET6", fd);
+    if (get_int(fd, SO_ACCEPTCONN) == 1)
+        activation->listeners[activation->n_listeners++] = fd;
+    else if (activation->connection < 0)
+        activation->connection = fd;
+    else
+        return problem_set(ret_problem, EX_CONFIG,
+            "several connections were handed over: one process serves one request");
+    return 0;
+}
+
+static int classify(struct activation *activation, int first, int count, char **ret_problem)
+{
+    activation->listeners = calloc((size_t)count, sizeof(int));
+    if (!activation->listeners)
+        return problem_set(ret_problem, EX_OSERR, "out of memory");
+    for (int fd = first; fd < first + count; fd++) {
+        int r = add(activation, fd, ret_problem);
+        if (r != 0)
+            return r;
+    }
+    if (activation->connection >= 0 && activation->n_listeners > 0)
+        return problem_set(ret_problem, EX_CONFIG,
+            "a connection and a listening socket were handed over: it has to be one or the other");
+    return 0;
+}
+
+/* inetd's way: the socket is standard input. It moves up, out of the app's sight. */
+static int take_standard_input(struct activation *activation, char **ret_problem)
+{
+    int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+
+    if (fd < 0)
+        return problem_set(
+            ret_problem, EX_OSERR, "cannot duplicate standard input: %s", strerror(errno));
+    return classify(activation, fd, 1, ret_problem);
+}
+
+static int take_sockets(struct activation *activation, char **ret_problem)
+{
+    const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+    _cleanup_(freep) char *asked_pid = fds && pid ? strdup(pid) : NULL;
+    int n = sd_listen_fds(1);
+
+    if (n < 0)
+        return problem_set(
+            ret_problem, EX_CONFIG, "cannot use the sockets of LISTEN_FDS: %s", strerror(-n));
+    if (n > 0)
+        return classify(activation, SD_LISTEN_FDS_START, n, ret_problem);
+    if (get_int(STDIN_FILENO, SO_TYPE) >= 0)
+        return take_standard_input(activation, ret_problem);
+    if (asked_pid)
+        return problem_set(ret_problem, EX_NOINPUT,
+            "the sockets of LISTEN_FDS are for process %s, this is %ld: let ExecStart= run wsgi-once "
+            "itself, not a wrapper that starts it",
+            asked_pid, (long)getpid());
+    return problem_set(ret_problem, EX_NOINPUT,
+        "no socket was handed over: start it through a systemd socket unit, inetd, or "
+        "systemd-socket-activate(1), as in: systemd-socket-activate -l 8000 wsgi-once ...");
+}
+
+int activation_take(struct activation *ret_activation, char **ret_problem)
+{
+    struct activation activation = {.connection = -1};
+    int r = take_sockets(&activation, ret_problem);
+
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    unsetenv("LISTEN_PIDFDID");
+    unsetenv("NOTIFY_SOCKET");
+    if (r != 0) {
+        free(activation.listeners);
+        return r;
+    }
+    part_streams(&activation);
+    *ret_activation = activation;
+    return 0;
+}
+
+/* ---- accepting ------------------------------------------------------------------------------- */
+
+/* Takes a connection that waits, from the first listener that has one: -EAGAIN when none has. */
+static int accept_waiting(const struct activation *activation)
+{
+    for (size_t i = 0; i < activation->n_listeners; i++) {
+        int fd = accept4(activation->listeners[i], NULL, NULL, SOCK_CLOEXEC);
+        if (fd >= 0)
+            return fd;
+        /* accept(2): errors of the network are to be treated like "none is there". */
+        switch (errno) {
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+        case EBADF:
+        case EINVAL: return -errno;
+        }
+    }
+    return -EAGAIN;
+}
+
+int activation_accept(const struct activation *activation, usec_t deadline)
+{
+    _cleanup_(freep) struct pollfd *poll_fds = calloc(activation->n_listeners, sizeof(*poll_fds));
+
+    if (!poll_fds)
+        return -ENOMEM;
+    for (size_t i = 0; i < activation->n_listeners; i++) {
+        int fd = activation->listeners[i];
+        int flags = fcntl(fd, F_GETFL);
+        poll_fds[i] = (struct pollfd){.fd = fd, .events = POLLIN};
+        /* Another process may be faster: accept must not wait then. */
+        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+            return -errno;
+    }
+    for (;;) {
+        int n = poll(poll_fds, activation->n_listeners, deadline_poll_timeout(deadline));
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n == 0)
+            return -ETIMEDOUT;
+        int fd = n > 0 ? accept_waiting(activation) : -EAGAIN;
+        if (fd != -EAGAIN)
+            return fd;
+    }
+}

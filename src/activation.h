@@ -1,0 +1,29 @@
+#pragma once
+
+/* What systemd or inetd handed over: one connection, or listening sockets.
+ *
+ * Found out from the descriptors alone (sd_listen_fds(3), or standard input), never from an option.
+ * This program neither binds, listens, unlinks nor changes modes: the socket stays systemd's.
+ */
+
+#include "deadline.h"
+
+#include <stddef.h>
+
+struct activation {
+    int connection; /* the accepted connection, or -1 */
+    int *listeners; /* on the heap; `n_listeners` of them, 0 when there is a connection */
+    size_t n_listeners;
+};
+
+/* Takes the sockets and clears LISTEN_* and NOTIFY_SOCKET, which the app's subprocesses must not
+ * see. Afterwards no standard stream is one of the sockets: standard input reads nothing then, and
+ * what is printed goes to whichever of standard output and error is something else, or to the
+ * journal.
+ *
+ * Returns 0, or the exit status of sysexits(3) with *ret_problem, one line on the heap: EX_NOINPUT
+ * when there is no socket, EX_CONFIG when the unit hands over the wrong ones, EX_OSERR. */
+int activation_take(struct activation *ret_activation, char **ret_problem);
+
+/* Waits for a connection on any of the listeners. Returns it, -ETIMEDOUT, or another -errno. */
+int activation_accept(const struct activation *activation, usec_t deadline);

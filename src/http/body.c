@@ -1,0 +1,237 @@
+#include "http/body.h"
+
+#include "http/syntax.h"
+
+void body_init(struct body *body, const struct request *request, const struct body_limits *limits)
+{
+    *body = (struct body){.state = BODY_DONE, .limits = *limits};
+    if (request->chunked)
+        body->state = BODY_SIZE_FIRST;
+    else if (request->has_content_length && request->content_length > 0) {
+        body->state = BODY_LENGTH;
+        body->remaining = request->content_length;
+    }
+}
+
+bool body_is_done(const struct body *body)
+{
+    return body->state == BODY_DONE;
+}
+
+static int refuse(struct body *body, int status, const char *problem)
+{
+    body->problem = problem;
+    return status;
+}
+
+static int move(struct body *body, enum body_state state)
+{
+    body->state = state;
+    return 0;
+}
+
+static int take_overhead(struct body *body)
+{
+    if (body->overhead == body->limits.overhead)
+        return refuse(body, 431, "chunk extensions and trailer section too large");
+    body->overhead++;
+    return 0;
+}
+
+/* chunk-size = 1*HEXDIG: more than 64 bits are too much, and leading zeros, which could go on for
+ * ever, count like an extension. */
+static int take_size_digit(struct body *body, int digit)
+{
+    if (digit < 0)
+        return refuse(body, 400, "bad chunk size");
+    if (body->state == BODY_SIZE && body->remaining == 0) {
+        int r = take_overhead(body);
+        if (r != 0)
+            return r;
+    }
+    if (body->remaining > UINT64_MAX >> 4)
+        return refuse(body, 413, "chunk size is over the limit");
+    body->remaining = body->remaining << 4 | (unsigned)digit;
+    return move(body, BODY_SIZE);
+}
+
+/* The size line has ended: content follows, or after the last chunk the trailer section. */
+static int begin_chunk(struct body *body)
+{
+    if (body->remaining > body->limits.content - body->content)
+        return refuse(body, 413, "chunked content is over the limit");
+    body->content += body->remaining;
+    return move(body, body->remaining > 0 ? BODY_DATA : BODY_TRAILER_FIRST);
+}
+
+/* chunk-size [ chunk-ext ] CRLF, behind the first digit (RFC 9112 §7.1). */
+static int take_size(struct body *body, char byte)
+{
+    if (byte == '\r')
+        return move(body, BODY_SIZE_LF);
+    if (byte == ';')
+        return move(body, BODY_EXTENSION_NAME_FIRST);
+    if (syntax_is_blank(byte))
+        return move(body, BODY_EXTENSION_BLANK);
+    return take_size_digit(body, syntax_hex_value(byte));
+}
+
+/* The end of one extension: another one, white space before it, or the end of the line. */
+static int take_extension_end(struct body *body, char byte)
+{
+    if (byte == ';')
+        return move(body, BODY_EXTENSION_NAME_FIRST);
+    if (byte == '\r')
+        return move(body, BODY_SIZE_LF);
+    if (syntax_is_blank(byte))
+        return move(body, BODY_EXTENSION_BLANK);
+    return refuse(body, 400, "bad chunk extension");
+}
+
+/* *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ) (RFC 9112 §7.1.1). They mean
+ * nothing to this server and are skipped, but only when they are what the grammar says. */
+static int take_extension(struct body *body, char byte)
+{
+    switch (body->state) {
+    case BODY_EXTENSION_BLANK:
+        if (syntax_is_blank(byte))
+            return 0;
+        if (byte == ';')
+            return move(body, BODY_EXTENSION_NAME_FIRST);
+        break;
+    case BODY_EXTENSION_NAME_FIRST:
+        if (syntax_is_blank(byte))
+            return 0;
+        if (syntax_is_tchar(byte))
+            return move(body, BODY_EXTENSION_NAME);
+        break;
+    case BODY_EXTENSION_NAME:
+        if (syntax_is_tchar(byte))
+            return 0;
+        if (byte == '=')
+            return move(body, BODY_EXTENSION_VALUE_FIRST);
+        if (syntax_is_blank(byte))
+            return move(body, BODY_EXTENSION_NAME_BLANK);
+        return take_extension_end(body, byte);
+    case BODY_EXTENSION_NAME_BLANK:
+        if (syntax_is_blank(byte))
+            return 0;
+        if (byte == '=')
+            return move(body, BODY_EXTENSION_VALUE_FIRST);
+        if (byte == ';')
+            return move(body, BODY_EXTENSION_NAME_FIRST);
+        break;
+    case BODY_EXTENSION_VALUE_FIRST:
+        if (syntax_is_blank(byte))
+            return 0;
+        if (byte == '"')
+            return move(body, BODY_EXTENSION_QUOTED);
+        if (syntax_is_tchar(byte))
+            return move(body, BODY_EXTENSION_TOKEN);
+        break;
+    case BODY_EXTENSION_TOKEN: return syntax_is_tchar(byte) ? 0 : take_extension_end(body, byte);
+    case BODY_EXTENSION_QUOTED:
+        if (byte == '"')
+            return move(body, BODY_EXTENSION_QUOTED_END);
+        if (byte == '\\')
+            return move(body, BODY_EXTENSION_ESCAPE);
+        if (syntax_is_field_value_char(byte))
+            return 0;
+        break;
+    case BODY_EXTENSION_ESCAPE:
+        if (syntax_is_field_value_char(byte))
+            return move(body, BODY_EXTENSION_QUOTED);
+        break;
+    default: return take_extension_end(body, byte); /* BODY_EXTENSION_QUOTED_END */
+    }
+    return refuse(body, 400, "bad chunk extension");
+}
+
+/* *( field-line CRLF ) CRLF (RFC 9112 §7.1.2): checked like the fields of the head, then dropped,
+ * which RFC 9110 §6.5.1 allows: nothing in WSGI could carry them. */
+static int take_trailer(struct body *body, char byte)
+{
+    switch (body->state) {
+    case BODY_TRAILER_FIRST:
+        if (byte == '\r')
+            return move(body, BODY_LAST_LF);
+        if (syntax_is_tchar(byte))
+            return move(body, BODY_TRAILER_NAME);
+        break;
+    case BODY_TRAILER_NAME:
+        if (syntax_is_tchar(byte))
+            return 0;
+        if (byte == ':')
+            return move(body, BODY_TRAILER_VALUE);
+        break;
+    case BODY_TRAILER_VALUE:
+        if (byte == '\r')
+            return move(body, BODY_TRAILER_LF);
+        if (syntax_is_field_value_char(byte))
+            return 0;
+        break;
+    case BODY_TRAILER_LF:
+        if (byte == '\n')
+            return move(body, BODY_TRAILER_FIRST);
+        break;
+    default: /* BODY_LAST_LF */
+        if (byte == '\n')
+            return move(body, BODY_DONE);
+        break;
+    }
+    return refuse(body, 400, "bad trailer section");
+}
+
+/* One byte of framing. */
+static int take_byte(struct body *body, char byte)
+{
+    int r;
+
+    switch (body->state) {
+    case BODY_SIZE_FIRST: return take_size_digit(body, syntax_hex_value(byte));
+    case BODY_SIZE: return take_size(body, byte);
+    case BODY_SIZE_LF: return byte == '\n' ? begin_chunk(body) : refuse(body, 400, "CR without LF");
+    case BODY_DATA_CR:
+        return byte == '\r' ? move(body, BODY_DATA_LF)
+                            : refuse(body, 400, "chunk is longer than its size");
+    case BODY_DATA_LF:
+        return byte == '\n' ? move(body, BODY_SIZE_FIRST) : refuse(body, 400, "CR without LF");
+    case BODY_TRAILER_FIRST:
+    case BODY_TRAILER_NAME:
+    case BODY_TRAILER_VALUE:
+    case BODY_TRAILER_LF:
+    case BODY_LAST_LF: r = take_overhead(body); return r != 0 ? r : take_trailer(body, byte);
+    default: r = take_overhead(body); return r != 0 ? r : take_extension(body, byte);
+    }
+}
+
+static struct slice take_content(struct body *body, const char *data, size_t size)
+{
+    struct slice content = {data, body->remaining < size ? (size_t)body->remaining : size};
+
+    body->remaining -= content.size;
+    if (body->remaining == 0)
+        body->state = body->state == BODY_LENGTH ? BODY_DONE : BODY_DATA_CR;
+    return content;
+}
+
+int body_decode(
+    struct body *body, const char *data, size_t size, size_t *ret_used, struct slice *ret_content)
+{
+    size_t used = 0;
+    struct slice content = {0};
+
+    while (used < size && !body_is_done(body) && content.size == 0) {
+        if (body->state == BODY_LENGTH || body->state == BODY_DATA) {
+            content = take_content(body, data + used, size - used);
+            used += content.size;
+            continue;
+        }
+        int r = take_byte(body, data[used++]);
+        if (r != 0)
+            return r;
+    }
+    *ret_used = used;
+    *ret_content = content;
+    return 0;
+}

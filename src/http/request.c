@@ -1,0 +1,395 @@
+#include "http/request.h"
+
+#include "http/syntax.h"
+
+#include <errno.h>
+
+static int refuse(struct request *request, int status, const char *problem)
+{
+    request->problem = problem;
+    return status;
+}
+
+/* ---- lines ---------------------------------------------------------------------------------- */
+
+/* The line under way is too long: which limit that is depends on where it stands. */
+static int check_size(
+    struct request *request, size_t line_end, size_t crlf, const struct request_limits *limits)
+{
+    if (request->parser.section == 0) {
+        if (line_end - request->parser.line > limits->line)
+            return refuse(request, 414, "request line too long");
+    } else if (line_end + crlf - request->parser.section > limits->section)
+        return refuse(request, 431, "field section too large");
+    return 0;
+}
+
+/* Cuts the next line, which ends with CRLF and nothing else (RFC 9112 §2.2), and refuses control
+ * characters as soon as they arrive, so that a TLS handshake on a plain port fails at once. */
+static int next_line(struct request *request, const char *data, size_t size,
+    const struct request_limits *limits, struct slice *ret_line)
+{
+    size_t i = request->parser.scanned;
+
+    while (i < size && syntax_is_field_value_char(data[i]))
+        i++;
+    request->parser.scanned = i;
+
+    int r = check_size(request, i, 0, limits);
+    if (r != 0)
+        return r;
+    if (i == size)
+        return -EAGAIN;
+    if (data[i] == '\n')
+        return refuse(request, 400, "LF without CR");
+    if (data[i] != '\r')
+        return refuse(request, 400, "control character in the head");
+    if (i + 1 == size)
+        return -EAGAIN;
+    if (data[i + 1] != '\n')
+        return refuse(request, 400, "CR without LF");
+
+    r = check_size(request, i, 2, limits);
+    if (r != 0)
+        return r;
+    *ret_line = (struct slice){data + request->parser.line, i - request->parser.line};
+    request->parser.line = request->parser.scanned = i + 2;
+    return 0;
+}
+
+/* ---- request line --------------------------------------------------------------------------- */
+
+static int parse_version(struct request *request, struct slice version)
+{
+    const char *v = version.data;
+
+    if (version.size != 8 || memcmp(v, "HTTP/", 5) != 0 || v[5] < '0' || v[5] > '9' ||
+        v[6] != '.' || v[7] < '0' || v[7] > '9')
+        return refuse(request, 400, "malformed HTTP version");
+    if (v[5] != '1')
+        return refuse(request, 505, "HTTP version not supported");
+    request->minor = (unsigned)(v[7] - '0');
+    return 0;
+}
+
+bool request_path_is_valid(struct slice path)
+{
+    for (size_t i = 0; i < path.size; i++) {
+        if (path.data[i] != '%')
+            continue;
+        if (path.size - i < 3)
+            return false;
+        int high = syntax_hex_value(path.data[i + 1]), low = syntax_hex_value(path.data[i + 2]);
+        if (high < 0 || low < 0 || (high == 0 && low == 0))
+            return false;
+        i += 2;
+    }
+    return true;
+}
+
+size_t request_decode_path(struct slice path, char *buffer)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < path.size; i++) {
+        if (path.data[i] != '%') {
+            buffer[size++] = path.data[i];
+            continue;
+        }
+        int high = syntax_hex_value(path.data[i + 1]), low = syntax_hex_value(path.data[i + 2]);
+        buffer[size++] = (char)(high << 4 | low);
+        i += 2;
+    }
+    return size;
+}
+
+static int parse_path_and_query(struct request *request, struct slice rest)
+{
+    size_t mark = slice_find(rest, '?');
+
+    request->path = (struct slice){rest.data, mark};
+    if (mark < rest.size)
+        request->query = slice_after(rest, mark + 1);
+    if (!request_path_is_valid(request->path))
+        return refuse(request, 400, "bad percent-encoding in the path");
+    return 0;
+}
+
+/* CONNECT asks for a tunnel to host:port (RFC 9112 §3.2.3); a WSGI app cannot open one. */
+static int parse_authority_form(struct request *request)
+{
+    struct slice host, port;
+
+    request->form = REQUEST_AUTHORITY;
+    if (!syntax_split_authority(request->target, false, &host, &port) || port.size == 0)
+        return refuse(request, 400, "malformed authority-form target");
+    request->host = request->target;
+    return 0;
+}
+
+static int parse_absolute_form(struct request *request)
+{
+    struct slice target = request->target, host, port;
+    size_t colon = slice_find(target, ':');
+    struct slice scheme = {target.data, colon};
+
+    if (!slice_equal_ignore_case(scheme, SLICE("http")) &&
+        !slice_equal_ignore_case(scheme, SLICE("https")))
+        return refuse(request, 400, "malformed request-target");
+    target = slice_after(target, colon);
+    if (target.size < 3 || memcmp(target.data, "://", 3) != 0)
+        return refuse(request, 400, "malformed request-target");
+    target = slice_after(target, 3);
+
+    size_t end = 0;
+    while (end < target.size && target.data[end] != '/' && target.data[end] != '?')
+        end++;
+    request->form = REQUEST_ABSOLUTE;
+    request->host = (struct slice){target.data, end};
+    if (!syntax_split_authority(request->host, false, &host, &port))
+        return refuse(request, 400, "malformed authority in the request-target");
+
+    int r = parse_path_and_query(request, slice_after(target, end));
+    if (r != 0 || request->path.size > 0)
+        return r;
+    /* An empty path is "/" (RFC 9110 §4.2.3), but in OPTIONS it means the server (RFC 9112 §3.2.4).
+     */
+    if (slice_equal(request->method, SLICE("OPTIONS")) && !request->query.data)
+        request->form = REQUEST_ASTERISK;
+    else
+        request->path = SLICE("/");
+    return 0;
+}
+
+static int parse_target(struct request *request)
+{
+    struct slice target = request->target;
+
+    if (target.size == 0)
+        return refuse(request, 400, "empty request-target");
+    for (size_t i = 0; i < target.size; i++)
+        if (!syntax_is_visible(target.data[i]) || target.data[i] == '#')
+            return refuse(request, 400, "bad character in the request-target");
+
+    if (slice_equal(request->method, SLICE("CONNECT")))
+        return parse_authority_form(request);
+    if (target.data[0] == '/') {
+        request->form = REQUEST_ORIGIN;
+        return parse_path_and_query(request, target);
+    }
+    if (!slice_equal(target, SLICE("*")))
+        return parse_absolute_form(request);
+    if (!slice_equal(request->method, SLICE("OPTIONS")))
+        return refuse(request, 400, "asterisk-form target without OPTIONS");
+    request->form = REQUEST_ASTERISK;
+    return 0;
+}
+
+/* method SP request-target SP HTTP-version, with single spaces (RFC 9112 §3). */
+static int parse_request_line(struct request *request, struct slice line)
+{
+    size_t space = slice_find(line, ' ');
+    struct slice method = {line.data, space};
+
+    if (space == line.size || !syntax_is_token(method))
+        return refuse(request, 400, "malformed request line");
+    line = slice_after(line, space + 1);
+    space = slice_find(line, ' ');
+    if (space == line.size)
+        return refuse(request, 400, "malformed request line");
+
+    request->method = method;
+    request->target = (struct slice){line.data, space};
+    int r = parse_version(request, slice_after(line, space + 1));
+    if (r != 0)
+        return r;
+    return parse_target(request);
+}
+
+/* ---- field lines ---------------------------------------------------------------------------- */
+
+static int take_host(struct request *request, struct slice value)
+{
+    struct slice host, port;
+
+    if (request->parser.has_host)
+        return refuse(request, 400, "more than one Host");
+    if (!syntax_split_authority(value, true, &host, &port))
+        return refuse(request, 400, "invalid Host");
+    request->parser.has_host = true;
+    if (!request->host.data) /* a host in the target wins (RFC 9112 §3.2.2) */
+        request->host = value;
+    return 0;
+}
+
+/* One number and no list, not even of equal ones: RFC 9112 §6.3 allows to refuse it, and nobody who
+ * means well sends it. */
+static int take_content_length(struct request *request, struct slice value)
+{
+    if (request->has_content_length)
+        return refuse(request, 400, "more than one Content-Length");
+    int r = syntax_parse_decimal(value, &request->content_length);
+    if (r == -EOVERFLOW)
+        request->content_length = UINT64_MAX; /* too large in any case */
+    else if (r < 0)
+        return refuse(request, 400, "malformed Content-Length");
+    request->has_content_length = true;
+    return 0;
+}
+
+/* Notes the codings of one field line; several lines make one list (RFC 9112 §6.1). */
+static int take_transfer_encoding(struct request *request, struct slice value)
+{
+    request->parser.has_transfer_encoding = true;
+    for (;;) {
+        size_t comma = slice_find(value, ',');
+        struct slice coding = syntax_trim((struct slice){value.data, comma});
+
+        /* A quoted comma in a parameter cuts this in two; both halves are refused all the same. */
+        request->parser.repeated_coding |= request->parser.final_chunked;
+        request->parser.final_chunked = slice_equal_ignore_case(coding, SLICE("chunked"));
+        request->parser.other_coding |= !request->parser.final_chunked;
+        if (comma == value.size)
+            return 0;
+        value = slice_after(value, comma + 1);
+    }
+}
+
+static int take_expect(struct request *request, struct slice value)
+{
+    if (!slice_equal_ignore_case(value, SLICE("100-continue")))
+        return refuse(request, 417, "unknown expectation");
+    request->parser.expects = true;
+    return 0;
+}
+
+/* The fields that decide about framing and routing; all others are the app's affair. */
+static int take_field(struct request *request, struct slice name, struct slice value)
+{
+    switch (name.size) {
+    case 4:
+        if (slice_equal_ignore_case(name, SLICE("Host")))
+            return take_host(request, value);
+        break;
+    case 6:
+        if (slice_equal_ignore_case(name, SLICE("Expect")))
+            return take_expect(request, value);
+        break;
+    case 14:
+        if (slice_equal_ignore_case(name, SLICE("Content-Length")))
+            return take_content_length(request, value);
+        break;
+    case 17:
+        if (slice_equal_ignore_case(name, SLICE("Transfer-Encoding")))
+            return take_transfer_encoding(request, value);
+        break;
+    }
+    return 0;
+}
+
+/* field-name ":" OWS field-value OWS (RFC 9112 §5). White space before the colon and line folding
+ * are refused (§5.1, §5.2); that the value has no control characters was seen by next_line. */
+static int parse_field_line(
+    struct request *request, struct slice line, const struct request_limits *limits)
+{
+    if (++request->parser.fields > limits->fields)
+        return refuse(request, 431, "too many field lines");
+    if (syntax_is_blank(line.data[0]))
+        return refuse(request, 400, "field line begins with white space");
+
+    size_t colon = slice_find(line, ':');
+    struct slice name = {line.data, colon};
+    if (colon == line.size)
+        return refuse(request, 400, "field line without a colon");
+    if (!syntax_is_token(name))
+        return refuse(request, 400, "bad field name");
+    return take_field(request, name, syntax_trim(slice_after(line, colon + 1)));
+}
+
+bool request_next_field(const struct request *request, size_t *cursor, struct request_field *ret)
+{
+    struct slice rest = slice_after(request->fields, *cursor);
+    if (rest.size == 0)
+        return false;
+
+    struct slice line = {rest.data, slice_find(rest, '\r')};
+    size_t colon = slice_find(line, ':');
+    *ret = (struct request_field){
+        .name = {line.data, colon},
+        .value = syntax_trim(slice_after(line, colon + 1)),
+    };
+    *cursor += line.size + 2;
+    return true;
+}
+
+/* ---- the head as a whole -------------------------------------------------------------------- */
+
+/* The length of the content (RFC 9112 §6.1 and §6.3). */
+static int decide_framing(struct request *request, const struct request_limits *limits)
+{
+    if (request->parser.has_transfer_encoding) {
+        if (request->minor == 0)
+            return refuse(request, 400, "Transfer-Encoding in HTTP/1.0");
+        if (request->has_content_length)
+            return refuse(request, 400, "Content-Length together with Transfer-Encoding");
+        if (!request->parser.final_chunked || request->parser.repeated_coding)
+            return refuse(request, 400, "Transfer-Encoding is not a final chunked");
+        if (request->parser.other_coding)
+            return refuse(request, 501, "unknown transfer coding");
+        request->chunked = true;
+    }
+    if (request->has_content_length && request->content_length > limits->content)
+        return refuse(request, 413, "Content-Length is over the limit");
+    return 0;
+}
+
+static int finish(struct request *request, const char *data, const struct request_limits *limits)
+{
+    size_t section = request->parser.section;
+    request->fields = (struct slice){data + section, request->parser.line - 2 - section};
+
+    if (request->minor >= 1 && !request->parser.has_host)
+        return refuse(request, 400, "no Host in an HTTP/1.1 request");
+    int r = decide_framing(request, limits);
+    if (r != 0)
+        return r;
+    /* RFC 9110 §10.1.1: ignored in HTTP/1.0, and pointless without content. */
+    request->expects_continue =
+        request->parser.expects && request->minor >= 1 && request_has_content(request);
+    return 0;
+}
+
+bool request_has_content(const struct request *request)
+{
+    return request->chunked || (request->has_content_length && request->content_length > 0);
+}
+
+int request_parse(struct request *request, const char *data, size_t size,
+    const struct request_limits *limits, size_t *ret_size)
+{
+    for (;;) {
+        struct slice line;
+        int r = next_line(request, data, size, limits, &line);
+        if (r != 0)
+            return r;
+
+        if (request->parser.section > 0) {
+            if (line.size == 0)
+                break;
+            r = parse_field_line(request, line, limits);
+        } else if (line.size == 0 && !request->parser.empty_line) {
+            request->parser.empty_line = true; /* one may precede the request line, RFC 9112 §2.2 */
+        } else {
+            r = parse_request_line(request, line);
+            request->parser.section = request->parser.line;
+        }
+        if (r != 0)
+            return r;
+    }
+
+    int r = finish(request, data, limits);
+    if (r != 0)
+        return r;
+    *ret_size = request->parser.line;
+    return 0;
+}

@@ -1,0 +1,92 @@
+#pragma once
+
+/* The head of a request: request line and field section (RFC 9112 §2-§3, §5-§6).
+ *
+ * A pure parser: bytes in, slices out. It is strict where two parsers could disagree about where a
+ * message ends or whom it is for (request smuggling): what it does not accept by the letter of the
+ * RFC never reaches the app. It may be called again and again while bytes arrive, looks at each
+ * byte once, and refuses as soon as a byte proves the request wrong.
+ */
+
+#include "slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How the request-target is written (RFC 9112 §3.2). */
+enum request_form {
+    REQUEST_ORIGIN,    /* /path?query */
+    REQUEST_ABSOLUTE,  /* http://host/path?query */
+    REQUEST_AUTHORITY, /* host:port, for CONNECT only */
+    REQUEST_ASTERISK,  /* *, for OPTIONS only: the server as a whole */
+};
+
+struct request_limits {
+    size_t line;      /* bytes of the request line without its CRLF; more is 414 */
+    size_t section;   /* bytes of the field section with all its CRLFs; more is 431 */
+    size_t fields;    /* number of field lines; more is 431 */
+    uint64_t content; /* announced bytes of content; more is 413 */
+};
+
+/* All slices borrow from the data given to request_parse. Zeroed before the first call. */
+struct request {
+    struct slice method;
+    struct slice target; /* as received */
+    unsigned minor;      /* of the HTTP version 1.minor; above 1 it is to be treated as 1 */
+    enum request_form form;
+    struct slice host; /* the target's authority if it has one, else the value of Host; with port */
+    struct slice
+        path; /* still percent-encoded, begins with "/"; absent in authority and asterisk form */
+    struct slice query;  /* behind the "?"; absent when there is none */
+    struct slice fields; /* the whole field section, for request_next_field */
+
+    bool chunked; /* the content has the chunked transfer coding */
+    bool has_content_length;
+    uint64_t content_length;
+    bool expects_continue; /* "Expect: 100-continue", in HTTP/1.1 and with content only */
+
+    const char *problem; /* why it was refused: a static text for the log and the client */
+
+    struct {
+        size_t line;     /* where the line under way begins */
+        size_t scanned;  /* bytes that were looked at */
+        size_t section;  /* where the field section begins; 0 while in the request line */
+        size_t fields;   /* field lines seen */
+        bool empty_line; /* the one empty line before a request was skipped */
+        bool has_host;
+        bool has_transfer_encoding;
+        bool final_chunked;   /* the last transfer coding seen is a plain "chunked" */
+        bool other_coding;    /* there was another one before it */
+        bool repeated_coding; /* chunked stood before another coding */
+        bool expects;         /* 100-continue was asked for */
+    } parser;
+};
+
+struct request_field {
+    struct slice name, value; /* the value without white space around it */
+};
+
+/* Parses data[0..size), the bytes of the connection from its beginning.
+ *
+ * Call it with the same request, the same address and a growing size until it returns something
+ * else than -EAGAIN. Returns 0 when the head is complete (*ret_size: its bytes with the empty line;
+ * what follows is content); -EAGAIN when more bytes are needed; else the status to answer with:
+ * 400, 413, 414, 417, 431, 501 or 505, and request->problem says why. After a refusal the slices
+ * that were already found stay valid (method and target for the log). */
+int request_parse(struct request *request, const char *data, size_t size,
+    const struct request_limits *limits, size_t *ret_size);
+
+/* Walks through the field lines of a request that was parsed, in the order received: start with
+ * *cursor 0, ends with false. Borrows. */
+bool request_next_field(const struct request *request, size_t *cursor, struct request_field *ret);
+
+/* Whether content follows the head: chunked, or a Content-Length above 0. */
+bool request_has_content(const struct request *request);
+
+/* Checks the percent-encoding of a path (RFC 3986 §2.1); an encoded NUL is refused too, because no
+ * file name and no C string holds one (RFC 3986 §7.3). */
+bool request_path_is_valid(struct slice path);
+
+/* Decodes the percent-encoding of a valid path. buffer has room for path.size bytes; returns how
+ * many were written. */
+size_t request_decode_path(struct slice path, char *buffer);

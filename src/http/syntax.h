@@ -1,0 +1,44 @@
+#pragma once
+
+/* The character classes and small grammars that RFC 9110 and RFC 3986 build on.
+ *
+ * All of them work on bytes and ignore the locale. The bytes 0x80-0xFF (obs-text) are never part of
+ * a token, a target or a host; a field value may carry them.
+ */
+
+#include "slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* tchar, the characters of a token: method, field name, coding (RFC 9110 §5.6.2). */
+bool syntax_is_tchar(char byte);
+
+/* What a field value consists of: VCHAR, obs-text, SP and HTAB (RFC 9110 §5.5). */
+bool syntax_is_field_value_char(char byte);
+
+/* SP or HTAB: optional and bad white space (RFC 9110 §5.6.3). */
+bool syntax_is_blank(char byte);
+
+/* VCHAR: visible ASCII, 0x21-0x7E (RFC 5234 appendix B.1). */
+bool syntax_is_visible(char byte);
+
+/* The value of a hexadecimal digit, or -1. */
+int syntax_hex_value(char byte);
+
+/* One or more tchars (RFC 9110 §5.6.2). */
+bool syntax_is_token(struct slice text);
+
+/* The slice without white space (SP, HTAB) at its two ends. */
+struct slice syntax_trim(struct slice text);
+
+/* 1*DIGIT as a number. Returns 0, -EINVAL when it is anything else, -EOVERFLOW beyond 2^64-1. */
+int syntax_parse_decimal(struct slice text, uint64_t *ret_number);
+
+/* uri-host [ ":" port ] as in Host and in a request-target (RFC 9110 §7.2, RFC 3986 §3.2).
+ *
+ * Userinfo is refused (RFC 9110 §4.2.4); an empty host passes only with allow_empty. Returns
+ * whether it is valid; the port is an absent slice when there is no colon, without the colon else,
+ * and the host keeps the brackets of an IP literal. */
+bool syntax_split_authority(
+    struct slice authority, bool allow_empty, struct slice *ret_host, struct slice *ret_port);

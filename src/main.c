@@ -1,0 +1,90 @@
+/* wsgi-once: one WSGI request per process, on a socket that systemd or inetd owns.
+ *
+ * The table of contents: read the options, take the sockets, serve one request, end.
+ */
+
+#include "activation.h"
+#include "cleanup.h"
+#include "log.h"
+#include "options.h"
+#include "worker.h"
+#include "wsgi/python.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* A descriptor below 3 that is closed would be taken by the next open(2), and then printed to. */
+static void open_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+            return;
+}
+
+static int fail(int status, char *problem)
+{
+    log_line("%s", problem ? problem : "out of memory");
+    return status;
+}
+
+static int print_version(void)
+{
+    printf("wsgi-once " VERSION " (Python %s)\n", python_version());
+    return 0;
+}
+
+static int print_help(void)
+{
+    options_print_help();
+    return 0;
+}
+
+/* The connection to serve: handed over, or the first one that comes. Returns it, -ETIMEDOUT or
+ * another -errno. */
+static int get_connection(const struct activation *activation, const struct options *options)
+{
+    if (activation->connection >= 0)
+        return activation->connection;
+    /* systemd starts this process because a client is there; it may have gone again. */
+    return activation_accept(activation, deadline_after(options->head_timeout));
+}
+
+static int serve(const struct options *options)
+{
+    struct activation activation;
+    struct worker worker = {.options = options};
+    _cleanup_(freep) char *problem = NULL;
+
+    int status = activation_take(&activation, &problem);
+    if (status != 0)
+        return fail(status, problem);
+    int fd = get_connection(&activation, options);
+    if (fd == -ETIMEDOUT)
+        return 0;
+    if (fd < 0) {
+        log_line("cannot accept a connection: %s", strerror(-fd));
+        return EX_OSERR;
+    }
+    status = worker_serve(&worker, fd);
+    worker_end(status);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    enum options_action action;
+    _cleanup_(freep) char *problem = NULL;
+
+    open_standard_streams();
+    if (options_parse(argc, argv, &options, &action, &problem) < 0)
+        return fail(EX_USAGE, problem);
+    switch (action) {
+    case OPTIONS_HELP: return print_help();
+    case OPTIONS_VERSION: return print_version();
+    case OPTIONS_SERVE: break;
+    }
+    return serve(&options);
+}

@@ -1,0 +1,258 @@
+#include "net/conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Holding back: over TCP, conn_abort sends a reset. A unix socket knows no such thing, but its
+ * peer gets ECONNRESET when it is closed with bytes unread (unix(7) says nothing of it; Linux
+ * net/unix/af_unix.c, unix_release_sock). So as long as an HTTP/1.0 answer that ends with the
+ * connection is possible, the last byte received stays in the socket's queue though it was handed
+ * out, and is taken from there before the next wait or an orderly end. */
+
+static int socket_family(int fd)
+{
+    int family = AF_UNSPEC;
+    socklen_t size = sizeof(family);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0)
+        return AF_UNSPEC;
+    return family;
+}
+
+int conn_init(struct conn *conn, int fd, size_t capacity)
+{
+    int family = socket_family(fd), on = 1;
+
+    *conn = (struct conn){.fd = fd, .capacity = capacity, .holds_back = family == AF_UNIX};
+    conn->buffer = malloc(capacity);
+    if (!conn->buffer)
+        return -ENOMEM;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    /* What an app yields is to be sent at once. A client that has left makes this fail: reading
+     * will tell. */
+    if (family != AF_UNIX)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    return 0;
+}
+
+void conn_done(struct conn *conn)
+{
+    if (conn->fd >= 0)
+        close(conn->fd);
+    free(conn->buffer);
+    *conn = (struct conn){.fd = -1};
+}
+
+/* ---- receiving ------------------------------------------------------------------------------ */
+
+static void release_held(struct conn *conn)
+{
+    char byte;
+
+    if (conn->held && recv(conn->fd, &byte, 1, 0) == 1)
+        conn->held = false;
+}
+
+/* recv(2), but the last byte stays in the socket's queue. */
+static ssize_t receive_holding_back(struct conn *conn, char *data, size_t size)
+{
+    ssize_t peeked = recv(conn->fd, data, size, MSG_PEEK);
+
+    for (ssize_t taken = 0; taken < peeked - 1;) {
+        ssize_t n = recv(conn->fd, data + taken, (size_t)(peeked - 1 - taken), 0);
+        if (n <= 0)
+            return n;
+        taken += n;
+    }
+    conn->held = peeked > 0;
+    return peeked;
+}
+
+static int wait_for(struct conn *conn, short events, usec_t deadline)
+{
+    struct pollfd poll_fd = {.fd = conn->fd, .events = events};
+    int n = poll(&poll_fd, 1, deadline_poll_timeout(deadline));
+
+    if (n < 0)
+        return -errno;
+    return n == 0 ? -ETIMEDOUT : 0;
+}
+
+int conn_fill(struct conn *conn, usec_t deadline)
+{
+    if (conn->start == conn->end)
+        conn->start = conn->end = conn->base;
+    if (conn->end == conn->capacity)
+        return -ENOBUFS;
+    if (conn->peer_ended)
+        return -ENODATA;
+
+    release_held(conn);
+    for (;;) {
+        char *room = conn->buffer + conn->end;
+        size_t size = conn->capacity - conn->end;
+        ssize_t n = conn->holds_back ? receive_holding_back(conn, room, size)
+                                     : recv(conn->fd, room, size, 0);
+        if (n > 0) {
+            conn->end += (size_t)n;
+            return 0;
+        }
+        conn->peer_ended = n == 0;
+        if (n == 0)
+            return -ENODATA;
+        if (errno != EAGAIN)
+            return -errno;
+        int r = wait_for(conn, POLLIN, deadline);
+        if (r < 0)
+            return r;
+    }
+}
+
+struct slice conn_pending(const struct conn *conn)
+{
+    return (struct slice){conn->buffer + conn->start, conn->end - conn->start};
+}
+
+void conn_use(struct conn *conn, size_t size)
+{
+    conn->start += size;
+}
+
+/* The head could not be read to its end: what that means for the client. */
+static int head_failure(const struct conn *conn, struct request *request, int error)
+{
+    if (error == -ETIMEDOUT && conn->end > 0) {
+        request->problem = "the request head did not arrive in time";
+        return 408;
+    }
+    if (conn->end == 0)
+        return -ENODATA;
+    return -ECONNRESET;
+}
+
+int conn_read_request(struct conn *conn, const struct request_limits *limits, usec_t deadline,
+    struct request *request)
+{
+    size_t size;
+
+    *request = (struct request){0};
+    for (;;) {
+        int r = request_parse(request, conn->buffer, conn->end, limits, &size);
+        if (r == 0)
+            break;
+        if (r != -EAGAIN)
+            return r;
+        do
+            r = conn_fill(conn, deadline);
+        while (r == -EINTR);
+        if (r < 0)
+            return head_failure(conn, request, r);
+    }
+    conn->base = conn->start = size;
+    if (request->minor >= 1) { /* its framing can show that an answer was cut off */
+        release_held(conn);
+        conn->holds_back = false;
+    }
+    return 0;
+}
+
+/* ---- sending -------------------------------------------------------------------------------- */
+
+static void advance(struct iovec **parts, size_t *count, size_t sent)
+{
+    while (*count > 0 && sent >= (*parts)->iov_len) {
+        sent -= (*parts)->iov_len;
+        (*parts)++;
+        (*count)--;
+    }
+    if (*count > 0) {
+        (*parts)->iov_base = (char *)(*parts)->iov_base + sent;
+        (*parts)->iov_len -= sent;
+    }
+}
+
+int conn_send(struct conn *conn, struct iovec **parts, size_t *count, usec_t timeout)
+{
+    for (;;) {
+        advance(parts, count, 0); /* empty parts at the front */
+        if (*count == 0)
+            return 0;
+        struct msghdr message = {.msg_iov = *parts, .msg_iovlen = *count};
+        ssize_t n = sendmsg(conn->fd, &message, MSG_NOSIGNAL);
+        if (n >= 0) {
+            advance(parts, count, (size_t)n);
+            continue;
+        }
+        if (errno != EAGAIN)
+            return -errno;
+        int r = wait_for(conn, POLLOUT, deadline_after(timeout));
+        if (r < 0)
+            return r;
+    }
+}
+
+int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size, usec_t timeout)
+{
+    while (*size > 0) {
+        size_t want = *size < SSIZE_MAX ? (size_t)*size : SSIZE_MAX;
+        ssize_t n = sendfile(conn->fd, file, offset, want);
+        if (n > 0) {
+            *size -= (uint64_t)n;
+            continue;
+        }
+        if (n == 0)
+            return -ENODATA;
+        if (errno != EAGAIN)
+            return -errno;
+        int r = wait_for(conn, POLLOUT, deadline_after(timeout));
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+void conn_end_output(struct conn *conn)
+{
+    shutdown(conn->fd, SHUT_WR);
+}
+
+void conn_linger(struct conn *conn, bool expect, usec_t deadline)
+{
+    char scratch[16384];
+    bool wait = expect;
+
+    release_held(conn);
+    while (!conn->peer_ended) {
+        ssize_t n = recv(conn->fd, scratch, sizeof(scratch), 0);
+        if (n > 0) {
+            wait = true; /* who sends what nobody asked for may send more */
+            if (deadline_poll_timeout(deadline) == 0)
+                return;
+            continue;
+        }
+        if (n == 0 || errno != EAGAIN || !wait)
+            return;
+        int r = wait_for(conn, POLLIN, deadline);
+        if (r < 0 && r != -EINTR)
+            return;
+    }
+}
+
+void conn_abort(struct conn *conn)
+{
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+
+    setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+}

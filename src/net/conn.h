@@ -1,0 +1,75 @@
+#pragma once
+
+/* One client: the connected socket, the bytes that arrived and were not used yet, its end.
+ *
+ * The buffer holds the request head for as long as the connection lives, so that the slices of the
+ * request stay valid; content passes through the room behind it. No function logs; a waiting one
+ * returns -EINTR when a signal came, and can simply be called again.
+ */
+
+#include "deadline.h"
+#include "http/request.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct conn {
+    int fd;
+    char *buffer;
+    size_t capacity;
+    size_t base;  /* bytes at the beginning that stay: the request head */
+    size_t start; /* the first byte that was not used, base <= start <= end */
+    size_t end;   /* behind the last byte received */
+    bool peer_ended;
+    bool holds_back; /* see conn.c */
+    bool held;
+    /* The first byte of a final response may be on its way; read by a signal handler. */
+    volatile sig_atomic_t answered;
+};
+
+/* Takes over the connected socket fd (also on failure) and makes room for `capacity` bytes: the
+ * largest head, and some content behind it. Returns 0 or -errno. */
+int conn_init(struct conn *conn, int fd, size_t capacity);
+
+/* Closes the socket, at once, and frees the buffer; fine after a failed conn_init, and twice. */
+void conn_done(struct conn *conn);
+
+/* Reads the head of the request. Returns 0, the status to refuse it with (see request_parse; 408
+ * when the deadline passed midway), or -errno: -ENODATA when the client left or the deadline passed
+ * before a single byte, -ECONNRESET when the client left midway. Goes on after signals. */
+int conn_read_request(struct conn *conn, const struct request_limits *limits, usec_t deadline,
+    struct request *request);
+
+/* The bytes received and not used. Borrowed until the next conn_fill. */
+struct slice conn_pending(const struct conn *conn);
+
+/* Marks pending bytes as used. */
+void conn_use(struct conn *conn, size_t size);
+
+/* Waits for bytes and appends them to the pending ones. Returns 0 when at least one arrived,
+ * -ENODATA when the client will send no more, -ETIMEDOUT, -EINTR, -ENOBUFS or another -errno. */
+int conn_fill(struct conn *conn, usec_t deadline);
+
+/* Sends all parts. They are used up as they go, so that after -EINTR the same call goes on where it
+ * stopped. The timeout (microseconds, 0: none) begins anew with each byte that the client takes.
+ * Returns 0, -ETIMEDOUT, -EINTR or another -errno (-EPIPE, -ECONNRESET: the client left). */
+int conn_send(struct conn *conn, struct iovec **parts, size_t *count, usec_t timeout);
+
+/* Sends *size bytes of a regular file from *offset on, without copying them; both advance. Returns
+ * like conn_send, and -ENODATA when the file ended early. */
+int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size, usec_t timeout);
+
+/* Tells the client that the answer is complete. Reading goes on. */
+void conn_end_output(struct conn *conn);
+
+/* Takes in what a client is still sending until it stops or the deadline passes: closing before
+ * would reset the connection, and the client could lose the answer (RFC 9112 §9.6). Only when there
+ * is something to expect: `expect` says so, or bytes wait already. Safe in a signal handler. */
+void conn_linger(struct conn *conn, bool expect, usec_t deadline);
+
+/* Makes the end of the connection an error for the client, for an answer that is not complete and
+ * whose framing cannot show it. To be followed by conn_done. */
+void conn_abort(struct conn *conn);

@@ -1,0 +1,95 @@
+#include "net/content.h"
+
+#include <errno.h>
+
+void content_init(struct content *content, struct conn *conn, const struct request *request,
+    const struct body_limits *limits, usec_t read_timeout)
+{
+    *content = (struct content){
+        .conn = conn,
+        .must_continue = request->expects_continue,
+        .read_timeout = read_timeout,
+    };
+    body_init(&content->body, request, limits);
+}
+
+static int fail(struct content *content, int error, int status, const char *problem)
+{
+    content->error = error;
+    content->status = status;
+    content->problem = problem;
+    return -error;
+}
+
+/* RFC 9110 §10.1.1: not needed once some of the content is there, and too late after the answer. */
+static int send_continue(struct content *content)
+{
+    static char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct iovec part = {line, sizeof(line) - 1}, *parts = &part;
+    size_t count = 1;
+    int r = 0;
+
+    content->must_continue = false;
+    if (conn_pending(content->conn).size > 0 || content->conn->answered)
+        return 0;
+    do /* a line this short fits into the socket's buffer: there is no wait to interrupt */
+        r = conn_send(content->conn, &parts, &count, content->read_timeout);
+    while (r == -EINTR);
+    return r;
+}
+
+static int fill(struct content *content)
+{
+    int r = content->must_continue ? send_continue(content) : 0;
+    if (r == 0)
+        r = conn_fill(content->conn, deadline_after(content->read_timeout));
+
+    switch (r) {
+    case 0:
+    case -EINTR: return r;
+    case -ENODATA:
+    case -EPIPE:
+    case -ECONNRESET:
+        return fail(content, ECONNRESET, 0, "the client left before its content was complete");
+    case -ETIMEDOUT:
+        return fail(content, ETIMEDOUT, 408, "the client did not send its content in time");
+    default: return fail(content, -r, 0, "the connection failed while reading the content");
+    }
+}
+
+static int decode(struct content *content)
+{
+    struct slice pending = conn_pending(content->conn);
+    size_t used;
+
+    int status = body_decode(&content->body, pending.data, pending.size, &used, &content->piece);
+    if (status != 0)
+        return fail(content, status == 400 ? EBADMSG : EFBIG, status, content->body.problem);
+    conn_use(content->conn, used);
+    return 0;
+}
+
+int content_peek(struct content *content, struct slice *ret_piece)
+{
+    if (content->error != 0)
+        return -content->error;
+    while (content->piece.size == 0 && !body_is_done(&content->body)) {
+        int r = conn_pending(content->conn).size == 0 ? fill(content) : 0;
+        if (r == 0)
+            r = decode(content);
+        if (r != 0)
+            return r;
+    }
+    *ret_piece = content->piece;
+    return 0;
+}
+
+void content_take(struct content *content, size_t size)
+{
+    content->piece = slice_after(content->piece, size);
+}
+
+bool content_is_received(const struct content *content)
+{
+    return body_is_done(&content->body);
+}

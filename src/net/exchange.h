@@ -1,0 +1,16 @@
+#pragma once
+
+/* One request and its answer: all that the WSGI side is given of a connection. */
+
+#include "net/address.h"
+#include "net/content.h"
+#include "net/reply.h"
+
+struct exchange {
+    struct conn *conn;
+    struct request *request;
+    struct slice script_name; /* where the app is mounted: "" or "/prefix" */
+    struct slice path_info;   /* the decoded path behind it */
+    struct content content;
+    struct reply reply;
+};

@@ -1,0 +1,183 @@
+#include "net/reply.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+void reply_init(
+    struct reply *reply, struct conn *conn, const struct request *request, usec_t write_timeout)
+{
+    *reply = (struct reply){.conn = conn, .write_timeout = write_timeout, .file = -1};
+    response_init(&reply->response, request);
+}
+
+void reply_done(struct reply *reply)
+{
+    free(reply->head);
+    reply->head = NULL;
+}
+
+/* ---- the head ------------------------------------------------------------------------------- */
+
+static bool reserve(struct reply *reply, size_t size)
+{
+    size_t capacity = reply->head_capacity;
+
+    if (reply->head_size + size <= capacity)
+        return true;
+    capacity = 2 * capacity + size + 256;
+    char *head = realloc(reply->head, capacity);
+    if (!head)
+        return false;
+    reply->head = head;
+    reply->head_capacity = capacity;
+    return true;
+}
+
+static void append(struct reply *reply, struct slice text)
+{
+    if (text.size > 0)
+        memcpy(reply->head + reply->head_size, text.data, text.size);
+    reply->head_size += text.size;
+}
+
+static const char *append_line(
+    struct reply *reply, struct slice first, struct slice between, struct slice last)
+{
+    if (!reserve(reply, first.size + between.size + last.size + 2))
+        return "out of memory";
+    append(reply, first);
+    append(reply, between);
+    append(reply, last);
+    append(reply, SLICE("\r\n"));
+    return NULL;
+}
+
+const char *reply_set_status(struct reply *reply, struct slice status)
+{
+    const char *problem = response_set_status(&reply->response, status);
+    if (problem)
+        return problem;
+    reply->head_size = 0;
+    reply->own_length = false;
+    return append_line(reply, SLICE("HTTP/1.1 "), status, (struct slice){0});
+}
+
+const char *reply_add_field(struct reply *reply, struct slice name, struct slice value)
+{
+    bool drop;
+    const char *problem = response_add_field(&reply->response, name, value, &drop);
+
+    if (problem || drop)
+        return problem;
+    return append_line(reply, name, SLICE(": "), value);
+}
+
+void reply_know_length(struct reply *reply, uint64_t length)
+{
+    if (reply->response.has_content_length)
+        return;
+    response_set_content_length(&reply->response, length);
+    reply->own_length = true;
+}
+
+/* ---- what is to be sent --------------------------------------------------------------------- */
+
+static void add_part(struct reply *reply, const char *data, size_t size)
+{
+    /* sendmsg(2) does not write to it. */
+    reply->parts[reply->count++] = (struct iovec){(char *)data, size};
+}
+
+/* Begins a new message: with the head, if this is the first one. */
+static void begin(struct reply *reply)
+{
+    reply->next = reply->parts;
+    reply->count = 0;
+    if (reply->head_sent)
+        return;
+    add_part(reply, reply->head, reply->head_size);
+    add_part(reply, reply->tail,
+        response_write_tail(&reply->response, reply->own_length, time(NULL), reply->tail));
+    reply->head_sent = true;
+    reply->conn->answered = 1;
+}
+
+/* Decides the framing before the first content; whether `size` more bytes fit into it. */
+static int admit(struct reply *reply, uint64_t size)
+{
+    const struct response *response = &reply->response;
+
+    if (!reply->head_sent)
+        response_decide_framing(&reply->response);
+    if (response->framing == RESPONSE_LENGTH && size > response->content_length - reply->content)
+        return -EMSGSIZE;
+    reply->content += size;
+    return 0;
+}
+
+int reply_put(struct reply *reply, const char *data, size_t size)
+{
+    int r = admit(reply, size);
+    if (r < 0)
+        return r;
+
+    begin(reply);
+    switch (reply->response.framing) {
+    case RESPONSE_NO_CONTENT: break;
+    case RESPONSE_CHUNKED:
+        add_part(reply, reply->chunk_head, response_write_chunk_head(size, reply->chunk_head));
+        add_part(reply, data, size);
+        add_part(reply, "\r\n", 2);
+        break;
+    case RESPONSE_LENGTH:
+    case RESPONSE_CLOSE: add_part(reply, data, size); break;
+    }
+    return 0;
+}
+
+int reply_put_file(struct reply *reply, int file, off_t offset, uint64_t size)
+{
+    int r = admit(reply, size);
+    if (r < 0)
+        return r;
+
+    begin(reply);
+    if (reply->response.framing == RESPONSE_NO_CONTENT)
+        return 0;
+    reply->file = file;
+    reply->file_offset = offset;
+    reply->file_size = size;
+    return 0;
+}
+
+int reply_put_end(struct reply *reply)
+{
+    int r = admit(reply, 0);
+    if (r < 0)
+        return r;
+    if (reply->response.framing == RESPONSE_LENGTH &&
+        reply->content < reply->response.content_length)
+        return -ENODATA;
+
+    begin(reply);
+    if (reply->response.framing == RESPONSE_CHUNKED)
+        add_part(reply, RESPONSE_LAST_CHUNK, sizeof(RESPONSE_LAST_CHUNK) - 1);
+    reply->complete = true;
+    return 0;
+}
+
+int reply_flush(struct reply *reply)
+{
+    int r = -reply->error;
+
+    if (r == 0)
+        r = conn_send(reply->conn, &reply->next, &reply->count, reply->write_timeout);
+    if (r == 0)
+        r = conn_send_file(
+            reply->conn, reply->file, &reply->file_offset, &reply->file_size, reply->write_timeout);
+    if (r < 0 && r != -EINTR)
+        reply->error = -r;
+    return r;
+}

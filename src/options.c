@@ -1,0 +1,299 @@
+#include "options.h"
+
+#include "http/syntax.h"
+#include "problem.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind {
+    STRING,
+    STRINGS, /* may be given several times */
+    MOUNT,   /* "/" or "/prefix" */
+    SIZE,    /* bytes, with an optional suffix K, M or G */
+    NUMBER,
+    DURATION, /* a time span of systemd.time(7) */
+    ACTION,   /* no argument, see enum options_action */
+};
+
+struct spec {
+    const char *name; /* NULL begins a group of --help, whose title is the help text */
+    enum kind kind;
+    const char *argument;
+    size_t offset; /* in struct options; of an ACTION: its value */
+    const char *initial;
+    const char *help;
+};
+
+static const struct spec specs[] = {
+    {NULL, 0, NULL, 0, NULL, "Application"},
+    {"chdir", STRING, "DIR", offsetof(struct options, chdir), NULL,
+        "change to this directory before anything else"},
+    {"python-path", STRINGS, "DIR", offsetof(struct options, python_path), NULL,
+        "put this directory in front of sys.path (repeatable)"},
+    {"venv", STRING, "DIR", offsetof(struct options, venv), NULL,
+        "use the packages of this virtual environment"},
+    {"mount", MOUNT, "PATH", offsetof(struct options, mount), "/",
+        "serve below this path; it becomes SCRIPT_NAME"},
+
+    {NULL, 0, NULL, 0, NULL, "Limits of a request (K, M, G: powers of 1024)"},
+    {"max-request-line", SIZE, "SIZE", offsetof(struct options, max_request_line), "8K",
+        "longer request lines are answered 414"},
+    {"max-field-section", SIZE, "SIZE", offsetof(struct options, max_field_section), "32K",
+        "larger field or trailer sections are answered 431"},
+    {"max-fields", NUMBER, "N", offsetof(struct options, max_fields), "100",
+        "more field lines are answered 431"},
+    {"max-content", SIZE, "SIZE", offsetof(struct options, max_content), "128M",
+        "larger content is answered 413"},
+
+    {NULL, 0, NULL, 0, NULL, "Deadlines (30, 500ms, 5min, ...; 0: none)"},
+    {"head-timeout", DURATION, "TIME", offsetof(struct options, head_timeout), "10s",
+        "for the whole request head to arrive: 408"},
+    {"read-timeout", DURATION, "TIME", offsetof(struct options, read_timeout), "30s",
+        "for the client to send more content: 408"},
+    {"write-timeout", DURATION, "TIME", offsetof(struct options, write_timeout), "30s",
+        "for the client to take more of the answer"},
+    {"request-timeout", DURATION, "TIME", offsetof(struct options, request_timeout), "5min",
+        "for everything, from the first byte to the end: 504"},
+    {"linger-timeout", DURATION, "TIME", offsetof(struct options, linger_timeout), "10s",
+        "to take in what a client sends after its answer"},
+
+    {NULL, 0, NULL, 0, NULL, "Information"},
+    {"help", ACTION, NULL, OPTIONS_HELP, NULL, "print this and exit"},
+    {"version", ACTION, NULL, OPTIONS_VERSION, NULL, "print the version and exit"},
+};
+
+enum { N_SPECS = sizeof(specs) / sizeof(specs[0]) };
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+/* Every parser returns NULL, or what is allowed. */
+
+static const char *parse_number(const char *text, uint64_t *ret)
+{
+    if (syntax_parse_decimal((struct slice){text, strlen(text)}, ret) < 0)
+        return "a number";
+    return NULL;
+}
+
+static const char *parse_size(const char *text, uint64_t *ret)
+{
+    static const char *allowed = "a number of bytes, with an optional suffix K, M or G";
+    size_t length = strlen(text);
+    const char *suffixes = "KMG", *suffix = length > 0 ? strchr(suffixes, text[length - 1]) : NULL;
+    unsigned shift = suffix ? 10 * (unsigned)(suffix - suffixes + 1) : 0;
+    uint64_t number;
+
+    if (syntax_parse_decimal((struct slice){text, length - (suffix ? 1 : 0)}, &number) < 0)
+        return allowed;
+    if (number > UINT64_MAX >> shift)
+        return allowed;
+    *ret = number << shift;
+    return NULL;
+}
+
+/* The microseconds of a unit of systemd.time(7), or 0. */
+static usec_t unit(struct slice name)
+{
+    static const struct {
+        const char *names; /* each one between two spaces */
+        usec_t usec;
+    } units[] = {
+        {" us usec ", 1},
+        {" ms msec ", USEC_PER_MSEC},
+        {"  s sec second seconds ", USEC_PER_SEC},
+        {" m min minute minutes ", 60 * USEC_PER_SEC},
+        {" h hr hour hours ", 3600 * USEC_PER_SEC},
+        {" d day days ", 86400 * USEC_PER_SEC},
+    };
+    char between_spaces[16];
+
+    if (name.size > sizeof(between_spaces) - 3)
+        return 0;
+    snprintf(between_spaces, sizeof(between_spaces), " %.*s ", (int)name.size, name.data);
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (strstr(units[i].names, between_spaces))
+            return units[i].usec;
+    return 0;
+}
+
+/* "30", "500ms", "1min 30s": as in unit files; a number without a unit counts seconds. */
+static const char *parse_duration(const char *text, usec_t *ret)
+{
+    static const char *allowed = "a time span such as 30, 500ms or 1min 30s (0: none)";
+    usec_t total = 0;
+
+    do {
+        size_t digits = strspn(text, "0123456789");
+        struct slice number = {text, digits};
+        text += digits;
+        text += strspn(text, " ");
+        struct slice name = {text, strcspn(text, "0123456789 ")};
+        text += name.size;
+        text += strspn(text, " ");
+
+        uint64_t count;
+        usec_t usec = name.size > 0 ? unit(name) : USEC_PER_SEC;
+        if (syntax_parse_decimal(number, &count) < 0 || usec == 0 ||
+            __builtin_mul_overflow(count, usec, &usec) ||
+            __builtin_add_overflow(total, usec, &total))
+            return allowed;
+    } while (*text);
+    *ret = total;
+    return NULL;
+}
+
+static const char *parse_mount(const char *text, const char **ret)
+{
+    size_t length = strlen(text);
+
+    if (text[0] != '/' || (length > 1 && text[length - 1] == '/') || strstr(text, "//"))
+        return "a path such as /blog: it begins with a slash and does not end with one";
+    *ret = length > 1 ? text : "";
+    return NULL;
+}
+
+static void *field_of(struct options *options, const struct spec *spec)
+{
+    return (char *)options + spec->offset;
+}
+
+static const char *add_string(struct options *options, const char *text)
+{
+    size_t size = (options->python_paths + 1) * sizeof(*options->python_path);
+    const char **paths = realloc(options->python_path, size);
+
+    if (!paths)
+        return "less: out of memory";
+    paths[options->python_paths++] = text;
+    options->python_path = paths;
+    return NULL;
+}
+
+static const char *set(struct options *options, const struct spec *spec, const char *text)
+{
+    void *field = field_of(options, spec);
+
+    switch (spec->kind) {
+    case STRINGS: return add_string(options, text);
+    case MOUNT: return parse_mount(text, field);
+    case SIZE: return parse_size(text, field);
+    case NUMBER: return parse_number(text, field);
+    case DURATION: return parse_duration(text, field);
+    default: *(const char **)field = text; return NULL;
+    }
+}
+
+/* ---- the command line ------------------------------------------------------------------------ */
+
+static void set_initial_values(struct options *options)
+{
+    *options = (struct options){0};
+    for (size_t i = 0; i < N_SPECS; i++)
+        if (specs[i].name && specs[i].initial)
+            set(options, &specs[i], specs[i].initial);
+}
+
+/* getopt_long's values of the options: above all characters, so that they differ from short ones.
+ */
+enum { FIRST_VALUE = 256 };
+
+static void make_getopt_table(struct option table[N_SPECS + 1])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < N_SPECS; i++) {
+        if (!specs[i].name)
+            continue;
+        table[n++] = (struct option){
+            .name = specs[i].name,
+            .has_arg = specs[i].kind == ACTION ? no_argument : required_argument,
+            .val = FIRST_VALUE + (int)i,
+        };
+    }
+    table[n] = (struct option){0};
+}
+
+static int refuse_option(int result, char **argv, char **ret_problem)
+{
+    if (result == ':')
+        return problem_set(ret_problem, -EINVAL, "option '%s' needs an argument", argv[optind - 1]);
+    if (optopt >= FIRST_VALUE)
+        return problem_set(ret_problem, -EINVAL, "option '--%s' takes no argument",
+            specs[optopt - FIRST_VALUE].name);
+    if (optopt != 0)
+        return problem_set(ret_problem, -EINVAL, "unknown option '-%c' (see --help)", optopt);
+    return problem_set(
+        ret_problem, -EINVAL, "unknown or ambiguous option '%s' (see --help)", argv[optind - 1]);
+}
+
+static int take_application(int argc, char **argv, struct options *options, char **ret_problem)
+{
+    if (optind == argc)
+        return problem_set(
+            ret_problem, -EINVAL, "no application given: module:callable or a file (see --help)");
+    if (optind + 1 < argc)
+        return problem_set(ret_problem, -EINVAL,
+            "unexpected argument '%s' behind the application '%s': options go first",
+            argv[optind + 1], argv[optind]);
+    options->application = argv[optind];
+    return 0;
+}
+
+int options_parse(int argc, char **argv, struct options *ret_options,
+    enum options_action *ret_action, char **ret_problem)
+{
+    struct option table[N_SPECS + 1];
+    struct options options;
+    int result;
+
+    set_initial_values(&options);
+    make_getopt_table(table);
+    opterr = 0;
+    while ((result = getopt_long(argc, argv, "+:", table, NULL)) != -1) {
+        if (result < FIRST_VALUE)
+            return refuse_option(result, argv, ret_problem);
+        const struct spec *spec = &specs[result - FIRST_VALUE];
+        if (spec->kind == ACTION) {
+            *ret_action = (enum options_action)spec->offset;
+            return 0;
+        }
+        const char *allowed = set(&options, spec, optarg);
+        if (allowed)
+            return problem_set(
+                ret_problem, -EINVAL, "option --%s: '%s' is not %s", spec->name, optarg, allowed);
+    }
+    int r = take_application(argc, argv, &options, ret_problem);
+    if (r < 0)
+        return r;
+    *ret_options = options;
+    *ret_action = OPTIONS_SERVE;
+    return 0;
+}
+
+void options_print_help(void)
+{
+    printf(
+        "Usage: wsgi-once [OPTION]... APPLICATION\n"
+        "Serve one request to a WSGI application on the socket handed over by systemd or inetd.\n"
+        "\n"
+        "APPLICATION is module:callable, module:factory(), or a file: path/app.wsgi,\n"
+        "path/app.py or path/app.py:callable.\n");
+    for (size_t i = 0; i < N_SPECS; i++) {
+        const struct spec *spec = &specs[i];
+        char left[40];
+        if (!spec->name) {
+            printf("\n%s:\n", spec->help);
+            continue;
+        }
+        snprintf(left, sizeof(left), "--%s%s%s", spec->name, spec->argument ? "=" : "",
+            spec->argument ? spec->argument : "");
+        printf("  %-26s %s", left, spec->help);
+        printf(spec->initial ? " [%s]\n" : "\n", spec->initial);
+    }
+    printf("\nSee wsgi-once(8) for all of it.\n");
+}

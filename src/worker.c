@@ -1,0 +1,304 @@
+#include "worker.h"
+
+#include "http/response.h"
+#include "log.h"
+#include "net/conn.h"
+#include "net/exchange.h"
+#include "problem.h"
+#include "wsgi/application.h"
+#include "wsgi/gateway.h"
+#include "wsgi/python.h"
+
+#include "cleanup.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __SANITIZE_ADDRESS__
+#    include <sanitizer/lsan_interface.h>
+#endif
+
+/* The room for content in the connection's buffer, behind the head: the largest piece of content.
+ */
+enum { CONTENT_CAPACITY = 65536 };
+
+/* The largest head: an empty line, request line and field section with their ends. */
+static size_t head_capacity(const struct options *options)
+{
+    return 2 + options->max_request_line + 2 + options->max_field_section + 2;
+}
+
+/* ---- the deadline of the whole request ----------------------------------------------------------
+ */
+
+/* An app that hangs cannot be asked to stop, so a timer's signal ends the process. A real-time
+ * signal, because SIGALRM is the app's. */
+#define DEADLINE_SIGNAL SIGRTMAX
+
+/* What the signal handler needs. */
+static struct {
+    struct conn *volatile conn; /* NULL once the client has its answer */
+    const struct options *options;
+    bool to_head;
+    char request[256]; /* "METHOD target" for the log */
+} overdue;
+
+static void write_all(const char *text)
+{
+    ssize_t n = write(STDERR_FILENO, text, strlen(text));
+    (void)n; /* the process ends anyway */
+}
+
+/* 504 if nothing of an answer is on its way, a cut-off connection else. Calls only what is safe in
+ * a signal handler (signal-safety(7)). The threads' tracebacks were printed before. */
+static void on_deadline(int signal)
+{
+    struct conn *conn = overdue.conn;
+    char answer[RESPONSE_PLAIN_SIZE];
+
+    (void)signal;
+    write_all("wsgi-once: ");
+    write_all(overdue.request);
+    if (!conn)
+        write_all(": still running after its answer when its --request-timeout passed\n");
+    else
+        write_all(": not done when its --request-timeout passed\n");
+    if (conn && !conn->answered) {
+        size_t size = response_write_plain(504, NULL, overdue.to_head, time(NULL), answer);
+        send(conn->fd, answer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        conn_end_output(conn);
+        conn_linger(conn, true, deadline_after(overdue.options->linger_timeout));
+    } else if (conn)
+        conn_abort(conn);
+    _exit(EX_TEMPFAIL);
+}
+
+static void start_deadline(const struct options *options, struct conn *conn)
+{
+    struct sigaction action = {.sa_handler = on_deadline, .sa_flags = SA_RESTART};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = DEADLINE_SIGNAL};
+    struct itimerspec when = {.it_value = {
+                                  .tv_sec = (time_t)(options->request_timeout / USEC_PER_SEC),
+                                  .tv_nsec = (long)(options->request_timeout % USEC_PER_SEC * 1000),
+                              }};
+    timer_t timer;
+
+    overdue.conn = conn;
+    overdue.options = options;
+    snprintf(overdue.request, sizeof(overdue.request), "a request");
+    if (options->request_timeout == 0)
+        return;
+    if (sigaction(DEADLINE_SIGNAL, &action, NULL) < 0 ||
+        timer_create(CLOCK_MONOTONIC, &event, &timer) < 0 ||
+        timer_settime(timer, 0, &when, NULL) < 0)
+        log_line("cannot set the timer of --request-timeout: %m");
+}
+
+static void name_request(const struct request *request)
+{
+    overdue.to_head = slice_equal(request->method, SLICE("HEAD"));
+    snprintf(overdue.request, sizeof(overdue.request), "%.*s %.*s", (int)request->method.size,
+        request->method.data, (int)request->target.size, request->target.data);
+}
+
+/* ---- answers of the server itself ---------------------------------------------------------------
+ */
+
+static void answer(struct conn *conn, int status, const char *detail, const struct request *request,
+    usec_t timeout)
+{
+    char buffer[RESPONSE_PLAIN_SIZE];
+    bool to_head = slice_equal(request->method, SLICE("HEAD"));
+    size_t size = response_write_plain((unsigned)status, detail, to_head, time(NULL), buffer);
+    struct iovec part = {buffer, size}, *parts = &part;
+    size_t count = 1;
+
+    conn->answered = 1;
+    while (conn_send(conn, &parts, &count, timeout) == -EINTR)
+        ;
+}
+
+/* ---- loading ------------------------------------------------------------------------------------
+ */
+
+int worker_load(struct worker *worker, char **ret_problem)
+{
+    const struct options *options = worker->options;
+    struct application application;
+    struct python_config config = {
+        .venv = options->venv,
+        .path = options->python_path,
+        .n_path = options->python_paths,
+        .dump_signal = DEADLINE_SIGNAL,
+    };
+
+    if (options->chdir && chdir(options->chdir) < 0)
+        return problem_set(
+            ret_problem, EX_CONFIG, "option --chdir: cannot enter '%s': %m", options->chdir);
+    int r = python_start(&config, ret_problem);
+    if (r == 0)
+        r = application_load(options->application, &application, ret_problem);
+    if (r == 0)
+        r = gateway_new(&application, &worker->gateway, ret_problem);
+    return r;
+}
+
+/* ---- serving ------------------------------------------------------------------------------------
+ */
+
+/* Splits the path at the mount point, which ends where a segment ends. buffer has room for the
+ * path. Returns whether the path is below it. */
+static bool route(struct exchange *exchange, const char *mount, char *buffer)
+{
+    struct slice path = {buffer, request_decode_path(exchange->request->path, buffer)};
+    struct slice script_name = {mount, strlen(mount)};
+
+    if (path.size < script_name.size || memcmp(path.data, mount, script_name.size) != 0)
+        return false;
+    exchange->script_name = script_name;
+    exchange->path_info = slice_after(path, script_name.size);
+    return exchange->path_info.size == 0 || exchange->path_info.data[0] == '/';
+}
+
+/* Requests that are not for the app: a status, or 0 when it is for the app. */
+static int judge(struct request *request)
+{
+    if (request->form == REQUEST_AUTHORITY) {
+        request->problem = "this server opens no tunnels";
+        return 501;
+    }
+    /* "OPTIONS *" asks the server as a whole (RFC 9110 §9.3.7), which has no options. */
+    return request->form == REQUEST_ASTERISK ? 200 : 0;
+}
+
+static int load_if_needed(struct worker *worker)
+{
+    _cleanup_(freep) char *problem = NULL;
+    int r = worker->gateway ? 0 : worker_load(worker, &problem);
+
+    if (r != 0)
+        log_line("%s", problem ? problem : "out of memory");
+    return r;
+}
+
+/* Prepares what the app needs to know of the request. Returns 0, or the status to refuse it with.
+ */
+static int prepare(struct exchange *exchange, const struct options *options, char *path)
+{
+    struct request *request = exchange->request;
+    struct body_limits limits = {
+        .content = options->max_content,
+        .overhead = options->max_field_section,
+    };
+
+    if (!route(exchange, options->mount, path)) {
+        request->problem = "no application is mounted there";
+        return 404;
+    }
+    content_init(&exchange->content, exchange->conn, request, &limits, options->read_timeout);
+    reply_init(&exchange->reply, exchange->conn, request, options->write_timeout);
+    return 0;
+}
+
+/* Ends the connection according to what gateway_run returned. */
+static void finish(struct exchange *exchange, int r, const struct options *options)
+{
+    struct conn *conn = exchange->conn;
+
+    /* Without a length, only a reset tells the client that something is missing; and one that takes
+     * nothing is not waited for. */
+    if (r == -ETIMEDOUT || (r < 0 && exchange->reply.response.framing == RESPONSE_CLOSE)) {
+        conn_abort(conn);
+        return;
+    }
+    conn_end_output(conn);
+    conn_linger(
+        conn, !content_is_received(&exchange->content), deadline_after(options->linger_timeout));
+}
+
+/* Passes a good request on to the app. Returns the exit status of the process. */
+static int pass_on(struct worker *worker, struct exchange *exchange)
+{
+    const struct options *options = worker->options;
+    int status = load_if_needed(worker);
+    int r = status != 0 ? 500 : gateway_run(worker->gateway, exchange);
+
+    if (r > 0)
+        answer(exchange->conn, r, r == 500 ? NULL : exchange->content.problem, exchange->request,
+            options->write_timeout);
+    finish(exchange, r, options);
+    reply_done(&exchange->reply);
+    return status;
+}
+
+/* A request that does not reach the app. */
+static void refuse(
+    struct conn *conn, int status, const struct request *request, const struct options *options)
+{
+    if (status != 200)
+        log_line("%.*s%s%.*s%sanswered %d: %s", (int)request->method.size, request->method.data,
+            request->method.size > 0 ? " " : "", (int)request->target.size, request->target.data,
+            request->target.size > 0 ? ": " : "", status, request->problem);
+    answer(conn, status, request->problem, request, options->write_timeout);
+    conn_end_output(conn);
+    conn_linger(conn, true, deadline_after(options->linger_timeout));
+}
+
+static int serve(struct worker *worker, struct conn *conn)
+{
+    const struct options *options = worker->options;
+    struct request request;
+    struct exchange exchange = {.conn = conn, .request = &request};
+    struct request_limits limits = {
+        .line = options->max_request_line,
+        .section = options->max_field_section,
+        .fields = options->max_fields,
+        .content = options->max_content,
+    };
+
+    int r = conn_read_request(conn, &limits, deadline_after(options->head_timeout), &request);
+    if (r < 0)
+        return 0; /* the client has left: nobody to answer, nothing wrong */
+    name_request(&request);
+    if (r == 0)
+        r = judge(&request);
+    _cleanup_(freep) char *path = r == 0 ? malloc(request.path.size + 1) : NULL;
+    if (r == 0)
+        r = path ? prepare(&exchange, options, path) : 500;
+    if (r == 0)
+        return pass_on(worker, &exchange);
+    refuse(conn, r, &request, options);
+    return 0;
+}
+
+int worker_serve(struct worker *worker, int fd)
+{
+    const struct options *options = worker->options;
+    struct conn conn;
+    int status = EX_OSERR;
+
+    int r = conn_init(&conn, fd, head_capacity(options) + CONTENT_CAPACITY);
+    if (r == 0) {
+        start_deadline(options, &conn);
+        status = serve(worker, &conn);
+        overdue.conn = NULL;
+    } else
+        log_line("cannot prepare for the connection: %s", strerror(-r));
+    conn_done(&conn);
+    return status;
+}
+
+void worker_end(int status)
+{
+    python_end();
+    fflush(NULL);
+#ifdef __SANITIZE_ADDRESS__
+    __lsan_do_leak_check(); /* it would run at exit(3), which is not called */
+#endif
+    _exit(status);
+}

@@ -1,0 +1,30 @@
+#pragma once
+
+/* A worker: one connection, one request, from the first byte to the last, then the end.
+ *
+ * The head is read and judged before the interpreter starts, so that what never reaches the app
+ * costs next to nothing.
+ */
+
+#include "options.h"
+
+struct gateway;
+
+struct worker {
+    const struct options *options;
+    struct gateway *gateway; /* NULL until the app is loaded */
+};
+
+/* Starts Python and loads the app. Returns 0, or the exit status of sysexits(3) with *ret_problem,
+ * one line on the heap. */
+int worker_load(struct worker *worker, char **ret_problem);
+
+/* Serves the connection fd, which it takes over; loads the app if that was not done. Returns the
+ * exit status for the process: 0 also for what the client or the app did wrong and was answered,
+ * else what worker_load said. When the deadline of the request passes, the process ends in here,
+ * with EX_TEMPFAIL. */
+int worker_serve(struct worker *worker, int fd);
+
+/* Ends the process as its interpreter would: threads joined, atexit functions run, streams flushed.
+ * The request's deadline holds for that, too. */
+_Noreturn void worker_end(int status);

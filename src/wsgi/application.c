@@ -1,0 +1,218 @@
+#include "wsgi/application.h"
+
+#include "problem.h"
+#include "wsgi/object.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* "left:right", taken apart. Strings on the heap. */
+struct name {
+    char *module;   /* a dotted name or a path */
+    char *callable; /* a dotted name, or NULL */
+    bool is_file;
+    bool is_factory; /* a "()" stood behind the callable */
+};
+
+static void name_done(struct name *name)
+{
+    free(name->module);
+    free(name->callable);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t size = strlen(text), end_size = strlen(end);
+    return size >= end_size && strcmp(text + size - end_size, end) == 0;
+}
+
+static int name_parse(const char *text, struct name *ret, char **ret_problem)
+{
+    const char *colon = strrchr(text, ':');
+    size_t size = colon ? (size_t)(colon - text) : strlen(text);
+
+    ret->module = strndup(text, size);
+    ret->callable = colon ? strdup(colon + 1) : NULL;
+    if (!ret->module || (colon && !ret->callable))
+        return problem_set(ret_problem, EX_OSERR, "out of memory");
+    if (ret->callable && ends_with(ret->callable, "()")) {
+        ret->is_factory = true;
+        ret->callable[strlen(ret->callable) - 2] = '\0';
+    }
+    ret->is_file = strchr(ret->module, '/') || ends_with(ret->module, ".py") ||
+        ends_with(ret->module, ".wsgi");
+    if (ret->module[0] == '\0' || (ret->callable && ret->callable[0] == '\0'))
+        return problem_set(ret_problem, EX_CONFIG,
+            "'%s' names no application: it is module:callable, module:factory() or a file", text);
+    return 0;
+}
+
+/* ---- import -----------------------------------------------------------------------------------
+ */
+
+static int put_first_in_path(const char *directory, size_t size)
+{
+    PyObject *path = PySys_GetObject("path"); /* borrowed */
+    _cleanup_ref_ PyObject *entry = PyUnicode_DecodeFSDefaultAndSize(directory, (Py_ssize_t)size);
+
+    return path && entry ? PyList_Insert(path, 0, entry) : -1;
+}
+
+static PyObject *import_module(const char *module)
+{
+    _cleanup_(freep) char *directory = getcwd(NULL, 0);
+
+    if (!directory)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    if (put_first_in_path(directory, strlen(directory)) < 0)
+        return NULL;
+    return PyImport_ImportModule(module);
+}
+
+/* The name under which the module of a file is known. That of a .py file is its own, so that its
+ * neighbours can import it. A .wsgi file gets one that cannot shadow the module of the same name,
+ * which it most often imports. */
+static PyObject *module_name(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+
+    if (ends_with(base, ".py"))
+        return PyUnicode_DecodeFSDefaultAndSize(base, (Py_ssize_t)strlen(base) - 3);
+    return PyUnicode_FromString("_wsgi_once_application");
+}
+
+/* What importlib does for a source file, with its cache of compiled code. The two modules are
+ * frozen into the interpreter and imported already; `import importlib` would read files. */
+static PyObject *import_source(PyObject *name, PyObject *path)
+{
+    _cleanup_ref_ PyObject *external = PyImport_ImportModule("_frozen_importlib_external");
+    _cleanup_ref_ PyObject *internal = PyImport_ImportModule("_frozen_importlib");
+    PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
+
+    if (!external || !internal)
+        return NULL;
+    if (PyDict_Contains(modules, name) != 0)
+        return PyErr_Format(PyExc_ImportError,
+            "a module named %R is imported already: the file needs another name", name);
+    _cleanup_ref_ PyObject *loader =
+        PyObject_CallMethod(external, "SourceFileLoader", "OO", name, path);
+    _cleanup_ref_ PyObject *spec =
+        loader ? PyObject_CallMethod(internal, "spec_from_loader", "OO", name, loader) : NULL;
+    if (!spec || PyObject_SetAttrString(spec, "has_location", Py_True) < 0)
+        return NULL;
+    _cleanup_ref_ PyObject *module = PyObject_CallMethod(internal, "module_from_spec", "O", spec);
+    if (!module || PyDict_SetItem(modules, name, module) < 0)
+        return NULL;
+    _cleanup_ref_ PyObject *result = PyObject_CallMethod(loader, "exec_module", "O", module);
+    return result ? take_ref(&module) : NULL;
+}
+
+static PyObject *import_file(const char *file)
+{
+    _cleanup_(freep) char *directory = getcwd(NULL, 0), *path = NULL;
+    bool is_absolute = file[0] == '/';
+
+    if (!directory)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    while (strncmp(file, "./", 2) == 0)
+        file += 2;
+    if (asprintf(&path, "%s%s%s", is_absolute ? "" : directory, is_absolute ? "" : "/", file) < 0)
+        return PyErr_NoMemory();
+    size_t directory_size = (size_t)(strrchr(path, '/') - path);
+    if (put_first_in_path(path, directory_size > 0 ? directory_size : 1) < 0)
+        return NULL;
+    _cleanup_ref_ PyObject *name = module_name(path);
+    _cleanup_ref_ PyObject *python_path = PyUnicode_DecodeFSDefault(path);
+    return name && python_path ? import_source(name, python_path) : NULL;
+}
+
+/* ---- callable ---------------------------------------------------------------------------------
+ */
+
+/* The attribute of a dotted name. */
+static PyObject *get_dotted(PyObject *object, const char *name)
+{
+    Py_INCREF(object);
+    while (object) {
+        size_t size = strcspn(name, ".");
+        _cleanup_ref_ PyObject *part = PyUnicode_DecodeUTF8(name, (Py_ssize_t)size, NULL);
+        PyObject *attribute = part ? PyObject_GetAttr(object, part) : NULL;
+        Py_DECREF(object);
+        object = attribute;
+        if (name[size] == '\0')
+            break;
+        name += size + 1;
+    }
+    return object;
+}
+
+static PyObject *get_default(PyObject *module)
+{
+    static const char *const names[] = {"application", "app"};
+
+    for (size_t i = 0; i < 2; i++) {
+        PyObject *object = PyObject_GetAttrString(module, names[i]);
+        if (object || !PyErr_ExceptionMatches(PyExc_AttributeError))
+            return object;
+        PyErr_Clear();
+    }
+    return PyErr_Format(PyExc_AttributeError, "%R has neither 'application' nor 'app'", module);
+}
+
+static PyObject *load(const struct name *name)
+{
+    _cleanup_ref_ PyObject *module =
+        name->is_file ? import_file(name->module) : import_module(name->module);
+    if (!module)
+        return NULL;
+    _cleanup_ref_ PyObject *callable =
+        name->callable ? get_dotted(module, name->callable) : get_default(module);
+    if (callable && name->is_factory) {
+        PyObject *made = PyObject_CallObject(callable, NULL);
+        Py_DECREF(callable);
+        callable = made;
+    }
+    if (callable && !PyCallable_Check(callable))
+        return PyErr_Format(
+            PyExc_TypeError, "the application is not callable: %R", (PyObject *)Py_TYPE(callable));
+    return take_ref(&callable);
+}
+
+/* Leaves what the import made alone from now on, and lets the collector look after the rest. */
+static int start_collecting(void)
+{
+    _cleanup_ref_ PyObject *gc = PyImport_ImportModule("gc");
+    _cleanup_ref_ PyObject *frozen = gc ? PyObject_CallMethod(gc, "freeze", NULL) : NULL;
+    _cleanup_ref_ PyObject *enabled = frozen ? PyObject_CallMethod(gc, "enable", NULL) : NULL;
+    return enabled ? 0 : -1;
+}
+
+static int explain(const char *text, char **ret_problem)
+{
+    _cleanup_ref_ PyObject *exception = exception_take();
+    _cleanup_(freep) char *reason = exception_text(exception);
+
+    exception_print(exception);
+    return problem_set(ret_problem, EX_SOFTWARE, "cannot load the application '%s': %s", text,
+        reason ? reason : "");
+}
+
+int application_load(const char *text, struct application *ret, char **ret_problem)
+{
+    _cleanup_(name_done) struct name name = {0};
+    int r = name_parse(text, &name, ret_problem);
+    if (r != 0)
+        return r;
+
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyObject *callable = load(&name);
+    if (callable && start_collecting() == 0)
+        ret->callable = callable;
+    else
+        r = explain(text, ret_problem);
+    PyGILState_Release(state);
+    return r;
+}

@@ -1,0 +1,281 @@
+#include "wsgi/gateway.h"
+
+#include "log.h"
+#include "problem.h"
+#include "wsgi/environ.h"
+#include "wsgi/file_wrapper.h"
+#include "wsgi/input.h"
+#include "wsgi/object.h"
+#include "wsgi/start_response.h"
+
+#include <errno.h>
+#include <sysexits.h>
+
+struct gateway {
+    PyObject *callable;
+    PyObject *input_type;
+    PyObject *start_response_type;
+    PyObject *file_wrapper_type;
+    PyObject *environ_base;
+};
+
+static bool fill(struct gateway *gateway)
+{
+    return (gateway->input_type = input_type_new()) &&
+        (gateway->start_response_type = start_response_type_new()) &&
+        (gateway->file_wrapper_type = file_wrapper_type_new()) &&
+        (gateway->environ_base = environ_new_base(gateway->file_wrapper_type));
+}
+
+int gateway_new(
+    const struct application *application, struct gateway **ret_gateway, char **ret_problem)
+{
+    struct gateway *gateway = calloc(1, sizeof(*gateway));
+    if (!gateway)
+        return problem_set(ret_problem, EX_SOFTWARE, "out of memory");
+    gateway->callable = application->callable;
+
+    PyGILState_STATE state = PyGILState_Ensure();
+    int r = 0;
+    if (!fill(gateway)) {
+        _cleanup_ref_ PyObject *exception = exception_take();
+        _cleanup_(freep) char *text = exception_text(exception);
+        r = problem_set(
+            ret_problem, EX_SOFTWARE, "cannot prepare the gateway: %s", text ? text : "");
+    }
+    PyGILState_Release(state);
+    *ret_gateway = gateway;
+    return r;
+}
+
+/* ---- what went wrong --------------------------------------------------------------------------
+ */
+
+#define REQUEST_FORMAT "%.*s %.*s"
+#define REQUEST_ARGUMENTS(request)                                                                 \
+    (int)(request)->method.size, (request)->method.data, (int)(request)->target.size,              \
+        (request)->target.data
+
+/* What is left to do for the client. */
+static int cut_or(const struct exchange *exchange, int status)
+{
+    return exchange->reply.head_sent ? -EIO : status;
+}
+
+/* The app gave up because the client's content failed: no fault of the app, so no traceback. */
+static int blame_client(const struct exchange *exchange, PyObject *exception)
+{
+    const struct content *content = &exchange->content;
+    _cleanup_(freep) char *text = exception_text(exception);
+
+    if (content->status == 0)
+        return -ECONNRESET;
+    log_line(REQUEST_FORMAT ": %s (the application raised %s)",
+        REQUEST_ARGUMENTS(exchange->request), content->problem, text ? text : "");
+    return cut_or(exchange, content->status);
+}
+
+static int blame_connection(const struct exchange *exchange)
+{
+    int error = exchange->reply.error;
+
+    if (error == EPIPE || error == ECONNRESET)
+        return -ECONNRESET;
+    errno = error;
+    log_line(
+        REQUEST_FORMAT ": the answer could not be sent: %m", REQUEST_ARGUMENTS(exchange->request));
+    return error == ETIMEDOUT ? -ETIMEDOUT : -EIO;
+}
+
+static int blame_application(const struct exchange *exchange, PyObject *exception)
+{
+    const char *what = "the application raised an exception";
+
+    if (PyErr_GivenExceptionMatches(exception, PyExc_SystemExit))
+        what = "the application called sys.exit(), which ends the request only";
+    else if (PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt))
+        what = "interrupted";
+    log_line(REQUEST_FORMAT ": %s%s", REQUEST_ARGUMENTS(exchange->request), what,
+        exchange->reply.head_sent ? "; the answer is cut off" : "");
+    exception_print(exception);
+    return cut_or(exchange, 500);
+}
+
+/* Ends the exception that is set: logs it, and says what is left to do for the client. */
+static int take_blame(const struct exchange *exchange)
+{
+    _cleanup_ref_ PyObject *exception = exception_take();
+
+    if (exchange->reply.error != 0 && exchange->reply.error != ECANCELED)
+        return blame_connection(exchange);
+    if (exchange->content.error != 0)
+        return blame_client(exchange, exception);
+    return blame_application(exchange, exception);
+}
+
+/* ---- sending what the app returned -------------------------------------------------------------
+ */
+
+/* The bytes in a list or tuple of bytes; -1 without an exception when it is something else. */
+static Py_ssize_t total_size(PyObject *items)
+{
+    Py_ssize_t total = 0;
+
+    if (!PyList_CheckExact(items) && !PyTuple_CheckExact(items))
+        return -1;
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items); i++) {
+        PyObject *item = PySequence_Fast_GET_ITEM(items, i);
+        if (!PyBytes_Check(item))
+            return -1;
+        total += PyBytes_GET_SIZE(item);
+    }
+    return total;
+}
+
+/* A list is all there is: its length spares the chunked coding, and a wrong Content-Length is found
+ * before anything is sent. Not for HEAD without content: what GET would send is not known then. */
+static int know_length(struct reply *reply, uint64_t size)
+{
+    const struct response *response = &reply->response;
+
+    if (reply->head_sent || response->status == 204 || response->status == 304 ||
+        (response->to_head && size == 0))
+        return 0;
+    if (!response->has_content_length || response->content_length == size) {
+        reply_know_length(reply, size);
+        return 0;
+    }
+    if (response->to_head)
+        return 0;
+    PyErr_Format(PyExc_ValueError, "the content has %llu bytes, its Content-Length says %llu",
+        (unsigned long long)size, (unsigned long long)response->content_length);
+    return -1;
+}
+
+static int send_items(PyObject *items, PyObject *start_response, struct reply *reply)
+{
+    _cleanup_ref_ PyObject *iterator = PyObject_GetIter(items);
+
+    if (!iterator)
+        return -1;
+    for (;;) {
+        _cleanup_ref_ PyObject *item = PyIter_Next(iterator);
+        if (!item)
+            return PyErr_Occurred() ? -1 : 0;
+        if (start_response_send(start_response, item) < 0)
+            return -1;
+        /* Once the head of an answer without content is out, there is nothing more to learn. */
+        if (reply->head_sent && reply->response.framing == RESPONSE_NO_CONTENT)
+            return 0;
+    }
+}
+
+static int send_file(const struct file_range *range, PyObject *start_response, struct reply *reply)
+{
+    uint64_t size = range->size;
+
+    if (reply->response.has_content_length && size > reply->response.content_length)
+        size = reply->response.content_length; /* the app wants only this much of it */
+    else if (!reply->head_sent && reply->response.status != 204 && reply->response.status != 304)
+        reply_know_length(reply, size);
+    return start_response_send_file(start_response, range->file, range->offset, size);
+}
+
+static int send_content(
+    struct gateway *gateway, struct reply *reply, PyObject *items, PyObject *start_response)
+{
+    struct file_range range;
+    bool called = start_response_was_called(start_response);
+    int is_file = called && !reply->head_sent
+        ? file_wrapper_get_range(gateway->file_wrapper_type, items, &range)
+        : 0;
+    if (is_file < 0)
+        return -1;
+    if (is_file)
+        return send_file(&range, start_response, reply);
+
+    Py_ssize_t size = called ? total_size(items) : -1;
+    if (size >= 0 && know_length(reply, (uint64_t)size) < 0)
+        return -1;
+    return send_items(items, start_response, reply);
+}
+
+/* Sends all of it, to the end. */
+static int send_answer(
+    struct gateway *gateway, struct exchange *exchange, PyObject *items, PyObject *start_response)
+{
+    struct reply *reply = &exchange->reply;
+
+    if (PyCoro_CheckExact(items)) {
+        PyErr_SetString(PyExc_TypeError,
+            "the application returned a coroutine: it speaks ASGI, this is a WSGI server");
+        return -1;
+    }
+    if (send_content(gateway, reply, items, start_response) < 0)
+        return -1;
+    /* Nothing but empty items: the length is known after all. */
+    if (start_response_was_called(start_response) && know_length(reply, reply->content) < 0)
+        return -1;
+    if (start_response_send_end(start_response) < 0)
+        return -1;
+    /* The client has all of it, and need not wait for what the app does in close(). */
+    conn_end_output(exchange->conn);
+    return 0;
+}
+
+/* ---- the request ------------------------------------------------------------------------------
+ */
+
+/* close() is called whatever happened (PEP 3333); it cannot change the answer any more. */
+static void close_items(const struct exchange *exchange, PyObject *items)
+{
+    _cleanup_ref_ PyObject *close = PyObject_GetAttrString(items, "close");
+    _cleanup_ref_ PyObject *result = close ? PyObject_CallObject(close, NULL) : NULL;
+
+    if (result)
+        return;
+    _cleanup_ref_ PyObject *exception = exception_take();
+    if (!close && PyErr_GivenExceptionMatches(exception, PyExc_AttributeError))
+        return;
+    log_line(REQUEST_FORMAT ": close() raised an exception", REQUEST_ARGUMENTS(exchange->request));
+    exception_print(exception);
+}
+
+static int call(
+    struct gateway *gateway, struct exchange *exchange, PyObject *environ, PyObject *start_response)
+{
+    _cleanup_ref_ PyObject *items =
+        PyObject_CallFunctionObjArgs(gateway->callable, environ, start_response, NULL);
+    if (!items)
+        return take_blame(exchange);
+
+    int r = send_answer(gateway, exchange, items, start_response);
+    if (r < 0)
+        r = take_blame(exchange);
+    close_items(exchange, items);
+    return r;
+}
+
+static int run(struct gateway *gateway, struct exchange *exchange)
+{
+    _cleanup_ref_ PyObject *input = input_new(gateway->input_type, &exchange->content);
+    _cleanup_ref_ PyObject *start_response =
+        start_response_new(gateway->start_response_type, &exchange->reply);
+    _cleanup_ref_ PyObject *environ =
+        input && start_response ? environ_new(gateway->environ_base, exchange, input) : NULL;
+
+    int r = environ ? call(gateway, exchange, environ, start_response) : take_blame(exchange);
+    if (input)
+        input_cut(input);
+    if (start_response)
+        start_response_cut(start_response);
+    return r;
+}
+
+int gateway_run(struct gateway *gateway, struct exchange *exchange)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    int r = run(gateway, exchange);
+    PyGILState_Release(state);
+    return r;
+}

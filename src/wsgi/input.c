@@ -1,0 +1,279 @@
+#include "wsgi/input.h"
+
+#include "wsgi/borrow.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+struct input {
+    PyObject_HEAD;
+    struct borrow content;
+};
+
+static const char *const name = "wsgi.input";
+
+/* ---- a bytes object that grows ----------------------------------------------------------------
+ */
+
+enum { FIRST_CAPACITY = 65536 };
+
+struct bytes {
+    PyObject *object; /* NULL until the first byte */
+    Py_ssize_t size;
+};
+
+static void bytes_done(struct bytes *bytes)
+{
+    Py_CLEAR(bytes->object);
+}
+
+/* Makes room for `size` more. It grows with what arrives, not with what a client announces. */
+static int bytes_reserve(struct bytes *bytes, Py_ssize_t size)
+{
+    Py_ssize_t capacity = bytes->object ? PyBytes_GET_SIZE(bytes->object) : 0;
+
+    if (size > PY_SSIZE_T_MAX / 2 - bytes->size) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (bytes->size + size <= capacity)
+        return 0;
+    capacity = 2 * capacity > bytes->size + size ? 2 * capacity : bytes->size + size;
+    if (bytes->object)
+        return _PyBytes_Resize(&bytes->object, capacity);
+    bytes->object = PyBytes_FromStringAndSize(NULL, capacity);
+    return bytes->object ? 0 : -1;
+}
+
+static int bytes_append(struct bytes *bytes, struct slice piece)
+{
+    if (bytes_reserve(bytes, (Py_ssize_t)piece.size) < 0)
+        return -1;
+    memcpy(PyBytes_AS_STRING(bytes->object) + bytes->size, piece.data, piece.size);
+    bytes->size += (Py_ssize_t)piece.size;
+    return 0;
+}
+
+/* The bytes object, shrunk to what is in it. */
+static PyObject *bytes_take(struct bytes *bytes)
+{
+    if (!bytes->object)
+        return PyBytes_FromStringAndSize(NULL, 0);
+    if (PyBytes_GET_SIZE(bytes->object) != bytes->size &&
+        _PyBytes_Resize(&bytes->object, bytes->size) < 0)
+        return NULL;
+    return take_ref(&bytes->object);
+}
+
+/* ---- pulling ----------------------------------------------------------------------------------
+ */
+
+/* An OSError, so that frameworks know what it is: ConnectionResetError, TimeoutError, or with
+ * EBADMSG (bad framing) or EFBIG (over a limit). */
+static int raise_failure(const struct content *content)
+{
+    _cleanup_ref_ PyObject *arguments = Py_BuildValue("(is)", content->error, content->problem);
+
+    if (arguments)
+        PyErr_SetObject(PyExc_OSError, arguments);
+    return -1;
+}
+
+/* The next piece of content, empty at the end. Other threads run while the client is waited for. */
+static int peek(struct content *content, struct slice *ret_piece)
+{
+    for (;;) {
+        int r;
+        Py_BEGIN_ALLOW_THREADS;
+        r = content_peek(content, ret_piece);
+        Py_END_ALLOW_THREADS;
+        if (r == 0)
+            return 0;
+        if (r != -EINTR)
+            return raise_failure(content);
+        if (PyErr_CheckSignals() < 0) /* PEP 475: on with it, unless a handler raises */
+            return -1;
+    }
+}
+
+/* Up to `size` bytes; fewer only at the end of the content. */
+static PyObject *read_bytes(struct content *content, size_t size)
+{
+    _cleanup_(bytes_done) struct bytes bytes = {0};
+    size_t first = size < FIRST_CAPACITY ? size : FIRST_CAPACITY;
+
+    while (size > 0) {
+        struct slice piece;
+        if (peek(content, &piece) < 0)
+            return NULL;
+        if (piece.size == 0)
+            break;
+        if (piece.size > size)
+            piece.size = size;
+        if ((!bytes.object && bytes_reserve(&bytes, (Py_ssize_t)first) < 0) ||
+            bytes_append(&bytes, piece) < 0)
+            return NULL;
+        content_take(content, piece.size);
+        size -= piece.size;
+    }
+    return bytes_take(&bytes);
+}
+
+/* Up to and with the next LF, but no more than `size` bytes. */
+static PyObject *read_line(struct content *content, size_t size)
+{
+    _cleanup_(bytes_done) struct bytes bytes = {0};
+    bool ended = false;
+
+    while (size > 0 && !ended) {
+        struct slice piece;
+        if (peek(content, &piece) < 0)
+            return NULL;
+        if (piece.size == 0)
+            break;
+        size_t line = slice_find(piece, '\n');
+        ended = line < piece.size && line < size;
+        piece.size = ended ? line + 1 : piece.size < size ? piece.size : size;
+        if (bytes_append(&bytes, piece) < 0)
+            return NULL;
+        content_take(content, piece.size);
+        size -= piece.size;
+    }
+    return bytes_take(&bytes);
+}
+
+/* Lines until the end, or until they have at least `hint` bytes in all. */
+static PyObject *read_lines(struct content *content, size_t hint)
+{
+    _cleanup_ref_ PyObject *lines = PyList_New(0);
+    size_t size = 0;
+
+    while (lines && size < hint) {
+        _cleanup_ref_ PyObject *line = read_line(content, SIZE_MAX);
+        if (!line || (PyBytes_GET_SIZE(line) > 0 && PyList_Append(lines, line) < 0))
+            return NULL;
+        if (PyBytes_GET_SIZE(line) == 0)
+            break;
+        size += (size_t)PyBytes_GET_SIZE(line);
+    }
+    return take_ref(&lines);
+}
+
+/* ---- the type ---------------------------------------------------------------------------------
+ */
+
+typedef PyObject *read_function(struct content *content, size_t size);
+
+static PyObject *use(PyObject *self, read_function *function, size_t size)
+{
+    struct borrow *borrow = &((struct input *)self)->content;
+    struct content *content = borrow_begin(borrow, name);
+
+    if (!content)
+        return NULL;
+    PyObject *result = function(content, size);
+    borrow_end(borrow);
+    return result;
+}
+
+/* The optional size of a read method: absent, None or negative is "all". */
+static int parse_size(PyObject *arguments, size_t *ret_size)
+{
+    PyObject *object = Py_None;
+
+    *ret_size = SIZE_MAX;
+    if (!PyArg_ParseTuple(arguments, "|O", &object))
+        return -1;
+    if (object == Py_None)
+        return 0;
+    Py_ssize_t size = PyNumber_AsSsize_t(object, PyExc_OverflowError);
+    if (size == -1 && PyErr_Occurred())
+        return -1;
+    if (size >= 0)
+        *ret_size = (size_t)size;
+    return 0;
+}
+
+static PyObject *input_read(PyObject *self, PyObject *arguments)
+{
+    size_t size;
+    return parse_size(arguments, &size) < 0 ? NULL : use(self, read_bytes, size);
+}
+
+static PyObject *input_readline(PyObject *self, PyObject *arguments)
+{
+    size_t size;
+    return parse_size(arguments, &size) < 0 ? NULL : use(self, read_line, size);
+}
+
+static PyObject *input_readlines(PyObject *self, PyObject *arguments)
+{
+    size_t hint;
+    if (parse_size(arguments, &hint) < 0)
+        return NULL;
+    return use(self, read_lines, hint > 0 ? hint : SIZE_MAX); /* like io: a hint of 0 is none */
+}
+
+static PyObject *input_next(PyObject *self)
+{
+    PyObject *line = use(self, read_line, SIZE_MAX);
+
+    if (line && PyBytes_GET_SIZE(line) == 0)
+        Py_CLEAR(line);
+    return line;
+}
+
+static void input_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    borrow_done(&((struct input *)self)->content);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef methods[] = {
+    {"read", input_read, METH_VARARGS, "read(size=-1): up to size bytes, or all of them."},
+    {"readline", input_readline, METH_VARARGS, "readline(size=-1): a line with its end."},
+    {"readlines", input_readlines, METH_VARARGS, "readlines(hint=-1): a list of lines."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, "The content of the request."},
+    {Py_tp_dealloc, input_dealloc},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, input_next},
+    {Py_tp_methods, methods},
+    {0, NULL},
+};
+
+static PyType_Spec spec = {
+    .name = "wsgi_once.Input",
+    .basicsize = sizeof(struct input),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = slots,
+};
+
+PyObject *input_type_new(void)
+{
+    return PyType_FromSpec(&spec);
+}
+
+PyObject *input_new(PyObject *type, struct content *content)
+{
+    _cleanup_ref_ PyObject *self = PyType_GenericAlloc((PyTypeObject *)type, 0);
+
+    if (!self || borrow_init(&((struct input *)self)->content, content) < 0)
+        return NULL;
+    return take_ref(&self);
+}
+
+void input_cut(PyObject *self)
+{
+    struct borrow *borrow = &((struct input *)self)->content;
+    const struct content *content = borrow->lent;
+
+    borrow_cut(borrow, content->conn->fd, SHUT_RD);
+}

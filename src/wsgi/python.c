@@ -1,0 +1,243 @@
+#include "wsgi/python.h"
+
+#include "problem.h"
+#include "wsgi/object.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define MINOR_VERSION Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION)
+#ifndef Py_STRINGIFY
+#    define STRINGIFY(x) #    x
+#    define Py_STRINGIFY(x) STRINGIFY(x)
+#endif
+
+const char *python_version(void)
+{
+    return PY_VERSION;
+}
+
+/* ---- virtual environments ---------------------------------------------------------------------
+ */
+
+/* The value of "key = value" when the line is that; else NULL. Ends the line behind the value. */
+static char *value_of(char *line, const char *key)
+{
+    size_t length = strlen(key);
+
+    if (strncmp(line, key, length) != 0)
+        return NULL;
+    line += length;
+    line += strspn(line, " \t");
+    if (*line != '=')
+        return NULL;
+    line++;
+    line += strspn(line, " \t");
+    line[strcspn(line, "\r\n")] = '\0';
+    return line;
+}
+
+/* Reads the version from pyvenv.cfg: "version" is written by venv, "version_info" by virtualenv.
+ * Returns "" when there is none, and NULL when there is no such file. */
+static const char *read_venv_version(const char *venv, char version[64])
+{
+    _cleanup_(freep) char *path = NULL, *line = NULL;
+    size_t capacity = 0;
+
+    if (asprintf(&path, "%s/pyvenv.cfg", venv) < 0)
+        return NULL;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return NULL;
+    version[0] = '\0';
+    while (getline(&line, &capacity, file) > 0) {
+        const char *value = value_of(line, "version");
+        if (!value)
+            value = value_of(line, "version_info");
+        if (value)
+            snprintf(version, 64, "%s", value);
+    }
+    fclose(file);
+    return version;
+}
+
+static int check_venv(const char *venv, char **ret_problem)
+{
+    size_t length = strlen(MINOR_VERSION);
+    char buffer[64];
+    const char *version = read_venv_version(venv, buffer);
+
+    if (!version)
+        return problem_set(ret_problem, EX_CONFIG,
+            "--venv %s: there is no pyvenv.cfg that can be read, so it is not a virtual environment",
+            venv);
+    if (version[0] == '\0' ||
+        (strncmp(version, MINOR_VERSION, length) == 0 &&
+            (version[length] == '.' || version[length] == '\0')))
+        return 0;
+    return problem_set(ret_problem, EX_CONFIG,
+        "--venv %s was made for Python %s, but wsgi-once embeds Python %s: make it anew with "
+        "%s -m venv --clear %s",
+        venv, version, MINOR_VERSION, PYTHON_EXECUTABLE, venv);
+}
+
+/* ---- start ------------------------------------------------------------------------------------
+ */
+
+/* An embedded interpreter looks for "python3" along PATH to find its standard library, and a venv
+ * names the directory of whatever python made it: both may be another build. So all is said here.
+ * With `home` set, neither is looked at; site.py then finds the packages of the environment through
+ * the place of `executable`. */
+static PyStatus set_places(PyConfig *config, const char *venv)
+{
+    char executable[4096];
+    PyStatus status = PyConfig_SetBytesString(config, &config->home, PYTHON_PREFIX);
+
+    if (PyStatus_Exception(status))
+        return status;
+    if (!venv)
+        return PyConfig_SetBytesString(config, &config->executable, PYTHON_EXECUTABLE);
+
+    snprintf(executable, sizeof(executable), "%s/bin/python" MINOR_VERSION, venv);
+    status = PyConfig_SetBytesString(config, &config->executable, executable);
+    if (PyStatus_Exception(status))
+        return status;
+    status = PyConfig_SetBytesString(config, &config->base_executable, PYTHON_EXECUTABLE);
+    if (PyStatus_Exception(status))
+        return status;
+    status = PyConfig_SetBytesString(config, &config->prefix, venv);
+    if (PyStatus_Exception(status))
+        return status;
+    return PyConfig_SetBytesString(config, &config->exec_prefix, venv);
+}
+
+static int initialize(const char *venv, char **ret_problem)
+{
+    static char *argv[] = {(char *)"wsgi-once"};
+    PyConfig config;
+
+    PyConfig_InitPythonConfig(&config);
+    config.parse_argv = 0;
+    PyStatus status = set_places(&config, venv);
+    if (!PyStatus_Exception(status))
+        status = PyConfig_SetBytesArgv(&config, 1, argv);
+    if (!PyStatus_Exception(status))
+        status = Py_InitializeFromConfig(&config);
+    PyConfig_Clear(&config);
+    if (!PyStatus_Exception(status))
+        return 0;
+    return problem_set(ret_problem, EX_SOFTWARE, "cannot start Python: %s",
+        status.err_msg ? status.err_msg : "unknown reason");
+}
+
+static int call_void(PyObject *object, const char *method)
+{
+    _cleanup_ref_ PyObject *result = PyObject_CallMethod(object, method, NULL);
+    return result ? 0 : -1;
+}
+
+static int insert_path(const struct python_config *config)
+{
+    PyObject *path = PySys_GetObject("path"); /* borrowed */
+
+    if (!path)
+        return -1;
+    for (size_t i = config->n_path; i > 0; i--) {
+        _cleanup_ref_ PyObject *directory = PyUnicode_DecodeFSDefault(config->path[i - 1]);
+        if (!directory || PyList_Insert(path, 0, directory) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Tracebacks of all threads on the signal, then the handler that was there before. */
+static int dump_on_signal(int signal)
+{
+    _cleanup_ref_ PyObject *faulthandler = PyImport_ImportModule("faulthandler");
+    if (!faulthandler)
+        return -1;
+    _cleanup_ref_ PyObject *function = PyObject_GetAttrString(faulthandler, "register");
+    _cleanup_ref_ PyObject *arguments = Py_BuildValue("(i)", signal);
+    _cleanup_ref_ PyObject *keywords =
+        Py_BuildValue("{s:O,s:O}", "all_threads", Py_True, "chain", Py_True);
+    if (!function || !arguments || !keywords)
+        return -1;
+    _cleanup_ref_ PyObject *result = PyObject_Call(function, arguments, keywords);
+    return result ? 0 : -1;
+}
+
+/* What print() writes shall not wait in a buffer when the process dies: line by line then. */
+static int buffer_lines(void)
+{
+    PyObject *out = PySys_GetObject("stdout"); /* borrowed */
+    if (!out || out == Py_None)
+        return 0;
+    _cleanup_ref_ PyObject *function = PyObject_GetAttrString(out, "reconfigure");
+    _cleanup_ref_ PyObject *arguments = PyTuple_New(0);
+    _cleanup_ref_ PyObject *keywords = Py_BuildValue("{s:O}", "line_buffering", Py_True);
+    if (!function || !arguments || !keywords)
+        return -1;
+    _cleanup_ref_ PyObject *result = PyObject_Call(function, arguments, keywords);
+    return result ? 0 : -1;
+}
+
+static int prepare(const struct python_config *config)
+{
+    _cleanup_ref_ PyObject *gc = PyImport_ImportModule("gc");
+
+    if (!gc || call_void(gc, "disable") < 0 || insert_path(config) < 0 || buffer_lines() < 0)
+        return -1;
+    return dump_on_signal(config->dump_signal);
+}
+
+int python_start(const struct python_config *config, char **ret_problem)
+{
+    int r = config->venv ? check_venv(config->venv, ret_problem) : 0;
+    if (r == 0)
+        r = initialize(config->venv, ret_problem);
+    if (r != 0)
+        return r;
+    if (prepare(config) < 0) {
+        _cleanup_ref_ PyObject *exception = exception_take();
+        _cleanup_(freep) char *text = exception_text(exception);
+        r = problem_set(ret_problem, EX_SOFTWARE, "cannot set up Python: %s", text ? text : "");
+    }
+    PyEval_SaveThread();
+    return r;
+}
+
+/* ---- end --------------------------------------------------------------------------------------
+ */
+
+/* Calls a function of a module if some code has imported that module. */
+static void call_if_imported(const char *module_name, const char *function)
+{
+    _cleanup_ref_ PyObject *name = PyUnicode_FromString(module_name);
+    _cleanup_ref_ PyObject *module = name ? PyImport_GetModule(name) : NULL;
+
+    if (module && call_void(module, function) == 0)
+        return;
+    _cleanup_ref_ PyObject *exception = exception_take();
+    if (exception)
+        exception_print(exception);
+}
+
+static void flush_stream(const char *name)
+{
+    PyObject *stream = PySys_GetObject(name); /* borrowed */
+
+    if (stream && stream != Py_None && call_void(stream, "flush") < 0)
+        PyErr_Clear(); /* nobody is left to tell */
+}
+
+void python_end(void)
+{
+    if (!Py_IsInitialized())
+        return;
+    PyGILState_Ensure(); /* never released: the process ends */
+    call_if_imported("threading", "_shutdown");
+    call_if_imported("atexit", "_run_exitfuncs");
+    flush_stream("stdout");
+    flush_stream("stderr");
+}
