@@ -1,0 +1,10 @@
+"""Counts in a global: each process begins anew."""
+
+count = 0
+
+
+def app(environ, start_response):
+    global count
+    count += 1
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"{count}\n".encode()]

@@ -1,0 +1,127 @@
+# shellcheck shell=bash
+# What all suites share. A test starts the program with `serve`, speaks to it with `http` or `talk`,
+# and looks at what the process left behind with `exit_status` and `log`.
+#
+# WAY (accept, inetd, listener) and FAMILY (unix, tcp, tcp6) say how the program is activated; the
+# runner repeats the suites for each. See tests/activator.
+
+bats_require_minimum_version 1.5.0
+
+TESTS=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
+APPS=$TESTS/apps
+PROGRAM=${PROGRAM:-$TESTS/../build/wsgi-once}
+WAY=${WAY:-accept}
+FAMILY=${FAMILY:-unix}
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1
+unset "${!PYENV@}" PYTHONPATH PYTHONHOME PYTHONUNBUFFERED
+
+setup() {
+  LOG=$BATS_TEST_TMPDIR/log
+  STATUSES=$BATS_TEST_TMPDIR/statuses
+  ACTIVATOR=
+  SEEN=0
+  : >"$LOG"
+  : >"$STATUSES"
+}
+
+teardown() {
+  stop
+  if [[ -z $BATS_TEST_COMPLETED && -s $LOG ]]; then
+    echo "--- log of the program:"
+    cat "$LOG"
+  fi
+}
+
+# serve [OPTION]... APPLICATION: apps are looked for in tests/apps. One server at a time.
+serve() {
+  stop
+  # The activator's descriptors must not keep bats waiting for its end: 3 is bats' own output.
+  coproc ACTIVATOR_OUTPUT {
+    exec "$TESTS/activator" "$WAY" "$FAMILY" "$STATUSES" \
+      "$PROGRAM" --python-path="$APPS" "$@" 2>>"$LOG" 3>&- 4>&-
+  }
+  ACTIVATOR=$ACTIVATOR_OUTPUT_PID
+  read -r ADDRESS <&"${ACTIVATOR_OUTPUT[0]}"
+  case $FAMILY in
+    unix) TARGET=(--unix-socket "$ADDRESS"); ORIGIN=http://localhost ;;
+    tcp) TARGET=(); ORIGIN=http://127.0.0.1:$ADDRESS ;;
+    tcp6) TARGET=(-g); ADDRESS="[::1]:$ADDRESS"; ORIGIN="http://$ADDRESS" ;;
+  esac
+}
+
+stop() {
+  [[ -n $ACTIVATOR ]] || return 0
+  kill "$ACTIVATOR" 2>/dev/null || :
+  wait "$ACTIVATOR" 2>/dev/null || :
+  ACTIVATOR=
+}
+
+# http PATH [CURL-ARGUMENT]...: prints the content of the answer.
+http() {
+  local path=$1
+  shift
+  curl --silent --show-error --max-time 30 "${TARGET[@]}" "$@" "$ORIGIN$path"
+}
+
+# status PATH [CURL-ARGUMENT]...: prints the status code of the answer.
+status() {
+  http "$@" --output /dev/null --write-out '%{http_code}'
+}
+
+# talk STEP...: see tests/talk.
+talk() {
+  "$TESTS/talk" "$ADDRESS" "$@"
+}
+
+# get_environ KEY PATH [CURL-ARGUMENT]...: a value of the environ that the app saw, as repr() shows it.
+get_environ() {
+  local key=$1
+  shift
+  http "$@" | sed -n "s/^$key=//p"
+}
+
+# Waits until a command succeeds; fails after 20 seconds.
+eventually() {
+  local end=$((SECONDS + 20))
+  until "$@"; do
+    if ((SECONDS >= end)); then
+      echo "timed out waiting for: $*"
+      return 1
+    fi
+    read -rt 0.02 <> <(:) || :
+  done
+}
+
+has_status() {
+  [[ -n $(sed -n "$1p" "$STATUSES") ]]
+}
+
+# Prints the exit status of the next process that has not been asked about yet, once it has ended.
+exit_status() {
+  SEEN=$((SEEN + 1))
+  eventually has_status "$SEEN" >&2 || return
+  sed -n "${SEEN}p" "$STATUSES"
+}
+
+# logged TEXT: waits until a line of the log contains the text.
+logged() {
+  eventually grep -qF -- "$1" "$LOG"
+}
+
+not_logged() {
+  ! grep -qF -- "$1" "$LOG"
+}
+
+# equal ACTUAL EXPECTED
+equal() {
+  [[ $1 == "$2" ]] && return
+  printf 'expected: %s\nactual:   %s\n' "$2" "$1"
+  return 1
+}
+
+# contains TEXT PART
+contains() {
+  [[ $1 == *"$2"* ]] && return
+  printf 'expected in it: %s\nactual: %s\n' "$2" "$1"
+  return 1
+}
