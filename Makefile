@@ -1,63 +1,161 @@
-# wsgi-once: build, run, test, install.
+# wsgi-once
 #
-#   make            build build/wsgi-once
-#   make run        serve the demo app on 127.0.0.1:8000 (APP=module:callable LISTEN=address)
-#   make check      all tests
+#   make            builds build/wsgi-once
+#   make run        serves the demo app on http://127.0.0.1:8000
+#                   (APP=module:callable, LISTEN=address for others)
+#   make check      runs all tests; JOBS=unit or JOBS=bats-accept for some
+#   make fuzz       runs the fuzzers for FUZZ_SECONDS (3600) each
+#   make bench      measures what a request costs
+#   make format     lays out the sources
 #   make install    into $(DESTDIR)$(prefix)
 #
-# CFLAGS, CPPFLAGS and LDFLAGS are yours; the project's own flags are added to them. V=1 shows the
-# commands, WERROR=1 makes warnings errors.
+# CFLAGS, CPPFLAGS and LDFLAGS are yours; what the project needs is added to them. V=1 shows the
+# commands, WERROR=1 makes warnings errors. `make run`, `check`, `fuzz` and `bench` install what they
+# need through the distribution's package manager; INSTALL_DEPENDENCIES=: forgoes that.
 
 VERSION := 0.1.0
 
-prefix ?= /usr/local
-bindir ?= $(prefix)/bin
-libexecdir ?= $(prefix)/lib
-mandir ?= $(prefix)/share/man
+prefix = /usr/local
+bindir = $(prefix)/bin
+mandir = $(prefix)/share/man
 
-CC ?= cc
-CLANG ?= clang
-PKG_CONFIG ?= pkg-config
-INSTALL ?= install
-CFLAGS ?= -O2 -g
-BUILD ?= build
-V ?= 0
+CC = cc
+CLANG = clang
+PKG_CONFIG = pkg-config
+INSTALL = install
+CFLAGS = -O2 -g
+BUILD = build
 
-ifeq ($(V),0)
-quiet = @printf '  %-8s %s\n' '$(1)' '$(patsubst $(BUILD)/%,%,$@)';
-else
-quiet =
-endif
+APP = demo:app
+LISTEN = 127.0.0.1:8000
 
-# The distribution's interpreter, which the program embeds: not whatever python3 comes first in PATH.
-python_version := $(shell $(PKG_CONFIG) --modversion python3-embed 2>/dev/null)
-python_prefix := $(shell $(PKG_CONFIG) --variable=exec_prefix python3-embed 2>/dev/null)
-python := $(python_prefix)/bin/python$(python_version)
-
-WARNINGS := -Wall -Wextra -Wshadow -Wconversion $(if $(filter 1,$(WERROR)),-Werror)
-HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2
-own_CPPFLAGS = -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DPYTHON_PREFIX='"$(python_prefix)"' \
-	-DPYTHON_EXECUTABLE='"$(python)"' -Isrc $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libsystemd python3-embed))
-own_CFLAGS = -std=gnu17 $(WARNINGS) $(HARDENING)
-own_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-LDLIBS = $(shell $(PKG_CONFIG) --libs libsystemd python3-embed)
-
-COMPILE = $(CC) $(own_CPPFLAGS) $(CPPFLAGS) $(own_CFLAGS) $(CFLAGS) -MMD -MP
-LINK = $(CC) $(own_CFLAGS) $(CFLAGS) $(own_LDFLAGS) $(LDFLAGS)
-
-sources := $(wildcard src/*.c src/*/*.c)
-objects := $(sources:%.c=$(BUILD)/%.o)
+FUZZ_SECONDS =
+JOBS =
+INSTALL_DEPENDENCIES = packaging/install-dependencies
 
 all: $(BUILD)/wsgi-once
 
-$(BUILD)/wsgi-once: $(objects)
-	$(call quiet,LINK)$(LINK) -o $@ $^ $(LDLIBS)
+# ---- flags ---------------------------------------------------------------------------------------
 
-$(BUILD)/%.o: %.c Makefile | $(BUILD)/needs
-	@mkdir -p $(@D)
-	$(call quiet,CC)$(COMPILE) -c -o $@ $<
+# The interpreter that is embedded is the one that pkg-config knows: the distribution's, whatever
+# python3 comes first in PATH.
+python_version := $(shell $(PKG_CONFIG) --modversion python3-embed 2>/dev/null)
+python_prefix := $(shell $(PKG_CONFIG) --variable=exec_prefix python3-embed 2>/dev/null)
+library_includes := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libsystemd python3-embed 2>/dev/null))
+library_flags := $(shell $(PKG_CONFIG) --libs libsystemd python3-embed 2>/dev/null)
 
--include $(objects:.o=.d)
-$(BUILD)/needs:
-	@mkdir -p $(BUILD) && touch $@
-.PHONY: all
+own_CPPFLAGS = -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DPYTHON_PREFIX='"$(python_prefix)"' \
+	-DPYTHON_EXECUTABLE='"$(python_prefix)/bin/python$(python_version)"' -Isrc $(library_includes)
+own_CFLAGS = -std=gnu17 -Wall -Wextra -Wshadow -Wconversion $(if $(WERROR),-Werror) \
+	-fPIE -fstack-protector-strong $(hardening)
+own_LDFLAGS = -pie -Wl,-z,relro,-z,now,--as-needed
+hardening = -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+# Fortified functions would hide accesses from the sanitizers.
+$(BUILD)/sanitize/% $(BUILD)/fuzz/%: hardening =
+$(BUILD)/sanitize/%: CFLAGS = $(SANITIZE)
+$(BUILD)/sanitize/%: LDFLAGS = $(SANITIZE)
+$(BUILD)/fuzz/%: CFLAGS = $(SANITIZE) -fsanitize=fuzzer-no-link
+$(BUILD)/fuzz/%: LDFLAGS = $(SANITIZE) -fsanitize=fuzzer
+$(BUILD)/fuzz/%: CC = $(CLANG)
+
+compile = $(CC) $(own_CPPFLAGS) $(CPPFLAGS) $(own_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+link = $(CC) $(own_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+ifeq ($(V),1)
+say = @mkdir -p $(@D)
+else
+say = @mkdir -p $(@D); printf '  %-5s %s\n' '$(1)' '$@';
+.SILENT:
+endif
+
+# ---- the program ---------------------------------------------------------------------------------
+
+sources := $(wildcard src/*.c src/*/*.c)
+http_sources := $(wildcard src/http/*.c)
+
+$(BUILD)/wsgi-once: $(sources:%.c=$(BUILD)/%.o)
+	$(call say,LINK)
+	$(link) $(library_flags)
+
+# The sources are compiled once for each directory of programs.
+define rules_below
+$(1)/%.o: %.c Makefile | needs-build
+	$$(call say,CC)
+	$$(compile)
+endef
+$(foreach directory,$(BUILD) $(BUILD)/sanitize $(BUILD)/fuzz,$(eval $(call rules_below,$(directory))))
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+needs-build:
+	command -v $(PKG_CONFIG) >/dev/null && $(PKG_CONFIG) --exists libsystemd python3-embed || { \
+		echo "wsgi-once needs $(PKG_CONFIG), libsystemd and python3-embed to be built:" \
+			"packaging/install-dependencies build" >&2; exit 1; }
+
+install: $(BUILD)/wsgi-once
+	$(INSTALL) -D -m 755 $(BUILD)/wsgi-once $(DESTDIR)$(bindir)/wsgi-once
+	$(INSTALL) -D -m 644 src/wsgi-once.8 $(DESTDIR)$(mandir)/man8/wsgi-once.8
+
+clean:
+	rm -rf $(BUILD)
+
+# ---- trying it -----------------------------------------------------------------------------------
+
+# systemd-socket-activate(1) plays systemd. In a second make, because the first one has looked for
+# the libraries before they were installed.
+run:
+	$(INSTALL_DEPENDENCIES) run
+	$(MAKE) --no-print-directory all
+	echo "Serving $(APP) on $(LISTEN), a new process for each request; Ctrl-C ends it."
+	exec systemd-socket-activate --accept --listen=$(LISTEN) \
+		$(BUILD)/wsgi-once --python-path=tests/apps $(APP)
+
+# ---- tests ---------------------------------------------------------------------------------------
+
+unit_tests := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
+fuzzers := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
+
+$(BUILD)/tests/unit/%.o $(BUILD)/sanitize/tests/unit/%.o: own_CPPFLAGS += -Itests/unit
+
+define unit_rule
+$(1)/unit/%: $(1)/tests/unit/%.o $(patsubst %.c,$(1)/%.o,$(http_sources) $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
+	$$(call say,LINK)
+	$$(link)
+endef
+$(foreach directory,$(BUILD) $(BUILD)/sanitize,$(eval $(call unit_rule,$(directory))))
+
+$(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(http_sources:%.c=$(BUILD)/fuzz/%.o)
+	$(call say,LINK)
+	$(link)
+
+$(BUILD)/sanitize/wsgi-once: $(sources:%.c=$(BUILD)/sanitize/%.o)
+	$(call say,LINK)
+	$(link) $(library_flags)
+
+test-programs: $(BUILD)/wsgi-once $(BUILD)/sanitize/wsgi-once \
+	$(unit_tests:%=$(BUILD)/unit/%) $(unit_tests:%=$(BUILD)/sanitize/unit/%) \
+	$(fuzzers:%=$(BUILD)/fuzz/%)
+
+check:
+	$(INSTALL_DEPENDENCIES) test
+	$(MAKE) --no-print-directory test-programs
+	BUILD=$(BUILD) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) NO_SKIPS=$(NO_SKIPS) tests/run $(JOBS)
+
+fuzz:
+	$(INSTALL_DEPENDENCIES) test
+	$(MAKE) --no-print-directory test-programs
+	BUILD=$(BUILD) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),3600) tests/run fuzz
+
+bench:
+	$(INSTALL_DEPENDENCIES) bench
+	$(MAKE) --no-print-directory all
+	BUILD=$(BUILD) tests/bench/cold
+
+format:
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+
+.PHONY: all needs-build install clean run test-programs check fuzz bench format
+.SECONDARY:
+.DELETE_ON_ERROR:

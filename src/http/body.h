@@ -10,7 +10,8 @@
 
 struct body_limits {
     uint64_t content; /* bytes of content; more is 413 */
-    size_t overhead;  /* bytes of all chunk extensions and of the trailer section; more is 431 */
+    size_t overhead;  /* bytes of all chunk extensions, of leading zeros of chunk sizes, and of the
+                       * trailer section with its empty line; more is 431 */
 };
 
 enum body_state {

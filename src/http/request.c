@@ -154,10 +154,9 @@ static int parse_absolute_form(struct request *request)
         return r;
     /* An empty path is "/" (RFC 9110 §4.2.3), but in OPTIONS it means the server (RFC 9112 §3.2.4).
      */
-    if (slice_equal(request->method, SLICE("OPTIONS")) && !request->query.data)
-        request->form = REQUEST_ASTERISK;
-    else
-        request->path = SLICE("/");
+    bool asterisk = slice_equal(request->method, SLICE("OPTIONS")) && !request->query.data;
+    request->form = asterisk ? REQUEST_ASTERISK : REQUEST_ABSOLUTE;
+    request->path = asterisk ? (struct slice){0} : SLICE("/");
     return 0;
 }
 
@@ -229,10 +228,9 @@ static int take_content_length(struct request *request, struct slice value)
     if (request->has_content_length)
         return refuse(request, 400, "more than one Content-Length");
     int r = syntax_parse_decimal(value, &request->content_length);
-    if (r == -EOVERFLOW)
-        request->content_length = UINT64_MAX; /* too large in any case */
-    else if (r < 0)
+    if (r < 0 && r != -EOVERFLOW)
         return refuse(request, 400, "malformed Content-Length");
+    request->parser.length_overflows = r == -EOVERFLOW;
     request->has_content_length = true;
     return 0;
 }
@@ -255,12 +253,22 @@ static int take_transfer_encoding(struct request *request, struct slice value)
     }
 }
 
+/* A list (RFC 9110 §10.1.1), of which only one member is known; empty members are none (§5.6.1.2).
+ */
 static int take_expect(struct request *request, struct slice value)
 {
-    if (!slice_equal_ignore_case(value, SLICE("100-continue")))
-        return refuse(request, 417, "unknown expectation");
-    request->parser.expects = true;
-    return 0;
+    for (;;) {
+        size_t comma = slice_find(value, ',');
+        struct slice member = syntax_trim((struct slice){value.data, comma});
+
+        if (slice_equal_ignore_case(member, SLICE("100-continue")))
+            request->parser.expects = true;
+        else if (member.size > 0)
+            return refuse(request, 417, "unknown expectation");
+        if (comma == value.size)
+            return 0;
+        value = slice_after(value, comma + 1);
+    }
 }
 
 /* The fields that decide about framing and routing; all others are the app's affair. */
@@ -338,7 +346,8 @@ static int decide_framing(struct request *request, const struct request_limits *
             return refuse(request, 501, "unknown transfer coding");
         request->chunked = true;
     }
-    if (request->has_content_length && request->content_length > limits->content)
+    if (request->parser.length_overflows ||
+        (request->has_content_length && request->content_length > limits->content))
         return refuse(request, 413, "Content-Length is over the limit");
     return 0;
 }

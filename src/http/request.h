@@ -4,8 +4,11 @@
  *
  * A pure parser: bytes in, slices out. It is strict where two parsers could disagree about where a
  * message ends or whom it is for (request smuggling): what it does not accept by the letter of the
- * RFC never reaches the app. It may be called again and again while bytes arrive, looks at each
- * byte once, and refuses as soon as a byte proves the request wrong.
+ * RFC never reaches the app. There is one exception: a target may hold any visible character but
+ * "#", because browsers send a few that RFC 3986 wants encoded, and no framing depends on them.
+ *
+ * It may be called again and again while bytes arrive, looks at each byte once, and refuses at the
+ * end of the line that is wrong; a control character and a limit at once.
  */
 
 #include "slice.h"
@@ -22,9 +25,9 @@ enum request_form {
 };
 
 struct request_limits {
-    size_t line;      /* bytes of the request line without its CRLF; more is 414 */
-    size_t section;   /* bytes of the field section with all its CRLFs; more is 431 */
-    size_t fields;    /* number of field lines; more is 431 */
+    size_t line;    /* bytes of the request line without its CRLF; more is 414 */
+    size_t section; /* bytes from the first field line to the empty line, with both; more is 431 */
+    size_t fields;  /* number of field lines; more is 431 */
     uint64_t content; /* announced bytes of content; more is 413 */
 };
 
@@ -54,6 +57,7 @@ struct request {
         size_t fields;   /* field lines seen */
         bool empty_line; /* the one empty line before a request was skipped */
         bool has_host;
+        bool length_overflows; /* the Content-Length has more than 64 bits */
         bool has_transfer_encoding;
         bool final_chunked;   /* the last transfer coding seen is a plain "chunked" */
         bool other_coding;    /* there was another one before it */

@@ -106,20 +106,79 @@ int syntax_parse_decimal(struct slice text, uint64_t *ret_number)
     return 0;
 }
 
-/* IP-literal without its brackets: an IPv6 address, or IPvFuture (RFC 3986 §3.2.2). The address is
- * checked for its characters only: whether it names a host is not this server's affair. */
-static bool is_ip_literal(struct slice text)
+/* dec-octet "." dec-octet "." dec-octet "." dec-octet (RFC 3986 §3.2.2). */
+static bool is_ipv4_address(struct slice text)
 {
-    bool future = text.size > 0 && (text.data[0] == 'v' || text.data[0] == 'V');
-    bool colon = false;
+    for (int octets = 1;; octets++) {
+        size_t dot = slice_find(text, '.');
+        uint64_t number = 0;
+        if (dot > 3 || syntax_parse_decimal((struct slice){text.data, dot}, &number) < 0 ||
+            number > 255 || (dot > 1 && text.data[0] == '0'))
+            return false;
+        if (dot == text.size || octets == 4)
+            return dot == text.size && octets == 4;
+        text = slice_after(text, dot + 1);
+    }
+}
 
-    for (size_t i = 0; i < text.size; i++) {
+static bool is_hex_group(struct slice text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (syntax_hex_value(text.data[i]) < 0)
+            return false;
+    return text.size >= 1 && text.size <= 4;
+}
+
+/* Groups with colons between them; the last two may be an IPv4 address. Returns their number, or
+ * -1. */
+static int count_ipv6_groups(struct slice text)
+{
+    for (int groups = 1;; groups++) {
+        size_t colon = slice_find(text, ':');
+        if (colon == text.size && is_ipv4_address(text))
+            return groups + 1;
+        if (!is_hex_group((struct slice){text.data, colon}))
+            return -1;
+        if (colon == text.size)
+            return groups;
+        text = slice_after(text, colon + 1);
+    }
+}
+
+/* Eight groups, or fewer around one "::" (RFC 3986 §3.2.2, RFC 4291 §2.2). */
+static bool is_ipv6_address(struct slice text)
+{
+    for (size_t i = 0; i + 1 < text.size; i++) {
+        if (text.data[i] != ':' || text.data[i + 1] != ':')
+            continue;
+        struct slice after = slice_after(text, i + 2);
+        int left = i > 0 ? count_ipv6_groups((struct slice){text.data, i}) : 0;
+        int right = after.size > 0 ? count_ipv6_groups(after) : 0;
+        bool ipv4_in_front = slice_find((struct slice){text.data, i}, '.') < i;
+        return left >= 0 && right >= 0 && left + right <= 7 && !ipv4_in_front;
+    }
+    return count_ipv6_groups(text) == 8;
+}
+
+/* "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" ) (RFC 3986 §3.2.2). */
+static bool is_ip_future(struct slice text)
+{
+    size_t dot = slice_find(text, '.');
+
+    if (text.size == 0 || (text.data[0] | 0x20) != 'v' || dot < 2 || dot + 1 >= text.size)
+        return false;
+    for (size_t i = 1; i < text.size; i++) {
         char c = text.data[i];
-        colon |= c == ':';
-        if (c != ':' && !(future ? is_in(c, REG_NAME) : c == '.' || syntax_hex_value(c) >= 0))
+        if (i < dot ? syntax_hex_value(c) < 0 : i > dot && c != ':' && !is_in(c, REG_NAME))
             return false;
     }
-    return future ? text.size > 3 : colon;
+    return true;
+}
+
+/* IP-literal without its brackets. */
+static bool is_ip_literal(struct slice text)
+{
+    return is_ipv6_address(text) || is_ip_future(text);
 }
 
 /* reg-name or IPv4address: unreserved, sub-delims and percent-encoded (RFC 3986 §3.2.2). */

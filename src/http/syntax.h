@@ -37,8 +37,8 @@ int syntax_parse_decimal(struct slice text, uint64_t *ret_number);
 
 /* uri-host [ ":" port ] as in Host and in a request-target (RFC 9110 §7.2, RFC 3986 §3.2).
  *
- * Userinfo is refused (RFC 9110 §4.2.4); an empty host passes only with allow_empty. Returns
- * whether it is valid; the port is an absent slice when there is no colon, without the colon else,
- * and the host keeps the brackets of an IP literal. */
+ * Userinfo is refused (RFC 9110 §4.2.4); an empty host passes only with allow_empty, and without a
+ * port. Returns whether it is valid; the port is an absent slice when there is no colon, without
+ * the colon else, and the host keeps the brackets of an IP literal. */
 bool syntax_split_authority(
     struct slice authority, bool allow_empty, struct slice *ret_host, struct slice *ret_port);

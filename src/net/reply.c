@@ -76,7 +76,9 @@ const char *reply_add_field(struct reply *reply, struct slice name, struct slice
 
 void reply_know_length(struct reply *reply, uint64_t length)
 {
-    if (reply->response.has_content_length)
+    unsigned status = reply->response.status;
+
+    if (reply->response.has_content_length || status == 204 || status == 304)
         return;
     response_set_content_length(&reply->response, length);
     reply->own_length = true;

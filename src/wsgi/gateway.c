@@ -138,18 +138,16 @@ static int know_length(struct reply *reply, uint64_t size)
 {
     const struct response *response = &reply->response;
 
-    if (reply->head_sent || response->status == 204 || response->status == 304 ||
-        (response->to_head && size == 0))
+    if (reply->head_sent || (response->to_head && size == 0))
         return 0;
-    if (!response->has_content_length || response->content_length == size) {
-        reply_know_length(reply, size);
-        return 0;
+    if (response_allows_content(response) && response->has_content_length &&
+        response->content_length != size) {
+        PyErr_Format(PyExc_ValueError, "the content has %llu bytes, its Content-Length says %llu",
+            (unsigned long long)size, (unsigned long long)response->content_length);
+        return -1;
     }
-    if (response->to_head)
-        return 0;
-    PyErr_Format(PyExc_ValueError, "the content has %llu bytes, its Content-Length says %llu",
-        (unsigned long long)size, (unsigned long long)response->content_length);
-    return -1;
+    reply_know_length(reply, size);
+    return 0;
 }
 
 static int send_items(PyObject *items, PyObject *start_response, struct reply *reply)
@@ -176,7 +174,7 @@ static int send_file(const struct file_range *range, PyObject *start_response, s
 
     if (reply->response.has_content_length && size > reply->response.content_length)
         size = reply->response.content_length; /* the app wants only this much of it */
-    else if (!reply->head_sent && reply->response.status != 204 && reply->response.status != 304)
+    else
         reply_know_length(reply, size);
     return start_response_send_file(start_response, range->file, range->offset, size);
 }
