@@ -126,6 +126,14 @@ $(1)/unit/%: $(1)/tests/unit/%.o $(patsubst %.c,$(1)/%.o,$(http_sources) $(filte
 endef
 $(foreach directory,$(BUILD) $(BUILD)/sanitize,$(eval $(call unit_rule,$(directory))))
 
+# This one runs the interpreter, too.
+define gateway_test_rule
+$(1)/unit/test_gateway: $(1)/tests/unit/test_gateway.o $(1)/tests/unit/unit.o $(patsubst %.c,$(1)/%.o,$(filter-out src/main.c,$(sources)))
+	$$(call say,LINK)
+	$$(link) $(library_flags)
+endef
+$(foreach directory,$(BUILD) $(BUILD)/sanitize,$(eval $(call gateway_test_rule,$(directory))))
+
 $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(http_sources:%.c=$(BUILD)/fuzz/%.o)
 	$(call say,LINK)
 	$(link)

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -79,6 +80,7 @@ int main(int argc, char **argv)
     _cleanup_(freep) char *problem = NULL;
 
     open_standard_streams();
+    signal(SIGPIPE, SIG_IGN); /* as Python does: what nobody reads is an error, not the end */
     if (options_parse(argc, argv, &options, &action, &problem) < 0)
         return fail(EX_USAGE, problem);
     switch (action) {

@@ -60,7 +60,7 @@ static const struct spec specs[] = {
     {"request-timeout", DURATION, "TIME", offsetof(struct options, request_timeout), "5min",
         "for everything, from the first byte to the end: 504"},
     {"linger-timeout", DURATION, "TIME", offsetof(struct options, linger_timeout), "10s",
-        "to take in what a client sends after its answer"},
+        "to take in what a client still sends after its answer"},
 
     {NULL, 0, NULL, 0, NULL, "Information"},
     {"help", ACTION, NULL, OPTIONS_HELP, NULL, "print this and exit"},

@@ -36,90 +36,147 @@ static size_t head_capacity(const struct options *options)
 /* ---- the deadline of the whole request ----------------------------------------------------------
  */
 
-/* An app that hangs cannot be asked to stop, so a timer's signal ends the process. A real-time
- * signal, because SIGALRM is the app's. */
+/* An app that hangs cannot be asked to stop, so a timer's signal ends the process. Real-time
+ * signals, because SIGALRM is the app's. */
 #define DEADLINE_SIGNAL SIGRTMAX
+#define DUMP_SIGNAL (SIGRTMAX - 1)
+
+#ifndef sigev_notify_thread_id /* timer_create(2) names it, older C libraries do not */
+#    define sigev_notify_thread_id _sigev_un._tid
+#endif
 
 /* What the signal handler needs. */
 static struct {
-    struct conn *volatile conn; /* NULL once the client has its answer */
+    struct conn *volatile conn; /* NULL once the connection is closed */
     const struct options *options;
-    bool to_head;
-    char request[256]; /* "METHOD target" for the log */
+    char request[256];                 /* "METHOD target" */
+    volatile sig_atomic_t has_request; /* the head is complete */
+    volatile sig_atomic_t to_head;
 } overdue;
 
-static void write_all(const char *text)
+/* One line with one write, out of a signal handler. */
+static void log_from_handler(const char *request, const char *what)
 {
-    ssize_t n = write(STDERR_FILENO, text, strlen(text));
-    (void)n; /* the process ends anyway */
+    char line[512];
+    size_t size = 0;
+    const char *parts[] = {"wsgi-once: ", request, ": ", what, "\n"};
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        size_t n = strlen(parts[i]);
+        n = n < sizeof(line) - size ? n : sizeof(line) - size;
+        memcpy(line + size, parts[i], n);
+        size += n;
+    }
+    ssize_t written = write(STDERR_FILENO, line, size);
+    (void)written; /* the process ends anyway */
 }
 
-/* 504 if nothing of an answer is on its way, a cut-off connection else. Calls only what is safe in
- * a signal handler (signal-safety(7)). The threads' tracebacks were printed before. */
+static void answer_from_handler(struct conn *conn, unsigned status)
+{
+    char buffer[RESPONSE_PLAIN_SIZE];
+    size_t size = response_write_plain(status, NULL, overdue.to_head, time(NULL), buffer);
+
+    send(conn->fd, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    conn_end_output(conn);
+}
+
+/* Answers if nothing of an answer is on its way, cuts it off else; the client comes first, then the
+ * tracebacks. Calls only what is safe in a signal handler (signal-safety(7)). */
 static void on_deadline(int signal)
 {
     struct conn *conn = overdue.conn;
-    char answer[RESPONSE_PLAIN_SIZE];
+    bool answer = conn && !conn->answered;
 
     (void)signal;
-    write_all("wsgi-once: ");
-    write_all(overdue.request);
-    if (!conn)
-        write_all(": still running after its answer when its --request-timeout passed\n");
-    else
-        write_all(": not done when its --request-timeout passed\n");
-    if (conn && !conn->answered) {
-        size_t size = response_write_plain(504, NULL, overdue.to_head, time(NULL), answer);
-        send(conn->fd, answer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-        conn_end_output(conn);
-        conn_linger(conn, true, deadline_after(overdue.options->linger_timeout));
-    } else if (conn)
+    if (conn && conn->end == 0)
+        _exit(0); /* a client that sent nothing at all */
+    if (answer)
+        answer_from_handler(conn, overdue.has_request ? 504 : 408);
+    else if (conn && !conn->ended)
         conn_abort(conn);
+
+    log_from_handler(overdue.has_request ? overdue.request : "a request",
+        answer || (conn && !conn->ended) ? "not done when its --request-timeout passed"
+                                         : "still running after its answer when its "
+                                           "--request-timeout passed");
+    raise(DUMP_SIGNAL);
+    if (answer)
+        conn_linger(conn, true, overdue.options->linger_timeout);
     _exit(EX_TEMPFAIL);
+}
+
+/* Takes the place of the dump until the interpreter runs. */
+static void do_nothing(int signal)
+{
+    (void)signal;
+}
+
+/* The signal goes to this thread, so that it finds the connection in a state that is whole. */
+static int set_timer(usec_t timeout)
+{
+    struct sigevent event = {
+        .sigev_notify = SIGEV_THREAD_ID,
+        .sigev_signo = DEADLINE_SIGNAL,
+        .sigev_notify_thread_id = gettid(),
+    };
+    struct itimerspec when = {.it_value = {
+                                  .tv_sec = (time_t)(timeout / USEC_PER_SEC),
+                                  .tv_nsec = (long)(timeout % USEC_PER_SEC * 1000),
+                              }};
+    timer_t timer;
+
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0)
+        return -1;
+    return timer_settime(timer, 0, &when, NULL);
 }
 
 static void start_deadline(const struct options *options, struct conn *conn)
 {
-    struct sigaction action = {.sa_handler = on_deadline, .sa_flags = SA_RESTART};
-    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = DEADLINE_SIGNAL};
-    struct itimerspec when = {.it_value = {
-                                  .tv_sec = (time_t)(options->request_timeout / USEC_PER_SEC),
-                                  .tv_nsec = (long)(options->request_timeout % USEC_PER_SEC * 1000),
-                              }};
-    timer_t timer;
+    struct sigaction end = {.sa_handler = on_deadline, .sa_flags = SA_RESTART};
+    struct sigaction nothing = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
 
     overdue.conn = conn;
     overdue.options = options;
-    snprintf(overdue.request, sizeof(overdue.request), "a request");
     if (options->request_timeout == 0)
         return;
-    if (sigaction(DEADLINE_SIGNAL, &action, NULL) < 0 ||
-        timer_create(CLOCK_MONOTONIC, &event, &timer) < 0 ||
-        timer_settime(timer, 0, &when, NULL) < 0)
+    if (sigaction(DUMP_SIGNAL, &nothing, NULL) < 0 || sigaction(DEADLINE_SIGNAL, &end, NULL) < 0 ||
+        set_timer(options->request_timeout) < 0)
         log_line("cannot set the timer of --request-timeout: %m");
 }
 
-static void name_request(const struct request *request)
+/* The name of the request, as far as it is known, for the log. */
+static void name_request(struct exchange *exchange)
 {
-    overdue.to_head = slice_equal(request->method, SLICE("HEAD"));
-    snprintf(overdue.request, sizeof(overdue.request), "%.*s %.*s", (int)request->method.size,
-        request->method.data, (int)request->target.size, request->target.data);
+    const struct request *request = exchange->request;
+
+    if (!request->target.data)
+        snprintf(exchange->name, sizeof(exchange->name), "a request");
+    else
+        snprintf(exchange->name, sizeof(exchange->name), "%.*s %.*s", (int)request->method.size,
+            request->method.data, (int)request->target.size, request->target.data);
+}
+
+static void name_overdue(const struct exchange *exchange)
+{
+    memcpy(overdue.request, exchange->name, sizeof(overdue.request));
+    overdue.to_head = slice_equal(exchange->request->method, SLICE("HEAD"));
+    overdue.has_request = 1;
 }
 
 /* ---- answers of the server itself ---------------------------------------------------------------
  */
 
-static void answer(struct conn *conn, int status, const char *detail, const struct request *request,
-    usec_t timeout)
+static void answer(
+    struct exchange *exchange, int status, const char *detail, const struct options *options)
 {
     char buffer[RESPONSE_PLAIN_SIZE];
-    bool to_head = slice_equal(request->method, SLICE("HEAD"));
+    bool to_head = slice_equal(exchange->request->method, SLICE("HEAD"));
     size_t size = response_write_plain((unsigned)status, detail, to_head, time(NULL), buffer);
     struct iovec part = {buffer, size}, *parts = &part;
     size_t count = 1;
 
-    conn->answered = 1;
-    while (conn_send(conn, &parts, &count, timeout) == -EINTR)
+    exchange->conn->answered = 1;
+    while (conn_send(exchange->conn, &parts, &count, options->write_timeout) == -EINTR)
         ;
 }
 
@@ -217,8 +274,7 @@ static void finish(struct exchange *exchange, int r, const struct options *optio
         return;
     }
     conn_end_output(conn);
-    conn_linger(
-        conn, !content_is_received(&exchange->content), deadline_after(options->linger_timeout));
+    conn_linger(conn, !content_is_received(&exchange->content), options->linger_timeout);
 }
 
 /* Passes a good request on to the app. Returns the exit status of the process. */
@@ -229,24 +285,39 @@ static int pass_on(struct worker *worker, struct exchange *exchange)
     int r = status != 0 ? 500 : gateway_run(worker->gateway, exchange);
 
     if (r > 0)
-        answer(exchange->conn, r, r == 500 ? NULL : exchange->content.problem, exchange->request,
-            options->write_timeout);
+        answer(exchange, r, r == 500 ? NULL : exchange->content.problem, options);
     finish(exchange, r, options);
     reply_done(&exchange->reply);
     return status;
 }
 
-/* A request that does not reach the app. */
+/* A request that does not reach the app. expect: the client may still be sending. */
 static void refuse(
-    struct conn *conn, int status, const struct request *request, const struct options *options)
+    struct exchange *exchange, int status, bool expect, const struct options *options)
 {
+    const char *problem = exchange->request->problem;
+
     if (status != 200)
-        log_line("%.*s%s%.*s%sanswered %d: %s", (int)request->method.size, request->method.data,
-            request->method.size > 0 ? " " : "", (int)request->target.size, request->target.data,
-            request->target.size > 0 ? ": " : "", status, request->problem);
-    answer(conn, status, request->problem, request, options->write_timeout);
-    conn_end_output(conn);
-    conn_linger(conn, true, deadline_after(options->linger_timeout));
+        log_line("%s: answered %d: %s", exchange->name, status, problem ? problem : "");
+    answer(exchange, status, problem, options);
+    conn_end_output(exchange->conn);
+    conn_linger(exchange->conn, expect, options->linger_timeout);
+}
+
+/* A request whose head is whole. Returns the exit status of the process. */
+static int handle(struct worker *worker, struct exchange *exchange)
+{
+    const struct options *options = worker->options;
+    struct request *request = exchange->request;
+    _cleanup_(freep) char *path = malloc(request->path.size + 1);
+    int r = judge(request);
+
+    if (r == 0)
+        r = path ? prepare(exchange, options, path) : 500;
+    if (r == 0)
+        return pass_on(worker, exchange);
+    refuse(exchange, r, request_has_content(request), options);
+    return 0;
 }
 
 static int serve(struct worker *worker, struct conn *conn)
@@ -264,16 +335,13 @@ static int serve(struct worker *worker, struct conn *conn)
     int r = conn_read_request(conn, &limits, deadline_after(options->head_timeout), &request);
     if (r < 0)
         return 0; /* the client has left: nobody to answer, nothing wrong */
-    name_request(&request);
-    if (r == 0)
-        r = judge(&request);
-    _cleanup_(freep) char *path = r == 0 ? malloc(request.path.size + 1) : NULL;
-    if (r == 0)
-        r = path ? prepare(&exchange, options, path) : 500;
-    if (r == 0)
-        return pass_on(worker, &exchange);
-    refuse(conn, r, &request, options);
-    return 0;
+    name_request(&exchange);
+    if (r > 0) {
+        refuse(&exchange, r, true, options);
+        return 0;
+    }
+    name_overdue(&exchange);
+    return handle(worker, &exchange);
 }
 
 int worker_serve(struct worker *worker, int fd)

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,7 +32,8 @@ int conn_init(struct conn *conn, int fd, size_t capacity)
 {
     int family = socket_family(fd), on = 1;
 
-    *conn = (struct conn){.fd = fd, .capacity = capacity, .holds_back = family == AF_UNIX};
+    *conn =
+        (struct conn){.fd = fd, .capacity = capacity, .holds_back = family == AF_UNIX, .wake = -1};
     conn->buffer = malloc(capacity);
     if (!conn->buffer)
         return -ENOMEM;
@@ -49,8 +51,9 @@ void conn_done(struct conn *conn)
 {
     if (conn->fd >= 0)
         close(conn->fd);
+    conn_calm(conn);
     free(conn->buffer);
-    *conn = (struct conn){.fd = -1};
+    *conn = (struct conn){.fd = -1, .wake = -1};
 }
 
 /* ---- receiving ------------------------------------------------------------------------------ */
@@ -80,12 +83,17 @@ static ssize_t receive_holding_back(struct conn *conn, char *data, size_t size)
 
 static int wait_for(struct conn *conn, short events, usec_t deadline)
 {
-    struct pollfd poll_fd = {.fd = conn->fd, .events = events};
-    int n = poll(&poll_fd, 1, deadline_poll_timeout(deadline));
+    struct pollfd poll_fds[] = {
+        {.fd = conn->fd, .events = events},
+        {.fd = conn->wake, .events = POLLIN}, /* -1 is ignored */
+    };
+    int n = poll(poll_fds, 2, deadline_poll_timeout(deadline));
 
     if (n < 0)
         return -errno;
-    return n == 0 ? -ETIMEDOUT : 0;
+    if (n == 0)
+        return -ETIMEDOUT;
+    return poll_fds[1].revents != 0 ? -ECANCELED : 0;
 }
 
 int conn_fill(struct conn *conn, usec_t deadline)
@@ -168,6 +176,15 @@ int conn_read_request(struct conn *conn, const struct request_limits *limits, us
 
 /* ---- sending -------------------------------------------------------------------------------- */
 
+/* Waits for the client to take something. The deadline outlives a signal, and ends with progress.
+ */
+static int wait_to_send(struct conn *conn, usec_t timeout)
+{
+    if (conn->send_deadline == 0)
+        conn->send_deadline = deadline_after(timeout);
+    return wait_for(conn, POLLOUT, conn->send_deadline);
+}
+
 static void advance(struct iovec **parts, size_t *count, size_t sent)
 {
     while (*count > 0 && sent >= (*parts)->iov_len) {
@@ -190,12 +207,13 @@ int conn_send(struct conn *conn, struct iovec **parts, size_t *count, usec_t tim
         struct msghdr message = {.msg_iov = *parts, .msg_iovlen = *count};
         ssize_t n = sendmsg(conn->fd, &message, MSG_NOSIGNAL);
         if (n >= 0) {
+            conn->send_deadline = 0;
             advance(parts, count, (size_t)n);
             continue;
         }
         if (errno != EAGAIN)
             return -errno;
-        int r = wait_for(conn, POLLOUT, deadline_after(timeout));
+        int r = wait_to_send(conn, timeout);
         if (r < 0)
             return r;
     }
@@ -207,6 +225,7 @@ int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size, u
         size_t want = *size < SSIZE_MAX ? (size_t)*size : SSIZE_MAX;
         ssize_t n = sendfile(conn->fd, file, offset, want);
         if (n > 0) {
+            conn->send_deadline = 0;
             *size -= (uint64_t)n;
             continue;
         }
@@ -214,7 +233,7 @@ int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size, u
             return -ENODATA;
         if (errno != EAGAIN)
             return -errno;
-        int r = wait_for(conn, POLLOUT, deadline_after(timeout));
+        int r = wait_to_send(conn, timeout);
         if (r < 0)
             return r;
     }
@@ -226,15 +245,17 @@ int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size, u
 void conn_end_output(struct conn *conn)
 {
     shutdown(conn->fd, SHUT_WR);
+    conn->ended = 1;
 }
 
-void conn_linger(struct conn *conn, bool expect, usec_t deadline)
+void conn_linger(struct conn *conn, bool expect, usec_t timeout)
 {
     char scratch[16384];
     bool wait = expect;
+    usec_t deadline = deadline_after(timeout);
 
     release_held(conn);
-    while (!conn->peer_ended) {
+    while (timeout > 0 && !conn->peer_ended) {
         ssize_t n = recv(conn->fd, scratch, sizeof(scratch), 0);
         if (n > 0) {
             wait = true; /* who sends what nobody asked for may send more */
@@ -250,9 +271,33 @@ void conn_linger(struct conn *conn, bool expect, usec_t deadline)
     }
 }
 
+/* Disconnecting resets a TCP connection even while others hold its socket, as systemd and a child
+ * of the app may; closing it with SO_LINGER would not. A unix socket is reset by its unread byte.
+ */
 void conn_abort(struct conn *conn)
 {
-    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 
-    setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    connect(conn->fd, &nobody, sizeof(nobody));
+}
+
+/* ---- being woken ---------------------------------------------------------------------------- */
+
+int conn_prepare_wake(struct conn *conn)
+{
+    if (conn->wake < 0)
+        conn->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return conn->wake < 0 ? -errno : 0;
+}
+
+void conn_wake(struct conn *conn)
+{
+    eventfd_write(conn->wake, 1);
+}
+
+void conn_calm(struct conn *conn)
+{
+    if (conn->wake >= 0)
+        close(conn->wake);
+    conn->wake = -1;
 }

@@ -28,6 +28,11 @@ struct conn {
     bool held;
     /* The first byte of a final response may be on its way; read by a signal handler. */
     volatile sig_atomic_t answered;
+    /* The last byte of the response was sent, and the client told so. */
+    volatile sig_atomic_t ended;
+    usec_t send_deadline; /* of the wait under way for the client to take something; 0: there is
+                             none */
+    int wake;             /* an eventfd that interrupts waiting, or -1 */
 };
 
 /* Takes over the connected socket fd (also on failure) and makes room for `capacity` bytes: the
@@ -50,12 +55,14 @@ struct slice conn_pending(const struct conn *conn);
 void conn_use(struct conn *conn, size_t size);
 
 /* Waits for bytes and appends them to the pending ones. Returns 0 when at least one arrived,
- * -ENODATA when the client will send no more, -ETIMEDOUT, -EINTR, -ENOBUFS or another -errno. */
+ * -ENODATA when the client will send no more, -ETIMEDOUT, -EINTR, -ECANCELED, -ENOBUFS or another
+ * -errno. */
 int conn_fill(struct conn *conn, usec_t deadline);
 
 /* Sends all parts. They are used up as they go, so that after -EINTR the same call goes on where it
  * stopped. The timeout (microseconds, 0: none) begins anew with each byte that the client takes.
- * Returns 0, -ETIMEDOUT, -EINTR or another -errno (-EPIPE, -ECONNRESET: the client left). */
+ * Returns 0, -ETIMEDOUT, -EINTR, -ECANCELED or another -errno (-EPIPE, -ECONNRESET: the client
+ * left). */
 int conn_send(struct conn *conn, struct iovec **parts, size_t *count, usec_t timeout);
 
 /* Sends *size bytes of a regular file from *offset on, without copying them; both advance. Returns
@@ -65,11 +72,24 @@ int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size, u
 /* Tells the client that the answer is complete. Reading goes on. */
 void conn_end_output(struct conn *conn);
 
-/* Takes in what a client is still sending until it stops or the deadline passes: closing before
- * would reset the connection, and the client could lose the answer (RFC 9112 §9.6). Only when there
- * is something to expect: `expect` says so, or bytes wait already. Safe in a signal handler. */
-void conn_linger(struct conn *conn, bool expect, usec_t deadline);
+/* Takes in what a client is still sending until it stops or the timeout (microseconds, 0: not at
+ * all) passes: closing before would reset the connection, and the client could lose the answer (RFC
+ * 9112 §9.6). Only when there is something to expect: `expect` says so, or bytes wait already. Safe
+ * in a signal handler. */
+void conn_linger(struct conn *conn, bool expect, usec_t timeout);
 
 /* Makes the end of the connection an error for the client, for an answer that is not complete and
- * whose framing cannot show it. To be followed by conn_done. */
+ * whose framing cannot show it. To be followed by conn_done. Over TCP it shows at once; over a unix
+ * socket when all holders of the socket have closed it: systemd keeps that of an Accept=yes service
+ * until the process has ended. Safe in a signal handler. */
 void conn_abort(struct conn *conn);
+
+/* Lets conn_wake interrupt this connection's waiting, in another thread, from now on. Returns 0 or
+ * -errno. */
+int conn_prepare_wake(struct conn *conn);
+
+/* Makes conn_fill and conn_send return -ECANCELED instead of waiting, until conn_calm. */
+void conn_wake(struct conn *conn);
+
+/* Ends the effect of conn_prepare_wake and conn_wake. */
+void conn_calm(struct conn *conn);

@@ -1,6 +1,7 @@
 #include "net/content.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 void content_init(struct content *content, struct conn *conn, const struct request *request,
     const struct body_limits *limits, usec_t read_timeout)
@@ -22,27 +23,23 @@ static int fail(struct content *content, int error, int status, const char *prob
 }
 
 /* RFC 9110 §10.1.1: not needed once some of the content is there, and too late after the answer. */
-static int send_continue(struct content *content)
+void content_send_continue(struct content *content)
 {
-    static char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    struct iovec part = {line, sizeof(line) - 1}, *parts = &part;
-    size_t count = 1;
-    int r = 0;
+    static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
+    if (content->must_continue && conn_pending(content->conn).size == 0 && !content->conn->answered)
+        /* It fits: nothing was sent before. If the client has left, reading will tell. */
+        send(content->conn->fd, line, sizeof(line) - 1, MSG_NOSIGNAL);
     content->must_continue = false;
-    if (conn_pending(content->conn).size > 0 || content->conn->answered)
-        return 0;
-    do /* a line this short fits into the socket's buffer: there is no wait to interrupt */
-        r = conn_send(content->conn, &parts, &count, content->read_timeout);
-    while (r == -EINTR);
-    return r;
 }
 
 static int fill(struct content *content)
 {
-    int r = content->must_continue ? send_continue(content) : 0;
-    if (r == 0)
-        r = conn_fill(content->conn, deadline_after(content->read_timeout));
+    if (content->deadline == 0)
+        content->deadline = deadline_after(content->read_timeout);
+    int r = conn_fill(content->conn, content->deadline);
+    if (r != -EINTR)
+        content->deadline = 0;
 
     switch (r) {
     case 0:
@@ -89,7 +86,10 @@ void content_take(struct content *content, size_t size)
     content->piece = slice_after(content->piece, size);
 }
 
-bool content_is_received(const struct content *content)
+bool content_is_received(struct content *content)
 {
+    while (content->error == 0 && !body_is_done(&content->body) &&
+        conn_pending(content->conn).size > 0)
+        decode(content);
     return body_is_done(&content->body);
 }

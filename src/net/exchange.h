@@ -9,6 +9,7 @@
 struct exchange {
     struct conn *conn;
     struct request *request;
+    char name[256];           /* "METHOD target" for the log, cut when it is long */
     struct slice script_name; /* where the app is mounted: "" or "/prefix" */
     struct slice path_info;   /* the decoded path behind it */
     struct content content;

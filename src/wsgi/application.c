@@ -58,6 +58,8 @@ static int put_first_in_path(const char *directory, size_t size)
     PyObject *path = PySys_GetObject("path"); /* borrowed */
     _cleanup_ref_ PyObject *entry = PyUnicode_DecodeFSDefaultAndSize(directory, (Py_ssize_t)size);
 
+    if (!path)
+        PyErr_SetString(PyExc_RuntimeError, "lost sys.path");
     return path && entry ? PyList_Insert(path, 0, entry) : -1;
 }
 
@@ -84,9 +86,23 @@ static PyObject *module_name(const char *path)
     return PyUnicode_FromString("_wsgi_once_application");
 }
 
-/* What importlib does for a source file, with its cache of compiled code. The two modules are
- * frozen into the interpreter and imported already; `import importlib` would read files. */
-static PyObject *import_source(PyObject *name, PyObject *path)
+/* Runs the code of a file in its module. Only that of a .py file is cached: the name of a cache
+ * file leaves the suffix out, so that app.wsgi would take turns with app.py. */
+static PyObject *execute(PyObject *loader, PyObject *module, PyObject *path, bool is_cached)
+{
+    if (is_cached)
+        return PyObject_CallMethod(loader, "exec_module", "O", module);
+
+    _cleanup_ref_ PyObject *source = PyObject_CallMethod(loader, "get_data", "O", path);
+    _cleanup_ref_ PyObject *code =
+        source ? PyObject_CallMethod(loader, "source_to_code", "OO", source, path) : NULL;
+    PyObject *globals = PyModule_GetDict(module); /* borrowed */
+    return code ? PyEval_EvalCode(code, globals, globals) : NULL;
+}
+
+/* What importlib does for a source file. The two modules are frozen into the interpreter and
+ * imported already; `import importlib` would read files. */
+static PyObject *import_source(PyObject *name, PyObject *path, bool is_cached)
 {
     _cleanup_ref_ PyObject *external = PyImport_ImportModule("_frozen_importlib_external");
     _cleanup_ref_ PyObject *internal = PyImport_ImportModule("_frozen_importlib");
@@ -106,7 +122,7 @@ static PyObject *import_source(PyObject *name, PyObject *path)
     _cleanup_ref_ PyObject *module = PyObject_CallMethod(internal, "module_from_spec", "O", spec);
     if (!module || PyDict_SetItem(modules, name, module) < 0)
         return NULL;
-    _cleanup_ref_ PyObject *result = PyObject_CallMethod(loader, "exec_module", "O", module);
+    _cleanup_ref_ PyObject *result = execute(loader, module, path, is_cached);
     return result ? take_ref(&module) : NULL;
 }
 
@@ -126,7 +142,7 @@ static PyObject *import_file(const char *file)
         return NULL;
     _cleanup_ref_ PyObject *name = module_name(path);
     _cleanup_ref_ PyObject *python_path = PyUnicode_DecodeFSDefault(path);
-    return name && python_path ? import_source(name, python_path) : NULL;
+    return name && python_path ? import_source(name, python_path, ends_with(path, ".py")) : NULL;
 }
 
 /* ---- callable ---------------------------------------------------------------------------------

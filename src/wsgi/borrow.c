@@ -1,9 +1,9 @@
 #include "wsgi/borrow.h"
 
+#include <errno.h>
 #include <pythread.h>
-#include <sys/socket.h>
 
-int borrow_init(struct borrow *borrow, void *lent)
+int borrow_init(struct borrow *borrow, void *lent, struct conn *conn)
 {
     borrow->in_use = PyThread_allocate_lock();
     if (!borrow->in_use) {
@@ -11,6 +11,8 @@ int borrow_init(struct borrow *borrow, void *lent)
         return -1;
     }
     borrow->lent = lent;
+    borrow->conn = conn;
+    borrow->thread = PyThread_get_thread_ident();
     return 0;
 }
 
@@ -20,13 +22,28 @@ void borrow_done(struct borrow *borrow)
         PyThread_free_lock(borrow->in_use);
 }
 
+/* Another thread than the gateway's may still be waiting when the request ends. */
+static int prepare_wake(struct borrow *borrow)
+{
+    int r = borrow->thread == PyThread_get_thread_ident() ? 0 : conn_prepare_wake(borrow->conn);
+
+    if (r == 0)
+        return 0;
+    errno = -r;
+    PyErr_SetFromErrno(PyExc_OSError);
+    return -1;
+}
+
 void *borrow_begin(struct borrow *borrow, const char *what)
 {
     if (!borrow->lent)
         return PyErr_Format(PyExc_ValueError, "%s was used after the end of its request", what);
     if (!PyThread_acquire_lock(borrow->in_use, NOWAIT_LOCK))
         return PyErr_Format(PyExc_RuntimeError, "%s is in use by another thread", what);
-    return borrow->lent;
+    if (prepare_wake(borrow) == 0)
+        return borrow->lent;
+    borrow_end(borrow);
+    return NULL;
 }
 
 void borrow_end(struct borrow *borrow)
@@ -34,11 +51,11 @@ void borrow_end(struct borrow *borrow)
     PyThread_release_lock(borrow->in_use);
 }
 
-void borrow_cut(struct borrow *borrow, int socket, int how)
+void borrow_cut(struct borrow *borrow)
 {
     borrow->lent = NULL;
     if (!PyThread_acquire_lock(borrow->in_use, NOWAIT_LOCK)) {
-        shutdown(socket, how);
+        conn_wake(borrow->conn);
         Py_BEGIN_ALLOW_THREADS;
         PyThread_acquire_lock(borrow->in_use, WAIT_LOCK);
         Py_END_ALLOW_THREADS;

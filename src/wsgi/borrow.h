@@ -8,15 +8,19 @@
  * end: later uses raise. All functions need the GIL; it may be given up between begin and end.
  */
 
+#include "net/conn.h"
 #include "wsgi/object.h"
 
 struct borrow {
-    void *lent; /* NULL once it was cut off */
+    void *lent;           /* NULL once it was cut off */
+    struct conn *conn;    /* what it waits for when it is used */
+    unsigned long thread; /* that of the gateway */
     PyThread_type_lock in_use;
 };
 
-/* Lends an object. Returns 0, or -1 with an exception. */
-int borrow_init(struct borrow *borrow, void *lent);
+/* Lends an object that reads from, or sends to, this connection. Called in the gateway's thread.
+ * Returns 0, or -1 with an exception. */
+int borrow_init(struct borrow *borrow, void *lent, struct conn *conn);
 
 /* Frees the lock. Knows a borrow that was zeroed. */
 void borrow_done(struct borrow *borrow);
@@ -28,6 +32,5 @@ void *borrow_begin(struct borrow *borrow, const char *what);
 /* Ends a use. */
 void borrow_end(struct borrow *borrow);
 
-/* Cuts it off. A thread that is in the middle of a use is waited for, after shutting the socket
- * down (how: SHUT_RD or SHUT_RDWR, see shutdown(2)) has woken it. */
-void borrow_cut(struct borrow *borrow, int socket, int how);
+/* Cuts it off. A thread that is in the middle of a use is woken, and waited for. */
+void borrow_cut(struct borrow *borrow);

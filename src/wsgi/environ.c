@@ -2,6 +2,7 @@
 
 #include "http/syntax.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /* ---- setting ----------------------------------------------------------------------------------
@@ -153,7 +154,10 @@ static int set_addresses(PyObject *environ, const struct exchange *exchange)
         return -1;
     if (server.host[0] == '\0')
         return set_server_of_host(environ, exchange->request->host);
-    if (set_string(environ, "SERVER_NAME", server.host) < 0)
+    /* An IPv6 address has brackets, as in a URL (RFC 3875 §4.1.14). */
+    bool is_ipv6 = strchr(server.host, ':');
+    _cleanup_ref_ PyObject *name = PyUnicode_FromFormat(is_ipv6 ? "[%s]" : "%s", server.host);
+    if (!name || PyDict_SetItemString(environ, "SERVER_NAME", name) < 0)
         return -1;
     return set_string(environ, "SERVER_PORT", server.port);
 }

@@ -6,10 +6,13 @@
 #include "wsgi/file_wrapper.h"
 #include "wsgi/input.h"
 #include "wsgi/object.h"
+#include "wsgi/python.h"
 #include "wsgi/start_response.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 struct gateway {
     PyObject *callable;
@@ -37,29 +40,41 @@ int gateway_new(
 
     PyGILState_STATE state = PyGILState_Ensure();
     int r = 0;
-    if (!fill(gateway)) {
+    if (fill(gateway))
+        *ret_gateway = gateway;
+    else {
         _cleanup_ref_ PyObject *exception = exception_take();
         _cleanup_(freep) char *text = exception_text(exception);
         r = problem_set(
             ret_problem, EX_SOFTWARE, "cannot prepare the gateway: %s", text ? text : "");
     }
     PyGILState_Release(state);
-    *ret_gateway = gateway;
     return r;
 }
 
 /* ---- what went wrong --------------------------------------------------------------------------
  */
 
-#define REQUEST_FORMAT "%.*s %.*s"
-#define REQUEST_ARGUMENTS(request)                                                                 \
-    (int)(request)->method.size, (request)->method.data, (int)(request)->target.size,              \
-        (request)->target.data
-
-/* What is left to do for the client. */
-static int cut_or(const struct exchange *exchange, int status)
+/* Whether the exception is, or came of, the error that reading the content raised. */
+static bool comes_of_content(const struct content *content, PyObject *exception)
 {
-    return exchange->reply.head_sent ? -EIO : status;
+    PyObject *link = exception;
+
+    Py_INCREF(link);
+    for (int depth = 0; link && depth < 20; depth++) {
+        _cleanup_ref_ PyObject *number = PyErr_GivenExceptionMatches(link, PyExc_OSError)
+            ? PyObject_GetAttrString(link, "errno")
+            : NULL;
+        bool found = number && PyLong_Check(number) && PyLong_AsLong(number) == content->error;
+        PyErr_Clear();
+        PyObject *next = found ? NULL : PyException_GetContext(link);
+        Py_DECREF(link);
+        if (found)
+            return true;
+        link = next;
+    }
+    Py_XDECREF(link);
+    return false;
 }
 
 /* The app gave up because the client's content failed: no fault of the app, so no traceback. */
@@ -70,9 +85,9 @@ static int blame_client(const struct exchange *exchange, PyObject *exception)
 
     if (content->status == 0)
         return -ECONNRESET;
-    log_line(REQUEST_FORMAT ": %s (the application raised %s)",
-        REQUEST_ARGUMENTS(exchange->request), content->problem, text ? text : "");
-    return cut_or(exchange, content->status);
+    log_line("%s: %s (the application raised %s)", exchange->name, content->problem,
+        text ? text : "an exception");
+    return content->status;
 }
 
 static int blame_connection(const struct exchange *exchange)
@@ -82,8 +97,7 @@ static int blame_connection(const struct exchange *exchange)
     if (error == EPIPE || error == ECONNRESET)
         return -ECONNRESET;
     errno = error;
-    log_line(
-        REQUEST_FORMAT ": the answer could not be sent: %m", REQUEST_ARGUMENTS(exchange->request));
+    log_line("%s: the answer could not be sent: %m", exchange->name);
     return error == ETIMEDOUT ? -ETIMEDOUT : -EIO;
 }
 
@@ -95,10 +109,10 @@ static int blame_application(const struct exchange *exchange, PyObject *exceptio
         what = "the application called sys.exit(), which ends the request only";
     else if (PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt))
         what = "interrupted";
-    log_line(REQUEST_FORMAT ": %s%s", REQUEST_ARGUMENTS(exchange->request), what,
+    log_line("%s: %s%s", exchange->name, what,
         exchange->reply.head_sent ? "; the answer is cut off" : "");
     exception_print(exception);
-    return cut_or(exchange, 500);
+    return 500;
 }
 
 /* Ends the exception that is set: logs it, and says what is left to do for the client. */
@@ -108,7 +122,7 @@ static int take_blame(const struct exchange *exchange)
 
     if (exchange->reply.error != 0 && exchange->reply.error != ECANCELED)
         return blame_connection(exchange);
-    if (exchange->content.error != 0)
+    if (exchange->content.error != 0 && comes_of_content(&exchange->content, exception))
         return blame_client(exchange, exception);
     return blame_application(exchange, exception);
 }
@@ -235,23 +249,56 @@ static void close_items(const struct exchange *exchange, PyObject *items)
     _cleanup_ref_ PyObject *exception = exception_take();
     if (!close && PyErr_GivenExceptionMatches(exception, PyExc_AttributeError))
         return;
-    log_line(REQUEST_FORMAT ": close() raised an exception", REQUEST_ARGUMENTS(exchange->request));
+    log_line("%s: close() raised an exception", exchange->name);
     exception_print(exception);
+}
+
+/* What sys.exit() would make of the exception. */
+static int exit_code(PyObject *exception)
+{
+    _cleanup_ref_ PyObject *code = PyErr_GivenExceptionMatches(exception, PyExc_SystemExit)
+        ? PyObject_GetAttrString(exception, "code")
+        : NULL;
+    if (code == Py_None)
+        return 0;
+    if (code && PyLong_Check(code))
+        return (int)PyLong_AsLong(code);
+    exception_print(exception);
+    return 1;
+}
+
+/* A child that the app forked may come back here, most often with sys.exit(). The connection is its
+ * parent's: the child ends without touching it. */
+static void end_if_forked(const struct exchange *exchange, pid_t server)
+{
+    if (getpid() == server)
+        return;
+    _cleanup_ref_ PyObject *exception = exception_take();
+    int code = exception ? exit_code(exception) : 1;
+    if (!exception)
+        log_line("%s: a child of the application returned instead of exiting", exchange->name);
+    python_end();
+    _exit(code);
 }
 
 static int call(
     struct gateway *gateway, struct exchange *exchange, PyObject *environ, PyObject *start_response)
 {
+    pid_t server = getpid();
     _cleanup_ref_ PyObject *items =
         PyObject_CallFunctionObjArgs(gateway->callable, environ, start_response, NULL);
-    if (!items)
-        return take_blame(exchange);
 
-    int r = send_answer(gateway, exchange, items, start_response);
+    end_if_forked(exchange, server);
+    int r = items ? send_answer(gateway, exchange, items, start_response) : -1;
+    end_if_forked(exchange, server);
     if (r < 0)
         r = take_blame(exchange);
-    close_items(exchange, items);
-    return r;
+    /* From here on nothing more goes out: the server itself may have to answer. */
+    start_response_cut(start_response);
+    if (items)
+        close_items(exchange, items);
+    end_if_forked(exchange, server);
+    return r > 0 && exchange->reply.head_sent ? -EIO : r;
 }
 
 static int run(struct gateway *gateway, struct exchange *exchange)
@@ -265,8 +312,7 @@ static int run(struct gateway *gateway, struct exchange *exchange)
     int r = environ ? call(gateway, exchange, environ, start_response) : take_blame(exchange);
     if (input)
         input_cut(input);
-    if (start_response)
-        start_response_cut(start_response);
+    conn_calm(exchange->conn);
     return r;
 }
 

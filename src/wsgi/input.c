@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <sys/socket.h>
 
 struct input {
     PyObject_HEAD;
@@ -83,6 +82,7 @@ static int raise_failure(const struct content *content)
 /* The next piece of content, empty at the end. Other threads run while the client is waited for. */
 static int peek(struct content *content, struct slice *ret_piece)
 {
+    content_send_continue(content);
     for (;;) {
         int r;
         Py_BEGIN_ALLOW_THREADS;
@@ -265,15 +265,12 @@ PyObject *input_new(PyObject *type, struct content *content)
 {
     _cleanup_ref_ PyObject *self = PyType_GenericAlloc((PyTypeObject *)type, 0);
 
-    if (!self || borrow_init(&((struct input *)self)->content, content) < 0)
+    if (!self || borrow_init(&((struct input *)self)->content, content, content->conn) < 0)
         return NULL;
     return take_ref(&self);
 }
 
 void input_cut(PyObject *self)
 {
-    struct borrow *borrow = &((struct input *)self)->content;
-    const struct content *content = borrow->lent;
-
-    borrow_cut(borrow, content->conn->fd, SHUT_RD);
+    borrow_cut(&((struct input *)self)->content);
 }

@@ -18,7 +18,8 @@ void exception_restore(PyObject *exception)
 
 void exception_print(PyObject *exception)
 {
-    PyErr_DisplayException(exception);
+    if (exception)
+        PyErr_DisplayException(exception);
     PyErr_Clear();
 }
 
@@ -47,9 +48,10 @@ void exception_restore(PyObject *exception)
 
 void exception_print(PyObject *exception)
 {
-    _cleanup_ref_ PyObject *traceback = PyException_GetTraceback(exception);
+    _cleanup_ref_ PyObject *traceback = exception ? PyException_GetTraceback(exception) : NULL;
 
-    PyErr_Display((PyObject *)Py_TYPE(exception), exception, traceback);
+    if (exception)
+        PyErr_Display((PyObject *)Py_TYPE(exception), exception, traceback);
     PyErr_Clear();
 }
 
@@ -57,6 +59,9 @@ void exception_print(PyObject *exception)
 
 char *exception_text(PyObject *exception)
 {
+    if (!exception)
+        return NULL;
+
     _cleanup_ref_ PyObject *str = PyObject_Str(exception);
     _cleanup_ref_ PyObject *ascii =
         str ? PyUnicode_AsEncodedString(str, "ascii", "backslashreplace") : NULL;

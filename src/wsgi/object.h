@@ -30,8 +30,9 @@ PyObject *exception_take(void);
 /* Sets an exception that was taken. Steals the reference. */
 void exception_restore(PyObject *exception);
 
-/* Prints it with its traceback to sys.stderr. An exception inside that is dropped. */
+/* Prints it with its traceback to sys.stderr; nothing for NULL. An exception inside that is
+ * dropped. */
 void exception_print(PyObject *exception);
 
-/* "ValueError: text" on one line, on the heap; NULL without memory. */
+/* "ValueError: text" on one line, on the heap; NULL without memory or for NULL. */
 char *exception_text(PyObject *exception);

@@ -86,30 +86,24 @@ static int check_venv(const char *venv, char **ret_problem)
  */
 
 /* An embedded interpreter looks for "python3" along PATH to find its standard library, and a venv
- * names the directory of whatever python made it: both may be another build. So all is said here.
- * With `home` set, neither is looked at; site.py then finds the packages of the environment through
- * the place of `executable`. */
+ * names the directory of whatever python made it: both may be another build. So the places are said
+ * here. With `home` set, neither is looked at; the packages of the environment are found through
+ * the place of `executable`, which has to be written as the file system has it. */
 static PyStatus set_places(PyConfig *config, const char *venv)
 {
-    char executable[4096];
+    char *environment = venv ? realpath(venv, NULL) : NULL, *executable = NULL;
     PyStatus status = PyConfig_SetBytesString(config, &config->home, PYTHON_PREFIX);
 
-    if (PyStatus_Exception(status))
-        return status;
-    if (!venv)
-        return PyConfig_SetBytesString(config, &config->executable, PYTHON_EXECUTABLE);
-
-    snprintf(executable, sizeof(executable), "%s/bin/python" MINOR_VERSION, venv);
-    status = PyConfig_SetBytesString(config, &config->executable, executable);
-    if (PyStatus_Exception(status))
-        return status;
-    status = PyConfig_SetBytesString(config, &config->base_executable, PYTHON_EXECUTABLE);
-    if (PyStatus_Exception(status))
-        return status;
-    status = PyConfig_SetBytesString(config, &config->prefix, venv);
-    if (PyStatus_Exception(status))
-        return status;
-    return PyConfig_SetBytesString(config, &config->exec_prefix, venv);
+    if (!PyStatus_Exception(status))
+        status = PyConfig_SetBytesString(config, &config->base_executable, PYTHON_EXECUTABLE);
+    if (environment && asprintf(&executable, "%s/bin/python" MINOR_VERSION, environment) < 0)
+        executable = NULL;
+    if (!PyStatus_Exception(status))
+        status = PyConfig_SetBytesString(
+            config, &config->executable, executable ? executable : PYTHON_EXECUTABLE);
+    free(executable);
+    free(environment);
+    return status;
 }
 
 static int initialize(const char *venv, char **ret_problem)
@@ -141,8 +135,10 @@ static int insert_path(const struct python_config *config)
 {
     PyObject *path = PySys_GetObject("path"); /* borrowed */
 
-    if (!path)
+    if (!path) {
+        PyErr_SetString(PyExc_RuntimeError, "lost sys.path");
         return -1;
+    }
     for (size_t i = config->n_path; i > 0; i--) {
         _cleanup_ref_ PyObject *directory = PyUnicode_DecodeFSDefault(config->path[i - 1]);
         if (!directory || PyList_Insert(path, 0, directory) < 0)
@@ -151,44 +147,44 @@ static int insert_path(const struct python_config *config)
     return 0;
 }
 
-/* Tracebacks of all threads on the signal, then the handler that was there before. */
-static int dump_on_signal(int signal)
+/* Calls object.method(*arguments, **keywords); steals both. A failure is no reason not to serve: a
+ * sitecustomize may have put something of its own in the place of the object. */
+static void try_call(PyObject *object, const char *method, PyObject *arguments, PyObject *keywords)
+{
+    _cleanup_ref_ PyObject *function = object ? PyObject_GetAttrString(object, method) : NULL;
+    _cleanup_ref_ PyObject *result =
+        function && arguments && keywords ? PyObject_Call(function, arguments, keywords) : NULL;
+
+    Py_XDECREF(arguments);
+    Py_XDECREF(keywords);
+    if (!result)
+        PyErr_Clear();
+}
+
+/* Tracebacks of all threads on the signal. */
+static void dump_on_signal(int signal)
 {
     _cleanup_ref_ PyObject *faulthandler = PyImport_ImportModule("faulthandler");
-    if (!faulthandler)
-        return -1;
-    _cleanup_ref_ PyObject *function = PyObject_GetAttrString(faulthandler, "register");
-    _cleanup_ref_ PyObject *arguments = Py_BuildValue("(i)", signal);
-    _cleanup_ref_ PyObject *keywords =
-        Py_BuildValue("{s:O,s:O}", "all_threads", Py_True, "chain", Py_True);
-    if (!function || !arguments || !keywords)
-        return -1;
-    _cleanup_ref_ PyObject *result = PyObject_Call(function, arguments, keywords);
-    return result ? 0 : -1;
+
+    try_call(faulthandler, "register", Py_BuildValue("(ii)", signal, STDERR_FILENO), PyDict_New());
 }
 
 /* What print() writes shall not wait in a buffer when the process dies: line by line then. */
-static int buffer_lines(void)
+static void buffer_lines(void)
 {
-    PyObject *out = PySys_GetObject("stdout"); /* borrowed */
-    if (!out || out == Py_None)
-        return 0;
-    _cleanup_ref_ PyObject *function = PyObject_GetAttrString(out, "reconfigure");
-    _cleanup_ref_ PyObject *arguments = PyTuple_New(0);
-    _cleanup_ref_ PyObject *keywords = Py_BuildValue("{s:O}", "line_buffering", Py_True);
-    if (!function || !arguments || !keywords)
-        return -1;
-    _cleanup_ref_ PyObject *result = PyObject_Call(function, arguments, keywords);
-    return result ? 0 : -1;
+    try_call(PySys_GetObject("stdout"), "reconfigure", PyTuple_New(0),
+        Py_BuildValue("{s:O}", "line_buffering", Py_True));
 }
 
 static int prepare(const struct python_config *config)
 {
     _cleanup_ref_ PyObject *gc = PyImport_ImportModule("gc");
 
-    if (!gc || call_void(gc, "disable") < 0 || insert_path(config) < 0 || buffer_lines() < 0)
+    if (!gc || call_void(gc, "disable") < 0 || insert_path(config) < 0)
         return -1;
-    return dump_on_signal(config->dump_signal);
+    buffer_lines();
+    dump_on_signal(config->dump_signal);
+    return 0;
 }
 
 int python_start(const struct python_config *config, char **ret_problem)

@@ -8,8 +8,7 @@ struct python_config {
     const char *venv;        /* a virtual environment, or NULL */
     const char *const *path; /* `n_path` directories for the front of sys.path */
     size_t n_path;
-    int dump_signal; /* on this signal all threads print their tracebacks, before the handler that
-                      * was set before runs */
+    int dump_signal; /* on this signal the tracebacks of all threads go to standard error */
 };
 
 /* Starts the interpreter that this program was built for: standard library, prefix and

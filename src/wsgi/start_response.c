@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/socket.h>
 
 struct start_response {
     PyObject_HEAD;
@@ -275,7 +274,7 @@ PyObject *start_response_new(PyObject *type, struct reply *reply)
 {
     _cleanup_ref_ PyObject *self = PyType_GenericAlloc((PyTypeObject *)type, 0);
 
-    if (!self || borrow_init(&((struct start_response *)self)->reply, reply) < 0)
+    if (!self || borrow_init(&((struct start_response *)self)->reply, reply, reply->conn) < 0)
         return NULL;
     return take_ref(&self);
 }
@@ -287,8 +286,5 @@ bool start_response_was_called(PyObject *self)
 
 void start_response_cut(PyObject *self)
 {
-    struct borrow *borrow = &((struct start_response *)self)->reply;
-    const struct reply *reply = borrow->lent;
-
-    borrow_cut(borrow, reply->conn->fd, SHUT_RDWR);
+    borrow_cut(&((struct start_response *)self)->reply);
 }

@@ -1,0 +1,210 @@
+/* No reference is lost on any way through the WSGI objects.
+ *
+ * A process serves one request, so a reference that is never given back would not be noticed there;
+ * but the fork server's spares inherit it. Here one interpreter runs each kind of request many
+ * times, and the number of allocated blocks has to stay the same.
+ */
+
+#include "net/exchange.h"
+#include "unit.h"
+#include "wsgi/application.h"
+#include "wsgi/gateway.h"
+#include "wsgi/python.h"
+
+#include <Python.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MODULE "gateway_apps"
+
+static const char apps[] =
+    "import io, sys\n"
+    "devnull = open('/dev/null', 'w')\n"
+    "def ok(environ, start_response):\n"
+    "    return start_response('200 OK', [('Content-Type', 'text/plain')])\n"
+    "def simple(e, s): ok(e, s); return [b'Hello.']\n"
+    "def generator(e, s): ok(e, s); yield b'a'; yield b''; yield b'b'\n"
+    "def write(e, s): ok(e, s)(b'written'); return (b'a', b'b')\n"
+    "def read(e, s): ok(e, s); return [e['wsgi.input'].read(), e['wsgi.input'].read(1)]\n"
+    "def lines(e, s): i = e['wsgi.input']; ok(e, s); return [i.readline(), i.readline(1)] + "
+    "i.readlines(1) + list(i)\n"
+    "def wrapper(e, s): ok(e, s); return e['wsgi.file_wrapper'](io.BytesIO(b'x' * 9), 4)\n"
+    "def file(e, s): ok(e, s); return e['wsgi.file_wrapper'](open(__file__, 'rb'))\n"
+    "def raises(e, s): raise KeyError('lost')\n"
+    "def raises_midway(e, s): ok(e, s); yield b'a'; raise KeyError('lost')\n"
+    "def exits(e, s): sys.exit(3)\n"
+    "def text(e, s): ok(e, s); return ['text']\n"
+    "def none(e, s): ok(e, s)\n"
+    "def bad_status(e, s): return s('ok', [])\n"
+    "def bad_header(e, s): return s('200 OK', [('A', 'b'), ('Connection', 'close')])\n"
+    "def bad_headers(e, s): return s('200 OK', (('A', 'b'),))\n"
+    "def wide(e, s): return s('200 OK', [('A', '\\u20ac')])\n"
+    "def bad_length(e, s): s('200 OK', [('Content-Length', '3')]); return [b'four']\n"
+    "def short(e, s): s('200 OK', [('Content-Length', '9')]); yield b'four'\n"
+    "def no_start(e, s): return [b'a']\n"
+    "def twice(e, s): ok(e, s); ok(e, s)\n"
+    "def replaced(e, s):\n"
+    "    ok(e, s)\n"
+    "    try: raise ValueError\n"
+    "    except ValueError: s('500 Oops', [], sys.exc_info())\n"
+    "    return []\n"
+    "def too_late(e, s):\n"
+    "    ok(e, s)(b'a')\n"
+    "    try: raise ValueError\n"
+    "    except ValueError: s('500 Oops', [], sys.exc_info())\n"
+    "class Closing(list):\n"
+    "    def close(self): raise ValueError('in close')\n"
+    "def closing(e, s): ok(e, s); return Closing([b'a'])\n"
+    "def keeps(e, s): global kept; kept = e, s; ok(e, s); return []\n"
+    "async def asgi(e, s): pass\n";
+
+#define GET "GET / HTTP/1.1\r\nHost: a\r\nCookie: a\r\nCookie: b\r\nX-A: 1\r\nX_B: 2\r\n\r\n"
+#define POST "POST /a%20b?c HTTP/1.1\r\nHost: a:1\r\nContent-Length: 8\r\n\r\nab\ncd\nef"
+#define CHUNKS                                                                                     \
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na\nb\r\n0\r\n\r\n"
+#define BAD_CHUNK "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na\nbX"
+
+static const struct {
+    const char *app, *request;
+} rows[] = {
+    {"simple", GET},
+    {"simple", "HEAD / HTTP/1.0\r\n\r\n"},
+    {"generator", GET},
+    {"generator", "GET / HTTP/1.0\r\n\r\n"},
+    {"write", GET},
+    {"read", POST},
+    {"read", CHUNKS},
+    {"read", BAD_CHUNK},
+    {"lines", POST},
+    {"lines", CHUNKS},
+    {"wrapper", GET},
+    {"file", GET},
+    {"raises", GET},
+    {"raises_midway", GET},
+    {"exits", GET},
+    {"text", GET},
+    {"none", GET},
+    {"bad_status", GET},
+    {"bad_header", GET},
+    {"bad_headers", GET},
+    {"wide", GET},
+    {"bad_length", GET},
+    {"short", GET},
+    {"no_start", GET},
+    {"twice", GET},
+    {"replaced", GET},
+    {"too_late", GET},
+    {"closing", GET},
+    {"keeps", GET},
+    {"asgi", GET},
+};
+
+static void serve(struct gateway *gateway, const char *text)
+{
+    struct request_limits limits = {4096, 4096, 100, 4096};
+    struct body_limits body_limits = {4096, 4096};
+    struct request request;
+    struct conn conn;
+    struct exchange exchange = {.conn = &conn, .request = &request, .path_info = SLICE("/")};
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
+        write(pair[0], text, strlen(text)) != (ssize_t)strlen(text) ||
+        conn_init(&conn, pair[1], 65536) < 0 ||
+        conn_read_request(&conn, &limits, DEADLINE_NEVER, &request) != 0)
+        abort();
+    shutdown(pair[0], SHUT_WR);
+    content_init(&exchange.content, &conn, &request, &body_limits, 0);
+    reply_init(&exchange.reply, &conn, &request, 0);
+    gateway_run(gateway, &exchange);
+    reply_done(&exchange.reply);
+    conn_done(&conn);
+    close(pair[0]);
+}
+
+/* Blocks of memory that Python has handed out. */
+static long long count_blocks(void)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyObject *collected = PyObject_CallMethod(PyImport_AddModule("gc"), "collect", NULL);
+    PyObject *count = PyObject_CallMethod(PyImport_AddModule("sys"), "getallocatedblocks", NULL);
+    long long blocks = PyLong_AsLongLong(count);
+
+    Py_XDECREF(collected);
+    Py_XDECREF(count);
+    PyGILState_Release(state);
+    return blocks;
+}
+
+static struct gateway *load(const char *app)
+{
+    char name[256], *problem;
+    struct application application;
+    struct gateway *gateway;
+
+    snprintf(name, sizeof(name), MODULE ":%s", app);
+    if (application_load(name, &application, &problem) != 0 ||
+        gateway_new(&application, &gateway, &problem) != 0) {
+        fprintf(stderr, "%s\n", problem);
+        abort();
+    }
+    return gateway;
+}
+
+/* Standard error goes away while apps fail on purpose. */
+static void silence(bool on)
+{
+    static int saved = -1;
+
+    if (saved < 0)
+        saved = dup(STDERR_FILENO);
+    int target = on ? open("/dev/null", O_WRONLY) : dup(saved);
+    dup2(target, STDERR_FILENO);
+    close(target);
+}
+
+static void check(const char *app, const char *request)
+{
+    enum { WARM_UP = 400, ROUNDS = 2000 };
+    struct gateway *gateway = load(app);
+    long long before = 0;
+
+    silence(true);
+    for (int i = 0; i < WARM_UP + ROUNDS; i++) {
+        if (i == WARM_UP)
+            before = count_blocks();
+        serve(gateway, request);
+    }
+    long long grown = count_blocks() - before;
+    silence(false);
+    /* Caches of the interpreter may still fill; a lost reference costs at least a block each time.
+     */
+    unit_ok(grown < ROUNDS / 2, "%lld blocks more after %d requests", grown, ROUNDS);
+}
+
+int main(void)
+{
+    char directory[] = "/tmp/wsgi-once-test-XXXXXX", file[128], *problem;
+    const char *path = directory;
+    struct python_config config = {.path = &path, .n_path = 1, .dump_signal = SIGRTMAX - 1};
+
+    if (!mkdtemp(directory))
+        abort();
+    snprintf(file, sizeof(file), "%s/" MODULE ".py", directory);
+    int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, apps, sizeof(apps) - 1) != (ssize_t)sizeof(apps) - 1 || close(fd) < 0 ||
+        setenv("PYTHONDONTWRITEBYTECODE", "1", 1) < 0 || python_start(&config, &problem) != 0)
+        abort();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        unit_case("no reference is lost: %s, %.*s", rows[i].app,
+            (int)strcspn(rows[i].request, "\r"), rows[i].request);
+        check(rows[i].app, rows[i].request);
+    }
+    unlink(file);
+    rmdir(directory);
+    return unit_done();
+}
