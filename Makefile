@@ -10,8 +10,8 @@
 #   make install    into $(DESTDIR)$(prefix)
 #
 # CFLAGS, CPPFLAGS and LDFLAGS are yours; what the project needs is added to them. V=1 shows the
-# commands, WERROR=1 makes warnings errors. `make run`, `check`, `fuzz` and `bench` install what they
-# need through the distribution's package manager; INSTALL_DEPENDENCIES=: forgoes that.
+# commands, WERROR=1 makes warnings errors. `make run`, `check`, `fuzz` and `bench` install what
+# they need through the distribution's package manager; INSTALL_DEPENDENCIES=: forgoes that.
 
 VERSION := 0.1.0
 
@@ -41,8 +41,9 @@ all: $(BUILD)/wsgi-once
 # python3 comes first in PATH.
 python_version := $(shell $(PKG_CONFIG) --modversion python3-embed 2>/dev/null)
 python_prefix := $(shell $(PKG_CONFIG) --variable=exec_prefix python3-embed 2>/dev/null)
-library_includes := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libsystemd python3-embed 2>/dev/null))
-library_flags := $(shell $(PKG_CONFIG) --libs libsystemd python3-embed 2>/dev/null)
+libraries := libsystemd python3-embed
+library_includes := $(shell $(PKG_CONFIG) --cflags $(libraries) 2>/dev/null | sed 's/-I/-isystem /g')
+library_flags := $(shell $(PKG_CONFIG) --libs $(libraries) 2>/dev/null)
 
 own_CPPFLAGS = -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DPYTHON_PREFIX='"$(python_prefix)"' \
 	-DPYTHON_EXECUTABLE='"$(python_prefix)/bin/python$(python_version)"' -Isrc $(library_includes)
@@ -85,7 +86,7 @@ $(1)/%.o: %.c Makefile | needs-build
 	$$(call say,CC)
 	$$(compile)
 endef
-$(foreach directory,$(BUILD) $(BUILD)/sanitize $(BUILD)/fuzz,$(eval $(call rules_below,$(directory))))
+$(foreach d,$(BUILD) $(BUILD)/sanitize $(BUILD)/fuzz,$(eval $(call rules_below,$(d))))
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
@@ -120,7 +121,7 @@ fuzzers := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
 $(BUILD)/tests/unit/%.o $(BUILD)/sanitize/tests/unit/%.o: own_CPPFLAGS += -Itests/unit
 
 define unit_rule
-$(1)/unit/%: $(1)/tests/unit/%.o $(patsubst %.c,$(1)/%.o,$(http_sources) $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
+$(1)/unit/%: $(1)/tests/unit/%.o $(1)/tests/unit/unit.o $(http_sources:%.c=$(1)/%.o)
 	$$(call say,LINK)
 	$$(link)
 endef
@@ -128,7 +129,8 @@ $(foreach directory,$(BUILD) $(BUILD)/sanitize,$(eval $(call unit_rule,$(directo
 
 # This one runs the interpreter, too.
 define gateway_test_rule
-$(1)/unit/test_gateway: $(1)/tests/unit/test_gateway.o $(1)/tests/unit/unit.o $(patsubst %.c,$(1)/%.o,$(filter-out src/main.c,$(sources)))
+$(1)/unit/test_gateway: $(1)/tests/unit/test_gateway.o $(1)/tests/unit/unit.o \
+		$(patsubst %.c,$(1)/%.o,$(filter-out src/main.c,$(sources)))
 	$$(call say,LINK)
 	$$(link) $(library_flags)
 endef

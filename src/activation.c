@@ -147,8 +147,8 @@ static int take_sockets(struct activation *activation, char **ret_problem)
         return take_standard_input(activation, ret_problem);
     if (asked_pid)
         return problem_set(ret_problem, EX_NOINPUT,
-            "the sockets of LISTEN_FDS are for process %s, this is %ld: let ExecStart= run wsgi-once "
-            "itself, not a wrapper that starts it",
+            "the sockets of LISTEN_FDS are for process %s, this is %ld: let ExecStart= run "
+            "wsgi-once itself, not a wrapper that starts it",
             asked_pid, (long)getpid());
     return problem_set(ret_problem, EX_NOINPUT,
         "no socket was handed over: start it through a systemd socket unit, inetd, or "

@@ -85,22 +85,22 @@ static void answer_from_handler(struct conn *conn, unsigned status)
 static void on_deadline(int signal)
 {
     struct conn *conn = overdue.conn;
-    bool answer = conn && !conn->answered;
+    bool unanswered = conn && !conn->answered;
 
     (void)signal;
     if (conn && conn->end == 0)
         _exit(0); /* a client that sent nothing at all */
-    if (answer)
+    if (unanswered)
         answer_from_handler(conn, overdue.has_request ? 504 : 408);
     else if (conn && !conn->ended)
         conn_abort(conn);
 
     log_from_handler(overdue.has_request ? overdue.request : "a request",
-        answer || (conn && !conn->ended) ? "not done when its --request-timeout passed"
-                                         : "still running after its answer when its "
-                                           "--request-timeout passed");
+        unanswered || (conn && !conn->ended) ? "not done when its --request-timeout passed"
+                                             : "still running after its answer when its "
+                                               "--request-timeout passed");
     raise(DUMP_SIGNAL);
-    if (answer)
+    if (unanswered)
         conn_linger(conn, true, overdue.options->linger_timeout);
     _exit(EX_TEMPFAIL);
 }

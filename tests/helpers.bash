@@ -18,8 +18,8 @@ unset "${!PYENV@}" PYTHONPATH PYTHONHOME PYTHONUNBUFFERED
 setup() {
   LOG=$BATS_TEST_TMPDIR/log
   STATUSES=$BATS_TEST_TMPDIR/statuses
+  export FIFOS=$BATS_TEST_TMPDIR # where an app and a test meet
   ACTIVATOR=
-  SEEN=0
   : >"$LOG"
   : >"$STATUSES"
 }
@@ -73,7 +73,7 @@ talk() {
   "$TESTS/talk" "$ADDRESS" "$@"
 }
 
-# get_environ KEY PATH [CURL-ARGUMENT]...: a value of the environ that the app saw, as repr() shows it.
+# get_environ KEY PATH [CURL-ARGUMENT]...: a value of the environ that the app saw, as by repr().
 get_environ() {
   local key=$1
   shift
@@ -97,10 +97,13 @@ has_status() {
 }
 
 # Prints the exit status of the next process that has not been asked about yet, once it has ended.
+# Which one that is stands in a file: $(exit_status) runs in a subshell.
 exit_status() {
-  SEEN=$((SEEN + 1))
-  eventually has_status "$SEEN" >&2 || return
-  sed -n "${SEEN}p" "$STATUSES"
+  echo next >>"$BATS_TEST_TMPDIR/asked"
+  local seen
+  seen=$(wc -l <"$BATS_TEST_TMPDIR/asked")
+  eventually has_status "$seen" >&2 || return
+  sed -n "${seen}p" "$STATUSES"
 }
 
 # logged TEXT: waits until a line of the log contains the text.

@@ -154,9 +154,11 @@ static int parse_absolute_form(struct request *request)
         return r;
     /* An empty path is "/" (RFC 9110 §4.2.3), but in OPTIONS it means the server (RFC 9112 §3.2.4).
      */
-    bool asterisk = slice_equal(request->method, SLICE("OPTIONS")) && !request->query.data;
-    request->form = asterisk ? REQUEST_ASTERISK : REQUEST_ABSOLUTE;
-    request->path = asterisk ? (struct slice){0} : SLICE("/");
+    request->path = SLICE("/");
+    if (slice_equal(request->method, SLICE("OPTIONS")) && !request->query.data) {
+        request->form = REQUEST_ASTERISK;
+        request->path = (struct slice){0};
+    }
     return 0;
 }
 

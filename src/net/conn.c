@@ -278,7 +278,7 @@ void conn_abort(struct conn *conn)
 {
     struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 
-    connect(conn->fd, &nobody, sizeof(nobody));
+    (void)connect(conn->fd, &nobody, sizeof(nobody));
 }
 
 /* ---- being woken ---------------------------------------------------------------------------- */

@@ -6,11 +6,12 @@ struct application {
     struct _object *callable; /* a PyObject; a reference that is kept until the process ends */
 };
 
-/* Loads "module:callable", "module:factory()", "module" or a file: "path/app.wsgi", "path/app.py",
- * "path/app.py:callable". Names may be dotted. Without a callable, `application` is tried, then
- * `app`. The directory of the file, or the working directory, is put into sys.path for it. What the
- * import leaves on the heap is frozen, and garbage collection is on afterwards.
+/* Loads what the text names: "module:callable", "module:factory()", "module" or a file:
+ * "path/app.wsgi", "path/app.py", "path/app.py:callable". Names may be dotted. Without a callable,
+ * `application` is tried, then `app`. The directory of the file, or the working directory, is put
+ * into sys.path for it. What the import leaves on the heap is frozen, and garbage collection is on
+ * afterwards.
  *
  * Returns 0, or the exit status of sysexits(3), EX_SOFTWARE or EX_CONFIG, with *ret_problem, one
  * line on the heap; the traceback of an exception was printed then. */
-int application_load(const char *name, struct application *ret, char **ret_problem);
+int application_load(const char *text, struct application *ret, char **ret_problem);

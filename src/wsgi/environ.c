@@ -45,6 +45,17 @@ PyObject *environ_new_base(PyObject *file_wrapper_type)
 /* ---- the request's fields ---------------------------------------------------------------------
  */
 
+static char key_character(char c)
+{
+    static const char capitals[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+    if (c == '-')
+        return '_';
+    if (c >= 'a' && c <= 'z')
+        return capitals[c - 'a'];
+    return c;
+}
+
 /* The environ key of a field: "HTTP_" and the name in capitals with underscores, or without the
  * prefix for the two that CGI names so (RFC 3875 §4.1.18). New reference, or NULL. */
 static PyObject *field_key(struct slice name)
@@ -58,10 +69,8 @@ static PyObject *field_key(struct slice name)
         return NULL;
     char *out = (char *)PyUnicode_1BYTE_DATA(key);
     memcpy(out, "HTTP_", prefix);
-    for (size_t i = 0; i < name.size; i++) {
-        char c = name.data[i];
-        out[prefix + i] = c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-    }
+    for (size_t i = 0; i < name.size; i++)
+        out[prefix + i] = key_character(name.data[i]);
     return key;
 }
 
@@ -119,7 +128,7 @@ static int set_request_line(PyObject *environ, const struct exchange *exchange)
     const struct request *request = exchange->request;
     char protocol[] = "HTTP/1.x";
 
-    protocol[sizeof(protocol) - 2] = (char)('0' + request->minor);
+    protocol[sizeof(protocol) - 2] = "0123456789"[request->minor];
     if (set(environ, "REQUEST_METHOD", request->method) < 0 ||
         set(environ, "SCRIPT_NAME", exchange->script_name) < 0 ||
         set(environ, "PATH_INFO", exchange->path_info) < 0 ||

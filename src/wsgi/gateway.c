@@ -47,6 +47,7 @@ int gateway_new(
         _cleanup_(freep) char *text = exception_text(exception);
         r = problem_set(
             ret_problem, EX_SOFTWARE, "cannot prepare the gateway: %s", text ? text : "");
+        free(gateway);
     }
     PyGILState_Release(state);
     return r;

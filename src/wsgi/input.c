@@ -36,7 +36,7 @@ static int bytes_reserve(struct bytes *bytes, Py_ssize_t size)
         PyErr_NoMemory();
         return -1;
     }
-    if (bytes->size + size <= capacity)
+    if (bytes->object && bytes->size + size <= capacity)
         return 0;
     capacity = 2 * capacity > bytes->size + size ? 2 * capacity : bytes->size + size;
     if (bytes->object)

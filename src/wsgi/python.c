@@ -70,7 +70,8 @@ static int check_venv(const char *venv, char **ret_problem)
 
     if (!version)
         return problem_set(ret_problem, EX_CONFIG,
-            "--venv %s: there is no pyvenv.cfg that can be read, so it is not a virtual environment",
+            "--venv %s: there is no pyvenv.cfg that can be read, so it is not a virtual "
+            "environment",
             venv);
     if (version[0] == '\0' ||
         (strncmp(version, MINOR_VERSION, length) == 0 &&
@@ -106,16 +107,22 @@ static PyStatus set_places(PyConfig *config, const char *venv)
     return status;
 }
 
+static PyStatus set_arguments(PyConfig *config)
+{
+    char program[] = "wsgi-once", *argv[] = {program};
+
+    config->parse_argv = 0;
+    return PyConfig_SetBytesArgv(config, 1, argv);
+}
+
 static int initialize(const char *venv, char **ret_problem)
 {
-    static char *argv[] = {(char *)"wsgi-once"};
     PyConfig config;
 
     PyConfig_InitPythonConfig(&config);
-    config.parse_argv = 0;
     PyStatus status = set_places(&config, venv);
     if (!PyStatus_Exception(status))
-        status = PyConfig_SetBytesArgv(&config, 1, argv);
+        status = set_arguments(&config);
     if (!PyStatus_Exception(status))
         status = Py_InitializeFromConfig(&config);
     PyConfig_Clear(&config);

@@ -85,10 +85,10 @@ static int take_headers(struct reply *reply, PyObject *headers)
 /* With exc_info, what is not sent may be replaced; once it is, the app gets its error back
  * (PEP 3333, "Error Handling"). */
 static int check_call(
-    const struct start_response *self, const struct reply *reply, PyObject *exc_info)
+    const struct start_response *state, const struct reply *reply, PyObject *exc_info)
 {
     if (exc_info == Py_None) {
-        if (!self->called)
+        if (!state->called)
             return 0;
         PyErr_SetString(
             PyExc_AssertionError, "start_response was called a second time without exc_info");
@@ -107,26 +107,26 @@ static int check_call(
     return -1;
 }
 
-static PyObject *start_response_call(PyObject *object, PyObject *arguments, PyObject *keywords)
+static PyObject *start_response_call(PyObject *self, PyObject *arguments, PyObject *keywords)
 {
     static char *names[] = {(char *)"status", (char *)"headers", (char *)"exc_info", NULL};
-    struct start_response *self = (struct start_response *)object;
+    struct start_response *state = (struct start_response *)self;
     PyObject *status, *headers, *exc_info = Py_None;
 
     if (!PyArg_ParseTupleAndKeywords(
             arguments, keywords, "OO|O:start_response", names, &status, &headers, &exc_info))
         return NULL;
-    struct reply *reply = borrow_begin(&self->reply, "start_response");
+    struct reply *reply = borrow_begin(&state->reply, "start_response");
     if (!reply)
         return NULL;
 
-    int r = check_call(self, reply, exc_info);
+    int r = check_call(state, reply, exc_info);
     if (r == 0) {
         r = take_status(reply, status) < 0 ? -1 : take_headers(reply, headers);
-        self->called = r == 0;
+        state->called = r == 0;
     }
-    borrow_end(&self->reply);
-    return r == 0 ? PyObject_GetAttrString(object, "write") : NULL;
+    borrow_end(&state->reply);
+    return r == 0 ? PyObject_GetAttrString(self, "write") : NULL;
 }
 
 /* ---- sending ----------------------------------------------------------------------------------
@@ -169,14 +169,14 @@ static int check_put(const struct reply *reply, int r)
     return r == 0 ? 0 : -1;
 }
 
-static struct reply *begin(struct start_response *self)
+static struct reply *begin(struct start_response *state)
 {
-    struct reply *reply = borrow_begin(&self->reply, "start_response");
+    struct reply *reply = borrow_begin(&state->reply, "start_response");
 
-    if (!reply || (self->called && !reply->complete))
+    if (!reply || (state->called && !reply->complete))
         return reply;
-    borrow_end(&self->reply);
-    if (self->called)
+    borrow_end(&state->reply);
+    if (state->called)
         PyErr_SetString(PyExc_ValueError, "write() was called after the end of the content");
     else
         PyErr_SetString(
@@ -184,18 +184,18 @@ static struct reply *begin(struct start_response *self)
     return NULL;
 }
 
-static int end(struct start_response *self, struct reply *reply, int put)
+static int end(struct start_response *state, struct reply *reply, int put)
 {
     int r = check_put(reply, put);
     if (r == 0)
         r = flush(reply);
-    borrow_end(&self->reply);
+    borrow_end(&state->reply);
     return r;
 }
 
-int start_response_send(PyObject *object, PyObject *item)
+int start_response_send(PyObject *self, PyObject *item)
 {
-    struct start_response *self = (struct start_response *)object;
+    struct start_response *state = (struct start_response *)self;
 
     if (!PyBytes_Check(item)) {
         PyErr_Format(PyExc_TypeError, "content must be bytes, not %.100s", Py_TYPE(item)->tp_name);
@@ -203,27 +203,27 @@ int start_response_send(PyObject *object, PyObject *item)
     }
     if (PyBytes_GET_SIZE(item) == 0)
         return 0;
-    struct reply *reply = begin(self);
+    struct reply *reply = begin(state);
     if (!reply)
         return -1;
     return end(
-        self, reply, reply_put(reply, PyBytes_AS_STRING(item), (size_t)PyBytes_GET_SIZE(item)));
+        state, reply, reply_put(reply, PyBytes_AS_STRING(item), (size_t)PyBytes_GET_SIZE(item)));
 }
 
-int start_response_send_file(PyObject *object, int file, off_t offset, uint64_t size)
+int start_response_send_file(PyObject *self, int file, off_t offset, uint64_t size)
 {
-    struct start_response *self = (struct start_response *)object;
-    struct reply *reply = begin(self);
+    struct start_response *state = (struct start_response *)self;
+    struct reply *reply = begin(state);
 
-    return reply ? end(self, reply, reply_put_file(reply, file, offset, size)) : -1;
+    return reply ? end(state, reply, reply_put_file(reply, file, offset, size)) : -1;
 }
 
-int start_response_send_end(PyObject *object)
+int start_response_send_end(PyObject *self)
 {
-    struct start_response *self = (struct start_response *)object;
-    struct reply *reply = begin(self);
+    struct start_response *state = (struct start_response *)self;
+    struct reply *reply = begin(state);
 
-    return reply ? end(self, reply, reply_put_end(reply)) : -1;
+    return reply ? end(state, reply, reply_put_end(reply)) : -1;
 }
 
 static PyObject *start_response_write(PyObject *self, PyObject *data)

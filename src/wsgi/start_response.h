@@ -19,19 +19,19 @@ PyObject *start_response_type_new(void);
 PyObject *start_response_new(PyObject *type, struct reply *reply);
 
 /* Whether the app has called it. */
-bool start_response_was_called(PyObject *start_response);
+bool start_response_was_called(PyObject *self);
 
 /* Sends one item of the app, with the head before it if need be. An empty one sends nothing. Waits
  * without the GIL. Returns 0, or -1 with an exception: TypeError, AssertionError, ValueError for
  * what the app does wrong, OSError when the client has left or takes nothing (reply->error is set).
  */
-int start_response_send(PyObject *start_response, PyObject *item);
+int start_response_send(PyObject *self, PyObject *item);
 
 /* Sends a part of a regular file; the length must be known. Like start_response_send. */
-int start_response_send_file(PyObject *start_response, int file, off_t offset, uint64_t size);
+int start_response_send_file(PyObject *self, int file, off_t offset, uint64_t size);
 
 /* Sends what is missing at the end: the head, the last chunk. Like start_response_send. */
-int start_response_send_end(PyObject *start_response);
+int start_response_send_end(PyObject *self);
 
 /* Cuts it off from the reply: it raises ValueError from now on. */
-void start_response_cut(PyObject *start_response);
+void start_response_cut(PyObject *self);
