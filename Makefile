@@ -42,7 +42,8 @@ all: $(BUILD)/wsgi-once
 python_version := $(shell $(PKG_CONFIG) --modversion python3-embed 2>/dev/null)
 python_prefix := $(shell $(PKG_CONFIG) --variable=exec_prefix python3-embed 2>/dev/null)
 libraries := libsystemd python3-embed
-library_includes := $(shell $(PKG_CONFIG) --cflags $(libraries) 2>/dev/null | sed 's/-I/-isystem /g')
+library_flags_to_compile := $(shell $(PKG_CONFIG) --cflags $(libraries) 2>/dev/null)
+library_includes := $(library_flags_to_compile:-I%=-isystem %)
 library_flags := $(shell $(PKG_CONFIG) --libs $(libraries) 2>/dev/null)
 
 own_CPPFLAGS = -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DPYTHON_PREFIX='"$(python_prefix)"' \

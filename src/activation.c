@@ -83,18 +83,18 @@ static int get_int(int fd, int option)
 /* Adds one descriptor, as a listener or as the connection. That a stream which does not listen is
  * still connected is not asked: a client may have left already, and that is no fault of the unit.
  */
-static int add(struct activation *activation, int fd, char **ret_problem)
+static int add(struct activation *activation, int fd, const char *name, char **ret_problem)
 {
     int type = get_int(fd, SO_TYPE), family = get_int(fd, SO_DOMAIN);
 
     if (type < 0)
-        return problem_set(ret_problem, EX_CONFIG, "descriptor %d is not a socket", fd);
+        return problem_set(ret_problem, EX_CONFIG, "%s is not a socket", name);
     if (type != SOCK_STREAM)
         return problem_set(ret_problem, EX_CONFIG,
-            "descriptor %d is not a stream socket: use ListenStream= in the socket unit", fd);
+            "%s is not a stream socket: use ListenStream= in the socket unit", name);
     if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
         return problem_set(ret_problem, EX_CONFIG,
-            "descriptor %d is a socket of another family than AF_UNIX, AF_INET and AF_INET6", fd);
+            "%s is a socket of another family than AF_UNIX, AF_INET and AF_INET6", name);
     if (get_int(fd, SO_ACCEPTCONN) == 1)
         activation->listeners[activation->n_listeners++] = fd;
     else if (activation->connection < 0)
@@ -105,13 +105,13 @@ static int add(struct activation *activation, int fd, char **ret_problem)
     return 0;
 }
 
-static int classify(struct activation *activation, int first, int count, char **ret_problem)
+static int add_all(struct activation *activation, int count, char **ret_problem)
 {
-    activation->listeners = calloc((size_t)count, sizeof(int));
-    if (!activation->listeners)
-        return problem_set(ret_problem, EX_OSERR, "out of memory");
-    for (int fd = first; fd < first + count; fd++) {
-        int r = add(activation, fd, ret_problem);
+    char name[sizeof("descriptor 2147483647")];
+
+    for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; fd++) {
+        snprintf(name, sizeof(name), "descriptor %d", fd);
+        int r = add(activation, fd, name, ret_problem);
         if (r != 0)
             return r;
     }
@@ -122,37 +122,52 @@ static int classify(struct activation *activation, int first, int count, char **
 }
 
 /* inetd's way: the socket is standard input. It moves up, out of the app's sight. */
-static int take_standard_input(struct activation *activation, char **ret_problem)
+static int add_standard_input(struct activation *activation, char **ret_problem)
 {
     int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 
     if (fd < 0)
-        return problem_set(
-            ret_problem, EX_OSERR, "cannot duplicate standard input: %s", strerror(errno));
-    return classify(activation, fd, 1, ret_problem);
+        return problem_set(ret_problem, EX_OSERR, "cannot duplicate standard input: %m");
+    return add(activation, fd, "standard input", ret_problem);
+}
+
+/* Why there is nothing to serve, and what would help. */
+static int explain_no_socket(const char *pid, char **ret_problem)
+{
+    if (pid)
+        return problem_set(ret_problem, EX_NOINPUT,
+            "the sockets of LISTEN_FDS are for process %s, this is %ld: let ExecStart= run "
+            "wsgi-once itself, not a wrapper that starts it",
+            pid, (long)getpid());
+    return problem_set(ret_problem, EX_NOINPUT,
+        "no socket was handed over: start it through a systemd socket unit, inetd, or "
+        "systemd-socket-activate(1), as in: systemd-socket-activate -l 8000 wsgi-once ...");
+}
+
+static char *copy_variable(const char *name)
+{
+    const char *value = getenv(name);
+    return value ? strdup(value) : NULL;
 }
 
 static int take_sockets(struct activation *activation, char **ret_problem)
 {
-    const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
-    _cleanup_(freep) char *asked_pid = fds && pid ? strdup(pid) : NULL;
+    /* sd_listen_fds clears them. */
+    _cleanup_(freep) char *fds = copy_variable("LISTEN_FDS"), *pid = copy_variable("LISTEN_PID");
     int n = sd_listen_fds(1);
 
     if (n < 0)
-        return problem_set(
-            ret_problem, EX_CONFIG, "cannot use the sockets of LISTEN_FDS: %s", strerror(-n));
+        return problem_set(ret_problem, EX_CONFIG,
+            "LISTEN_PID=%s and LISTEN_FDS=%s are not what systemd sets for open sockets: %s",
+            pid ? pid : "", fds ? fds : "", strerror(-n));
+    activation->listeners = calloc((size_t)n + 1, sizeof(int));
+    if (!activation->listeners)
+        return problem_set(ret_problem, EX_OSERR, "out of memory");
     if (n > 0)
-        return classify(activation, SD_LISTEN_FDS_START, n, ret_problem);
+        return add_all(activation, n, ret_problem);
     if (get_int(STDIN_FILENO, SO_TYPE) >= 0)
-        return take_standard_input(activation, ret_problem);
-    if (asked_pid)
-        return problem_set(ret_problem, EX_NOINPUT,
-            "the sockets of LISTEN_FDS are for process %s, this is %ld: let ExecStart= run "
-            "wsgi-once itself, not a wrapper that starts it",
-            asked_pid, (long)getpid());
-    return problem_set(ret_problem, EX_NOINPUT,
-        "no socket was handed over: start it through a systemd socket unit, inetd, or "
-        "systemd-socket-activate(1), as in: systemd-socket-activate -l 8000 wsgi-once ...");
+        return add_standard_input(activation, ret_problem);
+    return explain_no_socket(fds ? pid : NULL, ret_problem);
 }
 
 int activation_take(struct activation *ret_activation, char **ret_problem)

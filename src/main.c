@@ -75,7 +75,7 @@ static int serve(const struct options *options)
 
 int main(int argc, char **argv)
 {
-    struct options options;
+    _cleanup_(options_done) struct options options = {0};
     enum options_action action;
     _cleanup_(freep) char *problem = NULL;
 

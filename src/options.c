@@ -248,10 +248,9 @@ int options_parse(int argc, char **argv, struct options *ret_options,
     enum options_action *ret_action, char **ret_problem)
 {
     struct option table[N_SPECS + 1];
-    struct options options;
     int result;
 
-    set_initial_values(&options);
+    set_initial_values(ret_options);
     make_getopt_table(table);
     opterr = 0;
     while ((result = getopt_long(argc, argv, "+:", table, NULL)) != -1) {
@@ -262,17 +261,22 @@ int options_parse(int argc, char **argv, struct options *ret_options,
             *ret_action = (enum options_action)spec->offset;
             return 0;
         }
-        const char *allowed = set(&options, spec, optarg);
+        const char *allowed = set(ret_options, spec, optarg);
         if (allowed)
             return problem_set(
                 ret_problem, -EINVAL, "option --%s: '%s' is not %s", spec->name, optarg, allowed);
     }
-    int r = take_application(argc, argv, &options, ret_problem);
+    int r = take_application(argc, argv, ret_options, ret_problem);
     if (r < 0)
         return r;
-    *ret_options = options;
     *ret_action = OPTIONS_SERVE;
     return 0;
+}
+
+void options_done(struct options *options)
+{
+    free(options->python_path);
+    options->python_path = NULL;
 }
 
 void options_print_help(void)

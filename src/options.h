@@ -35,11 +35,14 @@ enum options_action {
     OPTIONS_VERSION,
 };
 
-/* Parses the command line. The strings borrow from argv; python_path is on the heap and stays until
- * the process ends. Returns 0, or -EINVAL with *ret_problem: one line for the admin, on the heap,
- * that names the option, what is wrong and what is allowed. */
+/* Parses the command line. The strings borrow from argv. To be followed by options_done. Returns 0,
+ * or -EINVAL with *ret_problem: one line for the admin, on the heap, that names the option, what is
+ * wrong and what is allowed. */
 int options_parse(int argc, char **argv, struct options *ret_options,
     enum options_action *ret_action, char **ret_problem);
+
+/* Frees what options_parse allocated; knows options that were zeroed. */
+void options_done(struct options *options);
 
 /* Prints --help to standard output. */
 void options_print_help(void);

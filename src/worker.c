@@ -187,11 +187,11 @@ int worker_load(struct worker *worker, char **ret_problem)
 {
     const struct options *options = worker->options;
     struct application application;
-    struct python_config config = {
-        .venv = options->venv,
+    struct python_config config = {.venv = options->venv, .dump_signal = DUMP_SIGNAL};
+    struct application_source source = {
+        .name = options->application,
         .path = options->python_path,
         .n_path = options->python_paths,
-        .dump_signal = DEADLINE_SIGNAL,
     };
 
     if (options->chdir && chdir(options->chdir) < 0)
@@ -199,7 +199,7 @@ int worker_load(struct worker *worker, char **ret_problem)
             ret_problem, EX_CONFIG, "option --chdir: cannot enter '%s': %m", options->chdir);
     int r = python_start(&config, ret_problem);
     if (r == 0)
-        r = application_load(options->application, &application, ret_problem);
+        r = application_load(&source, &application, ret_problem);
     if (r == 0)
         r = gateway_new(&application, &worker->gateway, ret_problem);
     return r;

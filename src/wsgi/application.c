@@ -63,13 +63,22 @@ static int put_first_in_path(const char *directory, size_t size)
     return path && entry ? PyList_Insert(path, 0, entry) : -1;
 }
 
-static PyObject *import_module(const char *module)
+/* In front of the application's own directory. */
+static int put_path(const struct application_source *source)
+{
+    for (size_t i = source->n_path; i > 0; i--)
+        if (put_first_in_path(source->path[i - 1], strlen(source->path[i - 1])) < 0)
+            return -1;
+    return 0;
+}
+
+static PyObject *import_module(const char *module, const struct application_source *source)
 {
     _cleanup_(freep) char *directory = getcwd(NULL, 0);
 
     if (!directory)
         return PyErr_SetFromErrno(PyExc_OSError);
-    if (put_first_in_path(directory, strlen(directory)) < 0)
+    if (put_first_in_path(directory, strlen(directory)) < 0 || put_path(source) < 0)
         return NULL;
     return PyImport_ImportModule(module);
 }
@@ -126,7 +135,7 @@ static PyObject *import_source(PyObject *name, PyObject *path, bool is_cached)
     return result ? take_ref(&module) : NULL;
 }
 
-static PyObject *import_file(const char *file)
+static PyObject *import_file(const char *file, const struct application_source *source)
 {
     _cleanup_(freep) char *directory = getcwd(NULL, 0), *path = NULL;
     bool is_absolute = file[0] == '/';
@@ -138,7 +147,8 @@ static PyObject *import_file(const char *file)
     if (asprintf(&path, "%s%s%s", is_absolute ? "" : directory, is_absolute ? "" : "/", file) < 0)
         return PyErr_NoMemory();
     size_t directory_size = (size_t)(strrchr(path, '/') - path);
-    if (put_first_in_path(path, directory_size > 0 ? directory_size : 1) < 0)
+    if (put_first_in_path(path, directory_size > 0 ? directory_size : 1) < 0 ||
+        put_path(source) < 0)
         return NULL;
     _cleanup_ref_ PyObject *name = module_name(path);
     _cleanup_ref_ PyObject *python_path = PyUnicode_DecodeFSDefault(path);
@@ -178,10 +188,10 @@ static PyObject *get_default(PyObject *module)
     return PyErr_Format(PyExc_AttributeError, "%R has neither 'application' nor 'app'", module);
 }
 
-static PyObject *load(const struct name *name)
+static PyObject *load(const struct name *name, const struct application_source *source)
 {
     _cleanup_ref_ PyObject *module =
-        name->is_file ? import_file(name->module) : import_module(name->module);
+        name->is_file ? import_file(name->module, source) : import_module(name->module, source);
     if (!module)
         return NULL;
     _cleanup_ref_ PyObject *callable =
@@ -216,19 +226,20 @@ static int explain(const char *text, char **ret_problem)
         reason ? reason : "");
 }
 
-int application_load(const char *text, struct application *ret, char **ret_problem)
+int application_load(
+    const struct application_source *source, struct application *ret, char **ret_problem)
 {
     _cleanup_(name_done) struct name name = {0};
-    int r = name_parse(text, &name, ret_problem);
+    int r = name_parse(source->name, &name, ret_problem);
     if (r != 0)
         return r;
 
     PyGILState_STATE state = PyGILState_Ensure();
-    PyObject *callable = load(&name);
+    PyObject *callable = load(&name, source);
     if (callable && start_collecting() == 0)
         ret->callable = callable;
     else
-        r = explain(text, ret_problem);
+        r = explain(source->name, ret_problem);
     PyGILState_Release(state);
     return r;
 }

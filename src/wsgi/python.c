@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sysexits.h>
 
 #define MINOR_VERSION Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION)
@@ -21,12 +22,14 @@ const char *python_version(void)
 /* ---- virtual environments ---------------------------------------------------------------------
  */
 
-/* The value of "key = value" when the line is that; else NULL. Ends the line behind the value. */
+/* The value of "key = value" when the line is that, as site.py reads it; else NULL. Ends the line
+ * behind the value. */
 static char *value_of(char *line, const char *key)
 {
     size_t length = strlen(key);
 
-    if (strncmp(line, key, length) != 0)
+    line += strspn(line, " \t");
+    if (strncasecmp(line, key, length) != 0)
         return NULL;
     line += length;
     line += strspn(line, " \t");
@@ -138,22 +141,6 @@ static int call_void(PyObject *object, const char *method)
     return result ? 0 : -1;
 }
 
-static int insert_path(const struct python_config *config)
-{
-    PyObject *path = PySys_GetObject("path"); /* borrowed */
-
-    if (!path) {
-        PyErr_SetString(PyExc_RuntimeError, "lost sys.path");
-        return -1;
-    }
-    for (size_t i = config->n_path; i > 0; i--) {
-        _cleanup_ref_ PyObject *directory = PyUnicode_DecodeFSDefault(config->path[i - 1]);
-        if (!directory || PyList_Insert(path, 0, directory) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 /* Calls object.method(*arguments, **keywords); steals both. A failure is no reason not to serve: a
  * sitecustomize may have put something of its own in the place of the object. */
 static void try_call(PyObject *object, const char *method, PyObject *arguments, PyObject *keywords)
@@ -187,7 +174,7 @@ static int prepare(const struct python_config *config)
 {
     _cleanup_ref_ PyObject *gc = PyImport_ImportModule("gc");
 
-    if (!gc || call_void(gc, "disable") < 0 || insert_path(config) < 0)
+    if (!gc || call_void(gc, "disable") < 0)
         return -1;
     buffer_lines();
     dump_on_signal(config->dump_signal);

@@ -2,13 +2,9 @@
 
 /* The embedded interpreter: its start and its end. Free of Python types. */
 
-#include <stddef.h>
-
 struct python_config {
-    const char *venv;        /* a virtual environment, or NULL */
-    const char *const *path; /* `n_path` directories for the front of sys.path */
-    size_t n_path;
-    int dump_signal; /* on this signal the tracebacks of all threads go to standard error */
+    const char *venv; /* a virtual environment, or NULL */
+    int dump_signal;  /* on this signal the tracebacks of all threads go to standard error */
 };
 
 /* Starts the interpreter that this program was built for: standard library, prefix and

@@ -140,14 +140,16 @@ static long long count_blocks(void)
     return blocks;
 }
 
-static struct gateway *load(const char *app)
+static struct gateway *load(const char *directory, const char *app)
 {
     char name[256], *problem;
     struct application application;
     struct gateway *gateway;
 
+    struct application_source source = {.name = name, .path = &directory, .n_path = 1};
+
     snprintf(name, sizeof(name), MODULE ":%s", app);
-    if (application_load(name, &application, &problem) != 0 ||
+    if (application_load(&source, &application, &problem) != 0 ||
         gateway_new(&application, &gateway, &problem) != 0) {
         fprintf(stderr, "%s\n", problem);
         abort();
@@ -167,10 +169,10 @@ static void silence(bool on)
     close(target);
 }
 
-static void check(const char *app, const char *request)
+static void check(const char *directory, const char *app, const char *request)
 {
     enum { WARM_UP = 400, ROUNDS = 2000 };
-    struct gateway *gateway = load(app);
+    struct gateway *gateway = load(directory, app);
     long long before = 0;
 
     silence(true);
@@ -189,8 +191,7 @@ static void check(const char *app, const char *request)
 int main(void)
 {
     char directory[] = "/tmp/wsgi-once-test-XXXXXX", file[128], *problem;
-    const char *path = directory;
-    struct python_config config = {.path = &path, .n_path = 1, .dump_signal = SIGRTMAX - 1};
+    struct python_config config = {.dump_signal = SIGRTMAX - 1};
 
     if (!mkdtemp(directory))
         abort();
@@ -202,7 +203,7 @@ int main(void)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         unit_case("no reference is lost: %s, %.*s", rows[i].app,
             (int)strcspn(rows[i].request, "\r"), rows[i].request);
-        check(rows[i].app, rows[i].request);
+        check(directory, rows[i].app, rows[i].request);
     }
     unlink(file);
     rmdir(directory);

@@ -1,0 +1,293 @@
+#!/usr/bin/env bats
+# ways: one
+#
+# What systemd or inetd can get wrong, and the rare ways that are right.
+
+load helpers
+
+EX_NOINPUT=66
+EX_CONFIG=78
+
+# refused STATUS TEXT... -- DESCRIPTOR...: handed those (see tests/hand-over), the program ends at
+# once with the status, and says one line, which contains the texts.
+refused() {
+  local expected=$1 texts=()
+  shift
+  while [[ $1 != -- ]]; do
+    texts+=("$1")
+    shift
+  done
+  run "-$expected" --separate-stderr timeout 20 "$TESTS/hand-over" "${@:2}" -- \
+    "$PROGRAM" --python-path="$APPS" hello:app
+  equal "$output" ""
+  # shellcheck disable=SC2154 # set by run
+  equal "${#stderr_lines[@]}" 1
+  # shellcheck disable=SC2154
+  [[ $stderr == "wsgi-once: "* ]]
+  for text in "${texts[@]}"; do
+    contains "$stderr" "$text"
+  done
+}
+
+# hand_over DESCRIPTOR... -- [OPTION]... APPLICATION: for what will be served; ended_with tells how.
+# What is still running at the end of the test is taken for the activator, and stopped.
+hand_over() {
+  local descriptors=()
+  while [[ $1 != -- ]]; do
+    descriptors+=("$1")
+    shift
+  done
+  timeout 60 "$TESTS/hand-over" "${descriptors[@]}" -- \
+    "$PROGRAM" --python-path="$APPS" "${@:2}" 2>>"$LOG" 3>&- 4>&- &
+  ACTIVATOR=$!
+}
+
+# ended_with STATUS
+ended_with() {
+  local ended=0
+  wait "$ACTIVATOR" || ended=$?
+  ACTIVATOR=
+  equal "$ended" "$1"
+}
+
+# get PATH-OF-SOCKET [CURL-ARGUMENT]...: a request to it, once it is there.
+get() {
+  eventually test -S "$1"
+  curl --silent --show-error --max-time 30 --unix-socket "$1" "${@:2}" http://localhost/
+}
+
+# ---- no socket ----
+
+@test "without a socket, the message says what would hand one over" {
+  refused $EX_NOINPUT "no socket" "systemd-socket-activate" -- 0=null
+}
+
+@test "standard input is a file" {
+  refused $EX_NOINPUT "no socket" "systemd-socket-activate" -- 0=file
+}
+
+@test "standard input is a pipe that nobody writes to" {
+  refused $EX_NOINPUT "no socket" "systemd-socket-activate" -- 0=pipe
+}
+
+@test "standard input is a terminal" {
+  refused $EX_NOINPUT "no socket" "systemd-socket-activate" -- 0=terminal
+}
+
+@test "standard input is closed" {
+  refused $EX_NOINPUT "no socket" "systemd-socket-activate" -- 0=closed
+}
+
+@test "LISTEN_PID names another process: the message names both, and the remedy" {
+  LISTEN_PID=1 refused $EX_NOINPUT "process 1," "ExecStart=" -- 0=null listen:"$BATS_TEST_TMPDIR/s"
+}
+
+@test "LISTEN_PID names another process, but standard input is a connection" {
+  LISTEN_PID=1 LISTEN_FDS=1 hand_over 01=accept:"$BATS_TEST_TMPDIR/s" -- hello:app
+  equal "$(get "$BATS_TEST_TMPDIR/s")" "Hello."
+  ended_with 0
+}
+
+@test "LISTEN_FDS without LISTEN_PID" {
+  run -$EX_NOINPUT --separate-stderr timeout 20 env LISTEN_FDS=1 "$PROGRAM" hello:app </dev/null
+  equal "${#stderr_lines[@]}" 1
+  # shellcheck disable=SC2154 # set by run
+  contains "$stderr" "no socket"
+}
+
+# ---- the wrong ones ----
+
+@test "LISTEN_FDS is no number" {
+  for garbage in many "" 0 -1 1x 99999999999; do
+    LISTEN_FDS=$garbage refused $EX_CONFIG "LISTEN_FDS" -- 0=null
+  done
+}
+
+@test "LISTEN_PID is no number" {
+  LISTEN_PID=me refused $EX_CONFIG "LISTEN_PID" -- 0=null listen:"$BATS_TEST_TMPDIR/s"
+}
+
+@test "LISTEN_FDS counts a descriptor that is closed" {
+  refused $EX_CONFIG "LISTEN_FDS" -- 0=null closed
+  refused $EX_CONFIG "LISTEN_FDS" -- 0=null listen:"$BATS_TEST_TMPDIR/s" closed
+}
+
+@test "a file is handed over" {
+  refused $EX_CONFIG "descriptor 3" "not a socket" -- 0=null file
+}
+
+@test "a datagram socket is handed over" {
+  refused $EX_CONFIG "descriptor 3" "not a stream socket" "ListenStream=" -- 0=null datagram
+  refused $EX_CONFIG "descriptor 3" "not a stream socket" "ListenStream=" -- 0=null udp
+}
+
+@test "a datagram socket behind a good one is handed over" {
+  refused $EX_CONFIG "descriptor 4" "not a stream socket" "ListenStream=" -- \
+    0=null listen:"$BATS_TEST_TMPDIR/s" udp
+}
+
+@test "a datagram socket is standard input" {
+  refused $EX_CONFIG "standard input" "not a stream socket" "ListenStream=" -- 0=datagram
+  refused $EX_CONFIG "standard input" "not a stream socket" "ListenStream=" -- 0=udp
+}
+
+@test "a seqpacket socket is handed over" {
+  refused $EX_CONFIG "descriptor 3" "not a stream socket" "ListenStream=" -- 0=null seqpacket
+  refused $EX_CONFIG "standard input" "not a stream socket" "ListenStream=" -- 0=seqpacket
+}
+
+@test "a netlink socket is handed over" {
+  refused $EX_CONFIG "descriptor 3" -- 0=null netlink
+}
+
+@test "a stream socket of another family is handed over" {
+  "$TESTS/hand-over" 0=foreign -- true || skip "this kernel has no such family"
+  refused $EX_CONFIG "descriptor 3" "family" "AF_UNIX" "AF_INET" "AF_INET6" -- 0=null foreign
+}
+
+@test "several connections are handed over" {
+  refused $EX_CONFIG "several connections" -- 0=null connection connection
+}
+
+@test "a connection and a listening socket are handed over" {
+  refused $EX_CONFIG "connection and a listening socket" -- \
+    0=null connection listen:"$BATS_TEST_TMPDIR/s"
+  refused $EX_CONFIG "connection and a listening socket" -- \
+    0=null listen:"$BATS_TEST_TMPDIR/t" connection
+}
+
+@test "nothing is loaded when the sockets are wrong" {
+  run -$EX_NOINPUT timeout 20 "$PROGRAM" --python-path="$APPS" prints:app </dev/null
+  [[ $output != *"printed by the app"* ]]
+  # the control: it would have printed
+  serve prints:app
+  http /
+  logged "printed by the app"
+}
+
+# ---- rare, but right ----
+
+@test "standard descriptors that are closed are no trouble" {
+  for closed in 0 1 2 01 12 02 012; do
+    hand_over $closed=closed accept:"$BATS_TEST_TMPDIR/$closed" -- prints:app
+    equal "$(get "$BATS_TEST_TMPDIR/$closed")" "the answer"
+    ended_with 0
+  done
+}
+
+@test "of several listeners, the one that has a client is served" {
+  for client in a b; do
+    hand_over listen:"$BATS_TEST_TMPDIR/$client.a" listen:"$BATS_TEST_TMPDIR/$client.b" \
+      listen-tcp:"$BATS_TEST_TMPDIR/$client.c" -- hello:app
+    equal "$(get "$BATS_TEST_TMPDIR/$client.$client")" "Hello."
+    ended_with 0
+  done
+  hand_over listen:"$BATS_TEST_TMPDIR/a" listen-tcp:"$BATS_TEST_TMPDIR/port" -- hello:app
+  eventually test -f "$BATS_TEST_TMPDIR/port"
+  equal "$(curl --silent --max-time 30 "http://127.0.0.1:$(<"$BATS_TEST_TMPDIR/port")/")" "Hello."
+  ended_with 0
+}
+
+@test "a listening socket as standard input is served as well" {
+  hand_over 0=listen:"$BATS_TEST_TMPDIR/s" -- hello:app
+  equal "$(get "$BATS_TEST_TMPDIR/s")" "Hello."
+  ended_with 0
+}
+
+@test "all standard streams are the connection: nothing but the answer goes there" {
+  hand_over 012=accept:"$BATS_TEST_TMPDIR/a" -- prints:app
+  equal "$(get "$BATS_TEST_TMPDIR/a")" "the answer"
+  ended_with 0
+  hand_over 012=accept:"$BATS_TEST_TMPDIR/b" -- raises:app
+  run -0 get "$BATS_TEST_TMPDIR/b" --include
+  [[ $output == "HTTP/1.1 500 "* ]]
+  [[ $output != *Traceback* && $output != *ValueError* && $output != *wsgi-once:* ]]
+  ended_with 0
+  hand_over 012=accept:"$BATS_TEST_TMPDIR/c" -- there_is_no:app
+  run -0 get "$BATS_TEST_TMPDIR/c" --include
+  [[ $output == "HTTP/1.1 500 "* ]]
+  [[ $output != *Traceback* && $output != *there_is_no* && $output != *wsgi-once:* ]]
+  ended_with 70
+}
+
+# ---- systemd-socket-activate(1) ----
+
+# activate [OPTION]...: the true one listens at $SOCKET and starts the program for the app. Of the
+# environment it passes on only what it is told to.
+activate() {
+  local name environment=()
+  for name in PYTHONDONTWRITEBYTECODE PYTHONMALLOC ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS; do
+    [[ ! -v $name ]] || environment+=(--setenv="$name=${!name}")
+  done
+  SOCKET=$BATS_TEST_TMPDIR/socket
+  systemd-socket-activate --listen="$SOCKET" "${environment[@]}" "$@" \
+    "$PROGRAM" --python-path="$APPS" prints:app </dev/null >>"$LOG" 2>&1 3>&- 4>&- &
+  ACTIVATOR=$!
+  logged "Listening on"
+}
+
+@test "systemd-socket-activate" {
+  activate
+  equal "$(get "$SOCKET")" "the answer"
+  ended_with 0
+}
+
+@test "systemd-socket-activate --accept" {
+  activate --accept
+  equal "$(get "$SOCKET")" "the answer"
+  equal "$(get "$SOCKET")" "the answer"
+  kill "$ACTIVATOR"
+  ended_with $((128 + 15))
+}
+
+@test "systemd-socket-activate --accept --inetd" {
+  activate --accept --inetd
+  equal "$(get "$SOCKET")" "the answer"
+  kill "$ACTIVATOR"
+  ended_with $((128 + 15))
+}
+
+@test "systemd-socket-activate --inetd" {
+  activate --inetd
+  equal "$(get "$SOCKET")" "the answer"
+  ended_with 0
+}
+
+# ---- whose socket it is ----
+
+@test "the socket stays the one who handed it over's: nothing is bound, unlinked or changed" {
+  TRACED=$PROGRAM
+  PROGRAM=$BATS_TEST_TMPDIR/traced
+  TRACE=$BATS_TEST_TMPDIR/trace
+  OWNING=bind,listen,unlink,unlinkat,rename,chmod,fchmod,fchmodat,chown,fchown,fchownat
+  # -D: the program itself stays the process that LISTEN_PID names. Leaks are not looked for, since
+  # that needs ptrace(2), too.
+  printf '#!/bin/sh\nexec strace -D -f -o "%s" -e "trace=%s" "%s" "$@"\n' \
+    "$TRACE" "$OWNING,shutdown,accept,accept4,read,recvfrom,recvmsg" "$TRACED" >"$PROGRAM"
+  chmod +x "$PROGRAM"
+  export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
+  for family in unix tcp; do
+    for way in accept inetd listener; do
+      WAY=$way FAMILY=$family serve hello:app
+      equal "$(http /)" "Hello."
+      equal "$(exit_status)" 0
+      eventually grep -q "exited with 0" "$TRACE"
+      run -1 grep -E "(${OWNING//,/|})\(" "$TRACE"
+      # the control: the trace has seen what is done with the sockets
+      grep -qE '(recvfrom|recvmsg|read)\(.*GET / HTTP' "$TRACE"
+      grep -q 'shutdown(' "$TRACE"
+      if [[ $way == listener ]]; then
+        grep -qE 'accept4?\(3, .* = [0-9]' "$TRACE"
+        run -1 grep -F 'shutdown(3,' "$TRACE"
+      fi
+    done
+  done
+}
+
+@test "nothing of the socket's file has changed when the process has ended" {
+  WAY=listener FAMILY=unix serve hello:app
+  before=$(stat --format='%i %a %u %g %z' "$ADDRESS")
+  equal "$(http /)" "Hello."
+  equal "$(exit_status)" 0
+  equal "$(stat --format='%i %a %u %g %z' "$ADDRESS")" "$before"
+}

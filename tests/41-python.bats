@@ -1,0 +1,251 @@
+#!/usr/bin/env bats
+# ways: one
+#
+# Which interpreter runs the app, and in which surroundings. The reference is what the interpreter
+# of the distribution says of itself.
+
+load helpers
+
+EX_CONFIG=78
+PYTHON=/usr/bin/python3
+
+# python EXPRESSION: its value as repr() shows it, in the distribution's interpreter.
+python() {
+  env -u PYTHONHOME -u PYTHONPATH "$PYTHON" -c "import os, sys; print(repr($1))"
+}
+
+# shows [OPTION]...: keeps what the app sees of its interpreter; `seen KEY` is one value of it.
+shows() {
+  serve "$@" interpreter:app
+  SEEN_VALUES=$(http /)
+  equal "$(exit_status)" 0
+}
+
+seen() {
+  sed -n "s/^$1=//p" <<<"$SEEN_VALUES"
+}
+
+# make_venv [ARGUMENT]...: an environment in $VENV, with a module that exists only there.
+make_venv() {
+  VENV=$BATS_TEST_TMPDIR/venv
+  "$PYTHON" -m venv --without-pip "$@" "$VENV"
+  SITE=$(echo "$VENV"/lib/python3.*/site-packages)
+  echo >"$SITE/only_in_venv.py"
+}
+
+# refused TEXT...: the client sees 500, the exit status is EX_CONFIG, the log is one line with the
+# texts.
+refused() {
+  run -0 http / --include
+  contains "$output" "HTTP/1.1 500 "
+  [[ $output != *venv* ]]
+  equal "$(exit_status)" $EX_CONFIG
+  equal "$(wc -l <"$LOG")" 1
+  for text in "$@"; do
+    contains "$(cat "$LOG")" "$text"
+  done
+}
+
+# ---- the distribution's interpreter ----
+
+@test "the interpreter is the distribution's" {
+  shows
+  for what in version prefix exec_prefix base_prefix base_exec_prefix; do
+    equal "$(seen $what)" "$(python "sys.$what")"
+  done
+  equal "$(seen library)" "$(python "os.__file__")"
+  equal "$(seen executable)" "$(python "os.path.realpath(sys.executable)")"
+  contains "$(seen flask)" "/dist-packages/flask/"
+}
+
+@test "sys.path: --python-path, the application's directory, then the interpreter's own" {
+  local asked
+  asked=$(python "['$APPS', os.getcwd()]")
+  shows
+  equal "$(seen path)" "${asked%]}, $(python "sys.path[1:]" | tr -d '[')"
+}
+
+@test "another python3 that comes first in PATH changes nothing" {
+  local name ours
+  ours=$(python "'%d.%d' % sys.version_info[:2]" | tr -d "'")
+  mkdir -p "$BATS_TEST_TMPDIR/other/bin" "$BATS_TEST_TMPDIR/other/lib/python$ours"
+  for name in python3 python "python$ours" wsgi-once; do
+    printf '#!/bin/sh\necho "the wrong one" >&2\nexit 1\n' >"$BATS_TEST_TMPDIR/other/bin/$name"
+    chmod +x "$BATS_TEST_TMPDIR/other/bin/$name"
+  done
+  echo >"$BATS_TEST_TMPDIR/other/lib/python$ours/os.py"
+  PATH=$BATS_TEST_TMPDIR/other/bin:$PATH shows
+  for what in version prefix exec_prefix base_prefix; do
+    equal "$(seen $what)" "$(python "sys.$what")"
+  done
+  equal "$(seen library)" "$(python "os.__file__")"
+  equal "$(seen executable)" "$(python "os.path.realpath(sys.executable)")"
+  [[ $(seen path) != *"$BATS_TEST_TMPDIR/other"* ]]
+  not_logged "the wrong one"
+}
+
+@test "a wrong PYTHONHOME changes nothing" {
+  # Without the app's own subprocess: that one would obey it.
+  PYTHONHOME=/nonsense serve hello:app
+  equal "$(http /)" "Hello."
+  equal "$(exit_status)" 0
+  PYTHONHOME=/nonsense serve "whereabouts:application"
+  contains "$(get_environ path /)" "$(python "os.path.dirname(os.__file__)")"
+  [[ $(get_environ path /) != *nonsense* ]]
+}
+
+@test "PYTHONPATH counts, behind --python-path" {
+  mkdir "$BATS_TEST_TMPDIR/lib"
+  PYTHONPATH=$BATS_TEST_TMPDIR/lib shows
+  local asked
+  asked=$(python "['$BATS_TEST_TMPDIR/lib', *sys.path[1:]]")
+  contains "$(seen path)" ", ${asked#[}"
+  [[ $(seen path) == "['$APPS', "* ]]
+}
+
+@test "other variables of Python are obeyed, such as PYTHONWARNINGS" {
+  echo 'import warnings; warnings.warn("beware"); from hello import app' >"$BATS_TEST_TMPDIR/w.py"
+  PYTHONWARNINGS=error serve --python-path="$BATS_TEST_TMPDIR" w:app
+  equal "$(status /)" 500
+  logged "UserWarning: beware"
+}
+
+@test "sys.argv has one word" {
+  shows
+  equal "$(python "len($(seen argv))")" 1
+}
+
+# ---- virtual environments ----
+
+@test "--venv: the environment's packages, the distribution's standard library" {
+  make_venv
+  shows --venv="$VENV"
+  equal "$(seen prefix)" "'$VENV'"
+  equal "$(seen exec_prefix)" "'$VENV'"
+  equal "$(seen base_prefix)" "$(python sys.base_prefix)"
+  equal "$(seen base_exec_prefix)" "$(python sys.base_exec_prefix)"
+  equal "$(seen library)" "$(python "os.__file__")"
+  equal "$(seen only_in_venv)" "'$SITE/only_in_venv.py'"
+  contains "$(seen executable)" "'$VENV/bin/python"
+}
+
+@test "--venv: sys.path is what the environment's own interpreter has" {
+  make_venv
+  shows --venv="$VENV"
+  PYTHON=$VENV/bin/python
+  contains "$(seen path)" "$(python "sys.path[1:]" | tr -d '[')"
+}
+
+@test "--venv with a relative path counts from --chdir" {
+  make_venv
+  shows --chdir="$BATS_TEST_TMPDIR" --venv=venv
+  equal "$(seen prefix)" "'$VENV'"
+  equal "$(seen only_in_venv)" "'$SITE/only_in_venv.py'"
+}
+
+@test "--venv with a slash at its end" {
+  make_venv
+  shows --venv="$VENV/"
+  equal "$(seen prefix)" "'$VENV'"
+  equal "$(seen only_in_venv)" "'$SITE/only_in_venv.py'"
+}
+
+@test "the packages of the distribution are there only if the environment wants them" {
+  make_venv
+  shows --venv="$VENV"
+  equal "$(seen flask)" None
+  rm -r "$VENV"
+  make_venv --system-site-packages
+  shows --venv="$VENV"
+  contains "$(seen flask)" "/dist-packages/flask/"
+  equal "$(seen only_in_venv)" "'$SITE/only_in_venv.py'"
+}
+
+@test "a subprocess of sys.executable is in the same environment" {
+  make_venv
+  shows --venv="$VENV"
+  contains "$(seen child)" "['$VENV', $(python sys.base_prefix), '$VENV/bin/python"
+}
+
+@test "an environment of another minor version: one line that names both" {
+  make_venv
+  local ours
+  ours=$(python "'%d.%d' % sys.version_info[:2]" | tr -d "'")
+  sed -i 's/^version = .*/version = 3.7.4/' "$VENV/pyvenv.cfg"
+  serve --venv="$VENV" hello:app
+  refused "$VENV" "3.7.4" "$ours" "-m venv"
+}
+
+@test "an environment made by virtualenv, of another minor version" {
+  make_venv
+  sed -i 's/^version = .*/version_info = 3.7.4.final.0/' "$VENV/pyvenv.cfg"
+  serve --venv="$VENV" hello:app
+  refused "$VENV" "3.7.4" "-m venv"
+}
+
+@test "minor versions are compared as numbers: 3.1 and 3.110 are others than 3.11" {
+  make_venv
+  local ours other
+  ours=$(python "'%d.%d' % sys.version_info[:2]" | tr -d "'")
+  for other in "${ours%?}" "${ours}0"; do
+    : >"$LOG"
+    sed -i "s/^version = .*/version = $other.2/" "$VENV/pyvenv.cfg"
+    serve --venv="$VENV" hello:app
+    refused "$other.2"
+  done
+}
+
+@test "another patch level of the same minor version is fine" {
+  make_venv
+  local ours
+  ours=$(python "'%d.%d' % sys.version_info[:2]" | tr -d "'")
+  sed -i "s/^version = .*/version = $ours.99/" "$VENV/pyvenv.cfg"
+  shows --venv="$VENV"
+  equal "$(seen prefix)" "'$VENV'"
+}
+
+@test "the keys of pyvenv.cfg are read like Python reads them: case and blanks do not matter" {
+  make_venv
+  sed -i 's/^version = .*/  Version=3.7.4  /' "$VENV/pyvenv.cfg"
+  serve --venv="$VENV" hello:app
+  refused "3.7.4"
+}
+
+@test "an environment whose home is elsewhere still uses the distribution's standard library" {
+  make_venv
+  mkdir -p "$BATS_TEST_TMPDIR/elsewhere/bin"
+  sed -i "s|^home = .*|home = $BATS_TEST_TMPDIR/elsewhere/bin|" "$VENV/pyvenv.cfg"
+  serve --venv="$VENV" whereabouts
+  contains "$(get_environ path /)" "$(python "os.path.dirname(os.__file__)")"
+  contains "$(get_environ path /)" "'$SITE'"
+  [[ $(get_environ path /) != *elsewhere* ]]
+}
+
+@test "what is no virtual environment" {
+  for venv in "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/nowhere"; do
+    : >"$LOG"
+    serve --venv="$venv" hello:app
+    refused "--venv" "$venv" "pyvenv.cfg"
+  done
+}
+
+# ---- locale ----
+
+@test "files and streams are UTF-8, whatever the locale is" {
+  # Under systemd no locale is set at all.
+  unset LANG LANGUAGE "${!LC_@}" PYTHONUTF8 PYTHONIOENCODING
+  for locale in none LANG=C LANG=POSIX LC_ALL=C LANG=C.UTF-8 LANG=xx_XX.nonsense; do
+    : >"$LOG"
+    if [[ $locale == none ]]; then
+      serve umlauts:app
+    else
+      export "${locale?}"
+      serve umlauts:app
+      unset "${locale%%=*}"
+    fi
+    equal "$(http /)" "größer b'gr\\xc3\\xb6\\xc3\\x9fer' ('utf-8', 'utf-8', 'utf-8')"
+    equal "$(exit_status)" 0
+    logged "printed: größer"
+    logged "told: größer"
+  done
+}

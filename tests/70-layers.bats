@@ -1,0 +1,202 @@
+#!/usr/bin/env bats
+# ways: one
+#
+# The rules of the house, checked from the code itself. Each one keeps something possible: reading a
+# file without knowing those above it, testing the parsers without a socket, calling what can run in
+# a signal handler or before the interpreter by what it is.
+
+load helpers
+
+# The objects are compiled anew, as plain as can be: sanitizers add symbols of their own, and
+# position-independent code keeps constant tables of pointers among the data that can be written.
+setup_file() {
+  cd "$BATS_TEST_DIRNAME/.." || return
+  export OBJECTS=$BATS_FILE_TMPDIR/objects
+  local objects=(src/*.c src/*/*.c)
+  objects=("${objects[@]/#/"$OBJECTS/"}")
+  env -u MAKEFLAGS -u MAKELEVEL make --silent BUILD="$OBJECTS" CPPFLAGS= CFLAGS="-O1 -fno-pie" \
+    "${objects[@]/%.c/.o}"
+}
+
+setup() {
+  cd "$BATS_TEST_DIRNAME/../src" || return
+  local libraries
+  libraries=$(pkg-config --cflags libsystemd python3-embed)
+  read -ra CC <<<"${CC:-cc} -std=gnu17 -D_GNU_SOURCE -I. $libraries"
+}
+
+teardown() {
+  :
+}
+
+# including WHAT: the files with an #include of what matches.
+including() {
+  grep -rlE --include='*.[ch]' "^ *# *include *$1" . | sed 's|^\./||' | sort
+}
+
+# includes: a line "FILE INCLUDED" for each #include of one of ours.
+includes() {
+  grep -roE --include='*.[ch]' '^ *# *include *"[^"]+"' . |
+    sed -E 's|^\./([^:]*):.*"(.*)"|\1 \2|' | sort
+}
+
+# symbols LETTERS: a line "OBJECT SYMBOL" for each symbol that nm(1) gives one of the letters.
+symbols() {
+  local object
+  while read -r object; do
+    nm "$object" | sed -nE "s|^.* [$1] (.*)|${object#"$OBJECTS/src/"} \1|p"
+  done < <(find "$OBJECTS/src" -name '*.o' | sort)
+}
+
+# only ALLOWED: standard input has no line that does not match, and at least one that does.
+only() {
+  local found
+  found=$(cat)
+  [[ -n $found ]] || equal "nothing" "some to check"
+  equal "$(grep -vxE "$1" <<<"$found")" ""
+}
+
+# Which floor a file is on: it may use what is below, and its own folder.
+floor() {
+  case $1 in
+    cleanup.h | deadline.h | slice.h | problem.[ch] | log.[ch]) echo 0 ;;
+    http/*) echo 1 ;;
+    net/* | options.[ch] | activation.[ch]) echo 2 ;;
+    wsgi/*) echo 3 ;;
+    worker.[ch]) echo 4 ;;
+    server.[ch]) echo 5 ;;
+    main.c | generator.c) echo 6 ;;
+    *) equal "$1" "a file with a floor, see this test" >&2 ;;
+  esac
+}
+
+@test "includes go downward" {
+  # Whoever reads a floor needs to know nothing of those above it.
+  local checked=0 file included above below
+  while read -r file included; do
+    above=$(floor "$file")
+    below=$(floor "$included")
+    ((below < above)) || [[ ${file%.c} == "${included%.h}" ]] ||
+      [[ $file == */* && ${file%/*} == "${included%/*}" ]] ||
+      equal "$file includes $included" "only what is on a lower floor"
+    checked=$((checked + 1))
+  done < <(includes)
+  ((checked > 50))
+}
+
+@test "no two modules need each other" {
+  # Else neither can be understood, or tested, first. tsort(1) fails when there is a circle.
+  includes | sed -E 's/\.[ch]( |$)/\1/g' | tsort >/dev/null
+}
+
+@test "<Python.h> is included in wsgi/ only" {
+  # Who does not see Python's types cannot forget a reference, the GIL or an exception.
+  including '<Python\.h>' | only 'wsgi/.*'
+}
+
+@test "nothing outside wsgi/ sees <Python.h>, not through another header either" {
+  local file
+  for file in *.c http/*.c net/*.c; do
+    run -0 "${CC[@]}" -DVERSION= -M "$file"
+    [[ $output != */Python.h* ]] || equal "$file" "free of <Python.h>"
+  done
+  # the control
+  run -0 "${CC[@]}" -M wsgi/gateway.c
+  contains "$output" "/Python.h"
+}
+
+@test "the public headers of wsgi/ are free of Python's types" {
+  local header
+  for header in python.h application.h gateway.h; do
+    run -0 "${CC[@]}" -M "wsgi/$header"
+    [[ $output != */Python.h* ]] || equal "wsgi/$header" "free of <Python.h>"
+  done
+  # The others are internal to the folder.
+  includes | grep ' wsgi/' | grep -v '^wsgi/' |
+    only '[a-z]+\.c wsgi/(python|application|gateway)\.h'
+}
+
+@test "<systemd/...> is included where systemd is spoken to only" {
+  # The rest does not care who handed over the socket and who takes the log.
+  including '<systemd/' | only '(activation|server|log)\.c'
+}
+
+@test "http/ is pure: bytes in, structs out" {
+  # No I/O, no memory of its own, no clock, no locale: so that it can be tested as a table, fuzzed,
+  # and called in a signal handler. What is left are mem* and str* (those that neither allocate nor
+  # ask the locale), each other, and what compilers insert.
+  symbols 'U' | sed -n 's|^http/.*\.o ||p' | sort -u >"$BATS_TEST_TMPDIR/used"
+  symbols 'TtRrVW' | sed -n 's|^http/.*\.o ||p' >"$BATS_TEST_TMPDIR/own"
+  grep -qx memchr "$BATS_TEST_TMPDIR/used"
+  local plain='(mem|str)[a-z]+' helpers='__stack_chk_fail|__(mem|str)[a-z]+_chk'
+  grep -vxFf "$BATS_TEST_TMPDIR/own" "$BATS_TEST_TMPDIR/used" | only "$plain|$helpers"
+  run -1 grep -xE 'strn?dup|strerror.*|strsignal|strtok|str.*coll.*|strxfrm|strfry|memfrob' \
+    "$BATS_TEST_TMPDIR/used"
+  run -1 grep -xE 'str(case|ncase|to|ftime|ptime).*' "$BATS_TEST_TMPDIR/used"
+}
+
+@test "every header is complete in itself and is read once" {
+  # A file includes what it uses, in any order.
+  local header checked=0
+  while read -r header; do
+    equal "$(head --lines=1 "$header")" "#pragma once"
+    printf '#include "%s"\n' "$header" | "${CC[@]}" -Wall -Wextra -Werror -fsyntax-only -x c -
+    checked=$((checked + 1))
+  done < <(find . -name '*.h' -printf '%P\n' | sort)
+  ((checked > 15))
+}
+
+@test "every .c file begins with its own header, so that it is known to be complete" {
+  local file
+  for file in *.c */*.c; do
+    [[ -f ${file%.c}.h ]] || continue
+    equal "$(grep --max-count=1 '^#include' "$file")" "#include \"${file%.c}.h\""
+  done
+}
+
+@test "messages are written by main, server, worker and gateway" {
+  # The layers below return what went wrong: their caller knows whether it is worth a line.
+  including '"log\.h"' | only '(log|main|server|worker|wsgi/gateway)\.c'
+  symbols 'U' | grep -E ' log_line$' | only '(main|server|worker|wsgi/gateway)\.o log_line'
+}
+
+@test "nobody else writes to the standard streams" {
+  # write(2): log_line, and the signal handler of the worker. printf: --help and --version.
+  local writers='v?f?printf|v?dprintf|f?puts|f?putc|putchar|fwrite|perror|stderr|stdout'
+  symbols 'U' | grep -E " ($writers|__v?[fd]?printf_chk)$" | sed 's/ .*//' | sort -u |
+    only '(main|options)\.o'
+  symbols 'U' | grep -E ' (write|writev)$' | only '(log|worker)\.o write'
+}
+
+@test "exit() is for main, _exit() for the end of a worker" {
+  # There is one place where a process ends, and one where its exit status is decided. The gateway's
+  # is for a child that the app has forked and that came back: it is no worker, and must not become
+  # a second one.
+  # "some to check": main may return instead of calling exit().
+  { symbols 'U' && echo "main.o exit"; } |
+    grep -E ' (exit|quick_exit|abort|errx?|verrx?|error|Py_Exit|Py_Finalize.*|Py_FatalError)$' |
+    only 'main\.o exit'
+  symbols 'U' | grep -E ' _[eE]xit$' | only '(worker|server|wsgi/gateway)\.o _exit'
+}
+
+@test "the socket is systemd's: nothing can bind, listen, unlink or change modes" {
+  local owning='bind|listen|unlink(at)?|rmdir|remove|rename.*|f?chmod(at)?|[fl]?chown.*'
+  run -1 grep -E "^[^ ]* ($owning)$" <(symbols 'U' | grep -v '^generator\.o')
+  # the control
+  symbols 'U' | grep -qE '^activation\.o accept4?$'
+}
+
+@test "there is no state that changes but what a signal handler needs" {
+  # Globals make a function depend on what ran before. All that can be written is named here, with
+  # its reason.
+  local allowed=(
+    # the deadline of the request: what on_deadline needs to answer 504
+    'worker\.o overdue'
+    # never written, but Python's API asks for pointers without const: the parts of a heap type,
+    # the names of keyword arguments, the interpreter's argv
+    'wsgi/[a-z_]+\.o (methods|slots|spec|members|getters)'
+    'wsgi/[a-z_]+\.o names\.[0-9]+'
+    'wsgi/python\.o argv\.[0-9]+'
+  )
+  symbols 'BbDdCGgSs' | only "$(IFS='|' && echo "${allowed[*]}")"
+}

@@ -1,0 +1,11 @@
+"""Shows how the garbage collector stands, while the import is under way and in the request."""
+
+import gc
+
+at_import = gc.isenabled(), gc.get_freeze_count() > 0
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    now = gc.isenabled(), gc.get_freeze_count() > 0
+    return [f"import: {at_import}\nrequest: {now}\n".encode()]

@@ -1,0 +1,7 @@
+"""Reads its content to the end and sends it back."""
+
+
+def app(environ, start_response):
+    content = environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Type", "application/octet-stream")])
+    return [content]

@@ -1,0 +1,18 @@
+"""Makes its app when it is asked to."""
+
+made = 0
+
+
+def make():
+    global made
+    made += 1
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [f"made {made} time(s)\n".encode()]
+
+    return app
+
+
+class Site:
+    make = staticmethod(make)

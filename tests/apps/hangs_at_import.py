@@ -1,0 +1,10 @@
+"""Hangs while it is imported."""
+
+import time
+
+
+def wait():
+    time.sleep(3600)
+
+
+wait()

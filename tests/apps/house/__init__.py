@@ -1,0 +1,1 @@
+"""A package with an app in one of its modules."""

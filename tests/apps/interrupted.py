@@ -1,0 +1,28 @@
+"""Tells its process, and reads; SIGUSR1 is handled."""
+
+import os
+import signal
+
+
+def app(environ, start_response):
+    signal.signal(signal.SIGUSR1, lambda *_: print("the handler ran"))
+    print(f"process {os.getpid()} reads")
+    content = environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"the app read " + content]
+
+
+def sends(environ, start_response):
+    signal.signal(signal.SIGUSR1, lambda *_: print("the handler ran"))
+    start_response("200 OK", [("Content-Length", str(8 << 20))])
+    print(f"process {os.getpid()} sends")
+    return [bytes(8 << 20)]
+
+
+def handles(environ, start_response):
+    print(f"process {os.getpid()} reads")
+    try:
+        environ["wsgi.input"].read()
+    except KeyboardInterrupt:
+        start_response("503 Interrupted", [])
+    return [b"the app was interrupted"]

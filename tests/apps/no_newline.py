@@ -1,0 +1,10 @@
+"""Prints without a newline, and does not flush."""
+
+import sys
+
+
+def app(environ, start_response):
+    print("printed and left", end="")
+    sys.stdout.buffer.write(b", and bytes")
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"answered\n"]

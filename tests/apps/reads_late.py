@@ -1,0 +1,10 @@
+"""Reads its content when a part of the answer is already sent."""
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    yield b"first"
+    try:
+        yield environ["wsgi.input"].read()
+    except OSError as error:
+        yield type(error).__name__.encode()

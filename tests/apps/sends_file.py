@@ -1,0 +1,78 @@
+"""Sends what the field File says through wsgi.file_wrapper, tells afterwards whether it is closed.
+
+File is a Python expression; so is Headers.
+"""
+
+import atexit
+import bz2
+import gzip
+import io
+import os
+import tempfile
+
+FILES = os.environ["FIFOS"]
+
+
+def after(file, size):
+    """A file of which the first bytes were read."""
+    file.read(size)
+    return file
+
+
+def at(file, offset):
+    """A file at an offset."""
+    file.seek(offset)
+    return file
+
+
+def written(file, data):
+    """A file that was written to, and not flushed."""
+    file.write(data)
+    return file
+
+
+def pipe(data):
+    """What comes out of a pipe."""
+    reader, writer = os.pipe()
+    os.write(writer, data)
+    os.close(writer)
+    return open(reader, "rb")
+
+
+class Reader:
+    """Has read() and nothing else."""
+
+    def __init__(self, data):
+        self.file = io.BytesIO(data)
+
+    def read(self, size):
+        return self.file.read(size)
+
+
+class Closing(Reader):
+    """Counts the calls of close()."""
+
+    count = 0
+
+    def close(self):
+        self.count += 1
+        print(f"close() number {self.count}")
+
+
+class Upper(io.FileIO):
+    """A real file, but reading gives other bytes than the file has."""
+
+    def read(self, size=-1):
+        return super().read(size).upper()
+
+    def readinto(self, buffer):
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def app(environ, start_response):
+    file = eval(environ["HTTP_FILE"])
+    atexit.register(lambda: print("closed:", getattr(file, "closed", None)))
+    start_response(environ.get("HTTP_STATUS", "200 OK"), eval(environ.get("HTTP_HEADERS", "[]")))
+    return environ["wsgi.file_wrapper"](file)
