@@ -18,7 +18,7 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
-/* ---- standard streams ------------------------------------------------------------------------ */
+/* ---- standard streams ----------------------------------------------------------------------- */
 
 static bool is_same_file(int a, int b)
 {
@@ -70,7 +70,7 @@ static void part_streams(const struct activation *activation)
         replace(STDERR_FILENO, STDOUT_FILENO);
 }
 
-/* ---- what the descriptors are ---------------------------------------------------------------- */
+/* ---- what the descriptors are --------------------------------------------------------------- */
 
 static int get_int(int fd, int option)
 {
@@ -189,7 +189,7 @@ int activation_take(struct activation *ret_activation, char **ret_problem)
     return 0;
 }
 
-/* ---- accepting ------------------------------------------------------------------------------- */
+/* ---- accepting ------------------------------------------------------------------------------ */
 
 /* Takes a connection that waits, from the first listener that has one: -EAGAIN when none has. */
 static int accept_waiting(const struct activation *activation)

@@ -69,7 +69,7 @@ static const struct spec specs[] = {
 
 enum { N_SPECS = sizeof(specs) / sizeof(specs[0]) };
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values --------------------------------------------------------------------------------- */
 
 /* Every parser returns NULL, or what is allowed. */
 
@@ -188,7 +188,7 @@ static const char *set(struct options *options, const struct spec *spec, const c
     }
 }
 
-/* ---- the command line ------------------------------------------------------------------------ */
+/* ---- the command line ----------------------------------------------------------------------- */
 
 static void set_initial_values(struct options *options)
 {

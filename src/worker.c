@@ -1,21 +1,19 @@
 #include "worker.h"
 
+#include "cleanup.h"
 #include "http/response.h"
 #include "log.h"
 #include "net/conn.h"
 #include "net/exchange.h"
+#include "overdue.h"
 #include "problem.h"
 #include "wsgi/application.h"
 #include "wsgi/gateway.h"
 #include "wsgi/python.h"
 
-#include "cleanup.h"
-
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,125 +21,13 @@
 #    include <sanitizer/lsan_interface.h>
 #endif
 
-/* The room for content in the connection's buffer, behind the head: the largest piece of content.
- */
+/* The room for content behind the head in the connection's buffer: the largest piece of content. */
 enum { CONTENT_CAPACITY = 65536 };
 
 /* The largest head: an empty line, request line and field section with their ends. */
 static size_t head_capacity(const struct options *options)
 {
     return 2 + options->max_request_line + 2 + options->max_field_section + 2;
-}
-
-/* ---- the deadline of the whole request ----------------------------------------------------------
- */
-
-/* An app that hangs cannot be asked to stop, so a timer's signal ends the process. Real-time
- * signals, because SIGALRM is the app's. */
-#define DEADLINE_SIGNAL SIGRTMAX
-#define DUMP_SIGNAL (SIGRTMAX - 1)
-
-#ifndef sigev_notify_thread_id /* timer_create(2) names it, older C libraries do not */
-#    define sigev_notify_thread_id _sigev_un._tid
-#endif
-
-/* What the signal handler needs. */
-static struct {
-    struct conn *volatile conn; /* NULL once the connection is closed */
-    const struct options *options;
-    char request[256];                 /* "METHOD target" */
-    volatile sig_atomic_t has_request; /* the head is complete */
-    volatile sig_atomic_t to_head;
-} overdue;
-
-/* One line with one write, out of a signal handler. */
-static void log_from_handler(const char *request, const char *what)
-{
-    char line[512];
-    size_t size = 0;
-    const char *parts[] = {"wsgi-once: ", request, ": ", what, "\n"};
-
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        size_t n = strlen(parts[i]);
-        n = n < sizeof(line) - size ? n : sizeof(line) - size;
-        memcpy(line + size, parts[i], n);
-        size += n;
-    }
-    ssize_t written = write(STDERR_FILENO, line, size);
-    (void)written; /* the process ends anyway */
-}
-
-static void answer_from_handler(struct conn *conn, unsigned status)
-{
-    char buffer[RESPONSE_PLAIN_SIZE];
-    size_t size = response_write_plain(status, NULL, overdue.to_head, time(NULL), buffer);
-
-    send(conn->fd, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-    conn_end_output(conn);
-}
-
-/* Answers if nothing of an answer is on its way, cuts it off else; the client comes first, then the
- * tracebacks. Calls only what is safe in a signal handler (signal-safety(7)). */
-static void on_deadline(int signal)
-{
-    struct conn *conn = overdue.conn;
-    bool unanswered = conn && !conn->answered;
-
-    (void)signal;
-    if (conn && conn->end == 0)
-        _exit(0); /* a client that sent nothing at all */
-    if (unanswered)
-        answer_from_handler(conn, overdue.has_request ? 504 : 408);
-    else if (conn && !conn->ended)
-        conn_abort(conn);
-
-    log_from_handler(overdue.has_request ? overdue.request : "a request",
-        unanswered || (conn && !conn->ended) ? "not done when its --request-timeout passed"
-                                             : "still running after its answer when its "
-                                               "--request-timeout passed");
-    raise(DUMP_SIGNAL);
-    if (unanswered)
-        conn_linger(conn, true, overdue.options->linger_timeout);
-    _exit(EX_TEMPFAIL);
-}
-
-/* Takes the place of the dump until the interpreter runs. */
-static void do_nothing(int signal)
-{
-    (void)signal;
-}
-
-/* The signal goes to this thread, so that it finds the connection in a state that is whole. */
-static int set_timer(usec_t timeout)
-{
-    struct sigevent event = {
-        .sigev_notify = SIGEV_THREAD_ID,
-        .sigev_signo = DEADLINE_SIGNAL,
-        .sigev_notify_thread_id = gettid(),
-    };
-    struct itimerspec when = {.it_value = {
-                                  .tv_sec = (time_t)(timeout / USEC_PER_SEC),
-                                  .tv_nsec = (long)(timeout % USEC_PER_SEC * 1000),
-                              }};
-    timer_t timer;
-
-    if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0)
-        return -1;
-    return timer_settime(timer, 0, &when, NULL);
-}
-
-static void start_deadline(const struct options *options, struct conn *conn)
-{
-    struct sigaction end = {.sa_handler = on_deadline, .sa_flags = SA_RESTART};
-    struct sigaction nothing = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
-
-    overdue.conn = conn;
-    overdue.options = options;
-    if (options->request_timeout == 0)
-        return;
-    if (sigaction(DUMP_SIGNAL, &nothing, NULL) < 0 || sigaction(DEADLINE_SIGNAL, &end, NULL) < 0 ||
-        set_timer(options->request_timeout) < 0)
-        log_line("cannot set the timer of --request-timeout: %m");
 }
 
 /* The name of the request, as far as it is known, for the log. */
@@ -156,15 +42,7 @@ static void name_request(struct exchange *exchange)
             request->method.data, (int)request->target.size, request->target.data);
 }
 
-static void name_overdue(const struct exchange *exchange)
-{
-    memcpy(overdue.request, exchange->name, sizeof(overdue.request));
-    overdue.to_head = slice_equal(exchange->request->method, SLICE("HEAD"));
-    overdue.has_request = 1;
-}
-
-/* ---- answers of the server itself ---------------------------------------------------------------
- */
+/* ---- answers of the server itself ----------------------------------------------------------- */
 
 static void answer(
     struct exchange *exchange, int status, const char *detail, const struct options *options)
@@ -180,14 +58,13 @@ static void answer(
         ;
 }
 
-/* ---- loading ------------------------------------------------------------------------------------
- */
+/* ---- loading -------------------------------------------------------------------------------- */
 
 int worker_load(struct worker *worker, char **ret_problem)
 {
     const struct options *options = worker->options;
     struct application application;
-    struct python_config config = {.venv = options->venv, .dump_signal = DUMP_SIGNAL};
+    struct python_config config = {.venv = options->venv, .dump_signal = OVERDUE_DUMP_SIGNAL};
     struct application_source source = {
         .name = options->application,
         .path = options->python_path,
@@ -205,8 +82,7 @@ int worker_load(struct worker *worker, char **ret_problem)
     return r;
 }
 
-/* ---- serving ------------------------------------------------------------------------------------
- */
+/* ---- serving -------------------------------------------------------------------------------- */
 
 /* Splits the path at the mount point, which ends where a segment ends. buffer has room for the
  * path. Returns whether the path is below it. */
@@ -340,7 +216,7 @@ static int serve(struct worker *worker, struct conn *conn)
         refuse(&exchange, r, true, options);
         return 0;
     }
-    name_overdue(&exchange);
+    overdue_name(exchange.name, slice_equal(request.method, SLICE("HEAD")));
     return handle(worker, &exchange);
 }
 
@@ -352,9 +228,10 @@ int worker_serve(struct worker *worker, int fd)
 
     int r = conn_init(&conn, fd, head_capacity(options) + CONTENT_CAPACITY);
     if (r == 0) {
-        start_deadline(options, &conn);
+        if (overdue_start(&conn, options->request_timeout, options->linger_timeout) < 0)
+            log_line("cannot set the timer of --request-timeout: %m");
         status = serve(worker, &conn);
-        overdue.conn = NULL;
+        overdue_forget_connection();
     } else
         log_line("cannot prepare for the connection: %s", strerror(-r));
     conn_done(&conn);

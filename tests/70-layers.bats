@@ -63,6 +63,7 @@ floor() {
     http/*) echo 1 ;;
     net/* | options.[ch] | activation.[ch]) echo 2 ;;
     wsgi/*) echo 3 ;;
+    overdue.[ch]) echo 3 ;;
     worker.[ch]) echo 4 ;;
     server.[ch]) echo 5 ;;
     main.c | generator.c) echo 6 ;;
@@ -161,22 +162,22 @@ floor() {
 }
 
 @test "nobody else writes to the standard streams" {
-  # write(2): log_line, and the signal handler of the worker. printf: --help and --version.
+  # write(2): log_line, and the signal handler of overdue.c. printf: --help and --version.
   local writers='v?f?printf|v?dprintf|f?puts|f?putc|putchar|fwrite|perror|stderr|stdout'
   symbols 'U' | grep -E " ($writers|__v?[fd]?printf_chk)$" | sed 's/ .*//' | sort -u |
     only '(main|options)\.o'
-  symbols 'U' | grep -E ' (write|writev)$' | only '(log|worker)\.o write'
+  symbols 'U' | grep -E ' (write|writev)$' | only '(log|overdue)\.o write'
 }
 
 @test "exit() is for main, _exit() for the end of a worker" {
-  # There is one place where a process ends, and one where its exit status is decided. The gateway's
-  # is for a child that the app has forked and that came back: it is no worker, and must not become
-  # a second one.
+  # There is one place where a process ends, and one where its exit status is decided. That of
+  # overdue.c is the end of a process that cannot be asked any more. The gateway's is for a child
+  # that the app has forked and that came back: it is no worker, and must not become a second one.
   # "some to check": main may return instead of calling exit().
   { symbols 'U' && echo "main.o exit"; } |
     grep -E ' (exit|quick_exit|abort|errx?|verrx?|error|Py_Exit|Py_Finalize.*|Py_FatalError)$' |
     only 'main\.o exit'
-  symbols 'U' | grep -E ' _[eE]xit$' | only '(worker|server|wsgi/gateway)\.o _exit'
+  symbols 'U' | grep -E ' _[eE]xit$' | only '(worker|overdue|server|wsgi/gateway)\.o _exit'
 }
 
 @test "the socket is systemd's: nothing can bind, listen, unlink or change modes" {
@@ -191,7 +192,7 @@ floor() {
   # its reason.
   local allowed=(
     # the deadline of the request: what on_deadline needs to answer 504
-    'worker\.o overdue'
+    'overdue\.o overdue'
     # never written, but Python's API asks for pointers without const: the parts of a heap type,
     # the names of keyword arguments, the interpreter's argv
     'wsgi/[a-z_]+\.o (methods|slots|spec|members|getters)'

@@ -2,8 +2,7 @@
 
 #include "http/syntax.h"
 
-/* ---- writing text into a buffer that is known to be large enough ------------------------------
- */
+/* ---- writing text into a buffer that is known to be large enough ---------------------------- */
 
 struct writer {
     char *data;
@@ -226,7 +225,7 @@ size_t response_write_chunk_head(uint64_t size, char buffer[RESPONSE_CHUNK_HEAD_
     return writer.size;
 }
 
-/* ---- answers of the server itself ------------------------------------------------------------ */
+/* ---- answers of the server itself ----------------------------------------------------------- */
 
 static const char *reason_phrase(unsigned status)
 {

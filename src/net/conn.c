@@ -176,8 +176,7 @@ int conn_read_request(struct conn *conn, const struct request_limits *limits, us
 
 /* ---- sending -------------------------------------------------------------------------------- */
 
-/* Waits for the client to take something. The deadline outlives a signal, and ends with progress.
- */
+/* Waits for the client to take something. The deadline outlives a signal, and ends on progress. */
 static int wait_to_send(struct conn *conn, usec_t timeout)
 {
     if (conn->send_deadline == 0)

@@ -50,6 +50,7 @@ static int fill(struct content *content)
         return fail(content, ECONNRESET, 0, "the client left before its content was complete");
     case -ETIMEDOUT:
         return fail(content, ETIMEDOUT, 408, "the client did not send its content in time");
+    case -ECANCELED: return fail(content, ECANCELED, 0, "the request has ended");
     default: return fail(content, -r, 0, "the connection failed while reading the content");
     }
 }

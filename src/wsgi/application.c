@@ -50,8 +50,7 @@ static int name_parse(const char *text, struct name *ret, char **ret_problem)
     return 0;
 }
 
-/* ---- import -----------------------------------------------------------------------------------
- */
+/* ---- import --------------------------------------------------------------------------------- */
 
 static int put_first_in_path(const char *directory, size_t size)
 {
@@ -155,8 +154,7 @@ static PyObject *import_file(const char *file, const struct application_source *
     return name && python_path ? import_source(name, python_path, ends_with(path, ".py")) : NULL;
 }
 
-/* ---- callable ---------------------------------------------------------------------------------
- */
+/* ---- callable ------------------------------------------------------------------------------- */
 
 /* The attribute of a dotted name. */
 static PyObject *get_dotted(PyObject *object, const char *name)

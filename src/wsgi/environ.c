@@ -5,8 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* ---- setting ----------------------------------------------------------------------------------
- */
+/* ---- setting -------------------------------------------------------------------------------- */
 
 /* Sets environ[name] to the bytes as a native string: one character for each (PEP 3333, "A Note on
  * String Types"). */
@@ -22,8 +21,7 @@ static int set_string(PyObject *environ, const char *name, const char *value)
     return set(environ, name, (struct slice){value, strlen(value)});
 }
 
-/* ---- what is the same for every request -------------------------------------------------------
- */
+/* ---- what is the same for every request ----------------------------------------------------- */
 
 PyObject *environ_new_base(PyObject *file_wrapper_type)
 {
@@ -42,8 +40,7 @@ PyObject *environ_new_base(PyObject *file_wrapper_type)
         "wsgi.file_wrapper", file_wrapper_type);
 }
 
-/* ---- the request's fields ---------------------------------------------------------------------
- */
+/* ---- the request's fields ------------------------------------------------------------------- */
 
 static char key_character(char c)
 {
@@ -120,8 +117,7 @@ static int set_fields(PyObject *environ, const struct request *request)
     return 0;
 }
 
-/* ---- the request line and the connection -------------------------------------------------------
- */
+/* ---- the request line and the connection ---------------------------------------------------- */
 
 static int set_request_line(PyObject *environ, const struct exchange *exchange)
 {

@@ -9,8 +9,7 @@ struct file_wrapper {
     Py_ssize_t block_size;
 };
 
-/* ---- iteration --------------------------------------------------------------------------------
- */
+/* ---- iteration ------------------------------------------------------------------------------ */
 
 static PyObject *file_wrapper_next(PyObject *object)
 {
@@ -38,8 +37,7 @@ static PyObject *file_wrapper_close(PyObject *object, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* ---- what sendfile(2) can do -------------------------------------------------------------------
- */
+/* ---- what sendfile(2) can do ---------------------------------------------------------------- */
 
 /* Whether the object is exactly of that class of the io module: a subclass may read other bytes. */
 static int is_exactly(PyObject *object, const char *class)
@@ -108,8 +106,7 @@ int file_wrapper_get_range(PyObject *type, PyObject *object, struct file_range *
     return r == 1 ? get_range(file, ret) : r;
 }
 
-/* ---- the type ---------------------------------------------------------------------------------
- */
+/* ---- the type ------------------------------------------------------------------------------- */
 
 static PyObject *file_wrapper_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {

@@ -53,8 +53,7 @@ int gateway_new(
     return r;
 }
 
-/* ---- what went wrong --------------------------------------------------------------------------
- */
+/* ---- what went wrong ------------------------------------------------------------------------ */
 
 /* Whether the exception is, or came of, the error that reading the content raised. */
 static bool comes_of_content(const struct content *content, PyObject *exception)
@@ -128,8 +127,7 @@ static int take_blame(const struct exchange *exchange)
     return blame_application(exchange, exception);
 }
 
-/* ---- sending what the app returned -------------------------------------------------------------
- */
+/* ---- sending what the app returned ---------------------------------------------------------- */
 
 /* The bytes in a list or tuple of bytes; -1 without an exception when it is something else. */
 static Py_ssize_t total_size(PyObject *items)
@@ -175,6 +173,9 @@ static int send_items(PyObject *items, PyObject *start_response, struct reply *r
         _cleanup_ref_ PyObject *item = PyIter_Next(iterator);
         if (!item)
             return PyErr_Occurred() ? -1 : 0;
+        /* An app may yield nothing before it calls start_response. */
+        if (PyBytes_Check(item) && PyBytes_GET_SIZE(item) == 0)
+            continue;
         if (start_response_send(start_response, item) < 0)
             return -1;
         /* Once the head of an answer without content is out, there is nothing more to learn. */
@@ -236,8 +237,7 @@ static int send_answer(
     return 0;
 }
 
-/* ---- the request ------------------------------------------------------------------------------
- */
+/* ---- the request ---------------------------------------------------------------------------- */
 
 /* close() is called whatever happened (PEP 3333); it cannot change the answer any more. */
 static void close_items(const struct exchange *exchange, PyObject *items)

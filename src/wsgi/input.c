@@ -12,8 +12,7 @@ struct input {
 
 static const char *const name = "wsgi.input";
 
-/* ---- a bytes object that grows ----------------------------------------------------------------
- */
+/* ---- a bytes object that grows -------------------------------------------------------------- */
 
 enum { FIRST_CAPACITY = 65536 };
 
@@ -65,8 +64,7 @@ static PyObject *bytes_take(struct bytes *bytes)
     return take_ref(&bytes->object);
 }
 
-/* ---- pulling ----------------------------------------------------------------------------------
- */
+/* ---- pulling -------------------------------------------------------------------------------- */
 
 /* An OSError, so that frameworks know what it is: ConnectionResetError, TimeoutError, or with
  * EBADMSG (bad framing) or EFBIG (over a limit). */
@@ -160,8 +158,7 @@ static PyObject *read_lines(struct content *content, size_t hint)
     return take_ref(&lines);
 }
 
-/* ---- the type ---------------------------------------------------------------------------------
- */
+/* ---- the type ------------------------------------------------------------------------------- */
 
 typedef PyObject *read_function(struct content *content, size_t size);
 

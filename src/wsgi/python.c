@@ -19,8 +19,7 @@ const char *python_version(void)
     return PY_VERSION;
 }
 
-/* ---- virtual environments ---------------------------------------------------------------------
- */
+/* ---- virtual environments ------------------------------------------------------------------- */
 
 /* The value of "key = value" when the line is that, as site.py reads it; else NULL. Ends the line
  * behind the value. */
@@ -86,8 +85,7 @@ static int check_venv(const char *venv, char **ret_problem)
         venv, version, MINOR_VERSION, PYTHON_EXECUTABLE, venv);
 }
 
-/* ---- start ------------------------------------------------------------------------------------
- */
+/* ---- start ---------------------------------------------------------------------------------- */
 
 /* An embedded interpreter looks for "python3" along PATH to find its standard library, and a venv
  * names the directory of whatever python made it: both may be another build. So the places are said
@@ -197,8 +195,7 @@ int python_start(const struct python_config *config, char **ret_problem)
     return r;
 }
 
-/* ---- end --------------------------------------------------------------------------------------
- */
+/* ---- end ------------------------------------------------------------------------------------ */
 
 /* Calls a function of a module if some code has imported that module. */
 static void call_if_imported(const char *module_name, const char *function)

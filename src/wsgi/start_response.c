@@ -12,8 +12,7 @@ struct start_response {
     bool called;
 };
 
-/* ---- status and headers -----------------------------------------------------------------------
- */
+/* ---- status and headers --------------------------------------------------------------------- */
 
 /* The bytes of a native string (PEP 3333: characters up to U+00FF, standing for one byte each).
  * CPython stores such a string in just this form. Borrows. */
@@ -79,8 +78,7 @@ static int take_headers(struct reply *reply, PyObject *headers)
     return 0;
 }
 
-/* ---- start_response ---------------------------------------------------------------------------
- */
+/* ---- start_response ------------------------------------------------------------------------- */
 
 /* With exc_info, what is not sent may be replaced; once it is, the app gets its error back
  * (PEP 3333, "Error Handling"). */
@@ -129,8 +127,7 @@ static PyObject *start_response_call(PyObject *self, PyObject *arguments, PyObje
     return r == 0 ? PyObject_GetAttrString(self, "write") : NULL;
 }
 
-/* ---- sending ----------------------------------------------------------------------------------
- */
+/* ---- sending -------------------------------------------------------------------------------- */
 
 /* Sends what was put; other threads run while the client is waited for. */
 static int flush(struct reply *reply)
@@ -201,11 +198,13 @@ int start_response_send(PyObject *self, PyObject *item)
         PyErr_Format(PyExc_TypeError, "content must be bytes, not %.100s", Py_TYPE(item)->tp_name);
         return -1;
     }
-    if (PyBytes_GET_SIZE(item) == 0)
-        return 0;
     struct reply *reply = begin(state);
     if (!reply)
         return -1;
+    if (PyBytes_GET_SIZE(item) == 0) {
+        borrow_end(&state->reply);
+        return 0;
+    }
     return end(
         state, reply, reply_put(reply, PyBytes_AS_STRING(item), (size_t)PyBytes_GET_SIZE(item)));
 }
@@ -233,8 +232,7 @@ static PyObject *start_response_write(PyObject *self, PyObject *data)
     Py_RETURN_NONE;
 }
 
-/* ---- the type ---------------------------------------------------------------------------------
- */
+/* ---- the type ------------------------------------------------------------------------------- */
 
 static void start_response_dealloc(PyObject *self)
 {

@@ -1,0 +1,136 @@
+#include "overdue.h"
+
+#include "http/response.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEADLINE_SIGNAL SIGRTMAX
+
+#ifndef sigev_notify_thread_id /* timer_create(2) names it, older C libraries do not */
+#    define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+/* What the signal handler needs. */
+static struct {
+    struct conn *volatile conn; /* NULL once the connection is closed */
+    usec_t linger_timeout;
+    char name[256];
+    volatile sig_atomic_t has_name;
+    volatile sig_atomic_t to_head;
+} overdue;
+
+/* ---- in the signal handler: only what signal-safety(7) allows ------------------------------- */
+
+/* One line with one write. */
+static void say(const char *what)
+{
+    const char *parts[] = {"wsgi-once: ", overdue.has_name ? overdue.name : "a request", what};
+    char line[512];
+    size_t size = 0;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        size_t n = strlen(parts[i]);
+        n = n < sizeof(line) - size ? n : sizeof(line) - size;
+        memcpy(line + size, parts[i], n);
+        size += n;
+    }
+    ssize_t written = write(STDERR_FILENO, line, size);
+    (void)written; /* the process ends anyway */
+}
+
+static void answer(struct conn *conn, unsigned status)
+{
+    char buffer[RESPONSE_PLAIN_SIZE];
+    size_t size = response_write_plain(status, NULL, overdue.to_head, time(NULL), buffer);
+
+    send(conn->fd, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    conn_end_output(conn);
+}
+
+/* The client comes first, then the tracebacks. */
+static void end_request(struct conn *conn)
+{
+    bool unanswered = !conn->answered;
+
+    if (unanswered)
+        answer(conn, overdue.has_name ? 504 : 408);
+    else
+        conn_abort(conn);
+    say(": not done when its --request-timeout passed\n");
+    raise(OVERDUE_DUMP_SIGNAL);
+    if (unanswered)
+        conn_linger(conn, true, overdue.linger_timeout);
+}
+
+static void on_deadline(int signal)
+{
+    struct conn *conn = overdue.conn;
+
+    (void)signal;
+    if (conn && conn->end == 0)
+        _exit(0); /* a client that sent nothing at all */
+    if (conn && !conn->ended)
+        end_request(conn);
+    else {
+        say(": still running after its answer when its --request-timeout passed\n");
+        raise(OVERDUE_DUMP_SIGNAL);
+    }
+    _exit(EX_TEMPFAIL);
+}
+
+/* Takes the place of the dump until the interpreter runs. */
+static void do_nothing(int signal)
+{
+    (void)signal;
+}
+
+/* ---- outside -------------------------------------------------------------------------------- */
+
+/* The signal goes to this thread, so that it finds the connection in a state that is whole. */
+static int set_timer(usec_t timeout)
+{
+    struct sigevent event = {
+        .sigev_notify = SIGEV_THREAD_ID,
+        .sigev_signo = DEADLINE_SIGNAL,
+        .sigev_notify_thread_id = gettid(),
+    };
+    struct itimerspec when = {0};
+    timer_t timer;
+
+    when.it_value.tv_sec = (time_t)(timeout / USEC_PER_SEC);
+    when.it_value.tv_nsec = (long)(timeout % USEC_PER_SEC * 1000);
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0)
+        return -1;
+    return timer_settime(timer, 0, &when, NULL);
+}
+
+int overdue_start(struct conn *conn, usec_t timeout, usec_t linger_timeout)
+{
+    struct sigaction end = {.sa_handler = on_deadline, .sa_flags = SA_RESTART};
+    struct sigaction nothing = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+
+    overdue.conn = conn;
+    overdue.linger_timeout = linger_timeout;
+    if (timeout == 0)
+        return 0;
+    if (sigaction(OVERDUE_DUMP_SIGNAL, &nothing, NULL) < 0 ||
+        sigaction(DEADLINE_SIGNAL, &end, NULL) < 0)
+        return -1;
+    return set_timer(timeout);
+}
+
+void overdue_name(const char *name, bool to_head)
+{
+    overdue.to_head = to_head;
+    strncpy(overdue.name, name, sizeof(overdue.name) - 1);
+    overdue.has_name = 1;
+}
+
+void overdue_forget_connection(void)
+{
+    overdue.conn = NULL;
+}

@@ -1,0 +1,221 @@
+#!/usr/bin/env bats
+# ways: all
+
+load helpers
+
+# answered_500 [CURL-ARGUMENT]...: with a plain page that tells nothing of the app, and the process
+# has not failed.
+answered_500() {
+  run -0 http /some/target?q --include "$@"
+  [[ $output == "HTTP/1.1 500 Internal Server Error"* ]] || return
+  [[ $output == *$'\r\nContent-Type: text/plain'* ]] || return
+  [[ $output == *$'\r\n\r\n500 Internal Server Error' ]] || return
+  [[ $output != *secret* && $output != *.py* && $output != *X-Own* ]] || return
+  equal "$(exit_status)" 0
+}
+
+# The request under way, in a process of its own: this is how a signal can come in between.
+in_background() {
+  talk "$@" >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  CLIENT=$!
+}
+
+# signal_when VERB SIGNAL: to the process, once the app has said so and waits for the client.
+signal_when() {
+  local pid
+  logged "$1"
+  pid=$(sed -n "s/^process \([0-9]*\) $1\$/\1/p" "$LOG")
+  eventually grep -q '^State:.S' "/proc/$pid/status"
+  kill "-$2" "$pid"
+}
+
+@test "an uncaught exception is 500 with a plain page" {
+  serve raising:in_the_call
+  answered_500 -H "Raise: ValueError('a secret')"
+}
+
+@test "the log has the traceback, and the request that led to it" {
+  serve raising:in_the_call
+  answered_500 -X PURGE -H "Raise: ValueError('a secret')"
+  contains "$(cat "$LOG")" "PURGE /some/target?q"
+  contains "$(cat "$LOG")" "Traceback (most recent call last):"
+  contains "$(cat "$LOG")" "raising.py\", line "
+  contains "$(cat "$LOG")" "in throw"
+  contains "$(cat "$LOG")" "raise eval(environ[\"HTTP_RAISE\"])"
+  contains "$(cat "$LOG")" "ValueError: a secret"
+}
+
+@test "the log has the exception's cause as well" {
+  serve exhausts:chain
+  answered_500
+  logged "KeyError: 'the first problem'"
+  logged "RuntimeError: the second problem"
+  logged "direct cause"
+}
+
+@test "an exception before the first content is 500, whatever start_response was told" {
+  local app
+  for app in after_start in_the_iterable after_empty_items; do
+    serve "raising:$app"
+    answered_500 -H "Raise: ValueError('a secret')"
+  done
+}
+
+@test "an exception after the first content cuts the answer off" {
+  local app
+  for app in midway after_write; do
+    : >"$LOG"
+    serve "raising:$app"
+    run -18 http / -H "Raise: ValueError('a secret')"
+    contains "$output" "the beginning"
+    [[ $output != *secret* && $output != *500* ]]
+    equal "$(exit_status)" 0
+    logged "ValueError: a secret"
+  done
+}
+
+@test "an exception after the first content resets the connection of an HTTP/1.0 client" {
+  local app
+  for app in midway after_write; do
+    serve "raising:$app"
+    run -3 talk send "GET / HTTP/1.0\r\nRaise: ValueError('a secret')\r\n\r\n" read
+    [[ $output != *secret* ]]
+    equal "$(exit_status)" 0
+  done
+}
+
+@test "HEAD gets the head of the 500 page only" {
+  serve raising:in_the_call
+  run -0 talk send "HEAD / HTTP/1.1\r\nHost: a\r\nRaise: ValueError('a secret')\r\n\r\n" read
+  [[ $output == "HTTP/1.1 500 "*$'\r\n\r' ]]
+}
+
+@test "sys.exit() in the app is 500, and not obeyed" {
+  local app
+  for app in exit exit_with_text; do
+    : >"$LOG"
+    serve "exhausts:$app"
+    answered_500
+    logged "sys.exit()"
+    logged "SystemExit"
+  done
+  [[ $output != *"the text of the exit"* ]]
+  serve exhausts:exit_unnoticed
+  equal "$(http /)" "the answer"
+}
+
+@test "sys.exit() after the first content cuts the answer off" {
+  serve raising:midway
+  run -18 http / -H "Raise: SystemExit(3)"
+  equal "$(exit_status)" 0
+  logged "sys.exit()"
+}
+
+@test "KeyboardInterrupt and GeneratorExit of the app are 500" {
+  serve raising:in_the_call
+  answered_500 -H "Raise: KeyboardInterrupt()"
+  logged KeyboardInterrupt
+  answered_500 -H "Raise: GeneratorExit()"
+  answered_500 -H "Raise: BaseException('a secret')"
+}
+
+@test "StopIteration that is raised in the call is no end of content" {
+  serve raising:in_the_call
+  answered_500 -H "Raise: StopIteration()"
+  logged StopIteration
+}
+
+@test "an OSError of the app is not taken for one of the connection" {
+  serve raising:in_the_call
+  answered_500 -H "Raise: ConnectionResetError(104, 'a secret')"
+  logged "ConnectionResetError: [Errno 104] a secret"
+  answered_500 -H "Raise: BrokenPipeError(32, 'a secret')"
+  answered_500 -H "Raise: TimeoutError(110, 'a secret')"
+  logged "TimeoutError: [Errno 110] a secret"
+}
+
+@test "a recursion without end is 500" {
+  serve exhausts:stack
+  answered_500
+  logged RecursionError
+}
+
+@test "a lack of memory is 500" {
+  serve exhausts:memory
+  answered_500
+  logged MemoryError
+}
+
+@test "an exception that cannot be printed is 500" {
+  serve raising:in_the_call
+  answered_500 -H "Raise: Unprintable()"
+  logged Unprintable
+}
+
+@test "an exception with any characters is 500 and in the log" {
+  serve raising:in_the_call
+  answered_500 -H "Raise: ValueError('\\u20ac \\udcff')"
+  logged "ValueError: "
+}
+
+@test "SIGINT while the app reads is a KeyboardInterrupt, and 500" {
+  serve interrupted:app
+  in_background send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12' \
+    expect 500 end read
+  signal_when reads INT
+  wait "$CLIENT"
+  equal "$(exit_status)" 0
+  contains "$(cat "$BATS_TEST_TMPDIR/answer")" "HTTP/1.1 500 "
+  logged KeyboardInterrupt
+}
+
+@test "the app may handle the KeyboardInterrupt" {
+  serve interrupted:handles
+  in_background send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12' \
+    expect 'the app was interrupted' end read
+  signal_when reads INT
+  wait "$CLIENT"
+  equal "$(exit_status)" 0
+  contains "$(cat "$BATS_TEST_TMPDIR/answer")" "HTTP/1.1 503 Interrupted"
+  not_logged Traceback
+}
+
+@test "reading goes on after a signal that the app handles" {
+  mkfifo "$FIFOS/handled"
+  serve interrupted:app
+  in_background send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12' \
+    meet "$FIFOS/handled" send '345' read
+  signal_when reads USR1
+  logged "the handler ran"
+  timeout 20 cat "$FIFOS/handled"
+  wait "$CLIENT"
+  contains "$(cat "$BATS_TEST_TMPDIR/answer")" "the app read 12345"
+  equal "$(exit_status)" 0
+}
+
+@test "sending goes on where it was after a signal that the app handles" {
+  mkfifo "$FIFOS/handled"
+  serve interrupted:sends
+  in_background send 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' expect '\r\n\r\n' \
+    meet "$FIFOS/handled" read
+  signal_when sends USR1
+  logged "the handler ran"
+  timeout 20 cat "$FIFOS/handled"
+  wait "$CLIENT"
+  equal "$(tail -c 8M "$BATS_TEST_TMPDIR/answer" | tr -d '\0' | wc -c)" 0
+  equal "$(tail -c $(((8 << 20) + 4)) "$BATS_TEST_TMPDIR/answer" | head -c 4)" $'\r\n\r'
+  equal "$(exit_status)" 0
+}
+
+@test "SIGINT while the answer is sent cuts it off" {
+  mkfifo "$FIFOS/handled"
+  serve interrupted:sends
+  in_background send 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' expect '\r\n\r\n' \
+    meet "$FIFOS/handled" read
+  signal_when sends INT
+  logged KeyboardInterrupt
+  timeout 20 cat "$FIFOS/handled"
+  wait "$CLIENT" || :
+  equal "$(exit_status)" 0
+  (($(wc -c <"$BATS_TEST_TMPDIR/answer") < 8 << 20))
+}
