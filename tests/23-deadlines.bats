@@ -1,0 +1,196 @@
+#!/usr/bin/env bats
+# ways: one
+#
+# None of these tests measures time: what they see is that a wait ended that would not have ended
+# otherwise. The other deadlines are off, so that it is the one in question.
+
+load helpers
+
+NEVER=(--head-timeout=0 --read-timeout=0 --write-timeout=0 --request-timeout=0)
+GET='GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+OLD_GET='GET / HTTP/1.0\r\n\r\n'
+
+# hang APPLICATION STEP...: the app gets a while to begin hanging.
+hang() {
+  serve "${NEVER[@]}" --request-timeout=1s "$1"
+  shift
+  run talk "$@"
+  equal "$(exit_status)" 75
+}
+
+@test "--head-timeout: a head that comes too late is answered 408" {
+  for FAMILY in unix tcp; do
+    serve "${NEVER[@]}" --head-timeout=200ms hello:app
+    for part in G 'GET / HTTP/1.1\r\nHost: a\r\n' '\r\n'; do
+      run -0 talk send "$part" read
+      contains "$output" "HTTP/1.1 408 "
+      equal "$(exit_status)" 0
+    done
+  done
+  logged "answered 408"
+}
+
+@test "--head-timeout: who says nothing gets no answer" {
+  for FAMILY in unix tcp; do
+    serve "${NEVER[@]}" --head-timeout=200ms hello:app
+    run -0 talk read
+    equal "$output" ""
+    equal "$(exit_status)" 0
+    equal "$(cat "$LOG")" ""
+  done
+}
+
+@test "--head-timeout: it does not cover the content" {
+  serve "${NEVER[@]}" --head-timeout=200ms --read-timeout=400ms catches:app
+  # The read ends by its own timeout, which is the longer one.
+  run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n' read
+  contains "$output" "TimeoutError"
+}
+
+@test "--read-timeout: content that comes too late is answered 408" {
+  serve "${NEVER[@]}" --read-timeout=200ms traces:app
+  run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhell' read
+  contains "$output" "HTTP/1.1 408 "
+  equal "$(exit_status)" 0
+  logged "reached:"
+  logged "in time"
+  not_logged "content:"
+}
+
+@test "--read-timeout: it counts for chunked content too" {
+  serve "${NEVER[@]}" --read-timeout=200ms echoes:app
+  run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n' \
+    read
+  contains "$output" "HTTP/1.1 408 "
+}
+
+@test "--read-timeout: the app sees TimeoutError, and may answer all the same" {
+  serve "${NEVER[@]}" --read-timeout=200ms catches:app
+  run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhell' read
+  contains "$output" "HTTP/1.1 200 "
+  contains "$output" "TimeoutError"
+  equal "$(exit_status)" 0
+}
+
+@test "--write-timeout: an answer that the client does not take is given up" {
+  mkfifo "$FIFOS/closed"
+  for FAMILY in unix tcp; do
+    serve "${NEVER[@]}" --write-timeout=200ms large:app
+    local ending=0
+    talk send "$GET" expect 'Content-Length: 67108864\r\n' meet "$FIFOS/closed" read \
+      >"$BATS_TEST_TMPDIR/answer" || ending=$?
+    # Over a unix socket, the missing bytes have to tell.
+    equal "$FAMILY $ending" "$([[ $FAMILY == tcp ]] && echo tcp 3 || echo unix 0)"
+    (($(wc -c <"$BATS_TEST_TMPDIR/answer") < 67108864))
+    equal "$(exit_status)" 0
+    logged "GET /: the answer could not be sent"
+    : >"$LOG"
+  done
+}
+
+@test "--request-timeout: an app in a loop is answered for with 504, and ended" {
+  hang hangs:in_loop send "$GET" read
+  contains "$output" "HTTP/1.1 504 "
+  logged "GET /: "
+  logged "--request-timeout"
+  logged "in in_loop"
+}
+
+@test "--request-timeout: so is an app that waits in C" {
+  for FAMILY in unix tcp; do
+    hang hangs:in_sleep send "$GET" read
+    equal "$status" 0
+    contains "$output" "HTTP/1.1 504 "
+    logged "in in_sleep"
+    : >"$LOG"
+  done
+}
+
+@test "--request-timeout: so is an app that waits in C with the interpreter locked" {
+  hang hangs:holding_the_gil send "$GET" read
+  contains "$output" "HTTP/1.1 504 "
+  logged "in holding_the_gil"
+}
+
+@test "--request-timeout: the log shows where every thread is" {
+  hang hangs:with_thread send "$GET" read
+  contains "$output" "HTTP/1.1 504 "
+  logged "in with_thread"
+  logged "in in_background"
+}
+
+@test "--request-timeout: HEAD is answered 504 without content" {
+  hang hangs:in_sleep send 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\n' read
+  contains "$output" "HTTP/1.1 504 "
+  equal "${output#*$'\r\n\r'}" ""
+}
+
+@test "--request-timeout: an answer that has begun is cut off" {
+  for FAMILY in unix tcp; do
+    hang hangs:after_head send "$GET" read
+    equal "${output##*$'\r\n\r\n'}" $'d\r\nthe beginning\r'
+    [[ $output != *504* ]]
+    logged "in after_head"
+    : >"$LOG"
+  done
+}
+
+@test "--request-timeout: an answer to HTTP/1.0 that has begun is cut off with a reset" {
+  for FAMILY in unix tcp; do
+    hang hangs:after_head send "$OLD_GET" read
+    equal "$status" 3
+    equal "${output##*$'\r\n\r\n'}" "the beginning"
+  done
+}
+
+@test "--request-timeout: it covers the import of the app" {
+  hang hangs_at_import:app send "$GET" read
+  contains "$output" "HTTP/1.1 504 "
+  logged "in wait"
+}
+
+@test "--request-timeout: it covers the wait for content" {
+  hang echoes:app send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhell' read
+  contains "$output" "HTTP/1.1 504 "
+  logged "in app"
+}
+
+@test "--request-timeout: close() may hang without harm to a complete answer" {
+  for FAMILY in unix tcp; do
+    for request in "$GET" "$OLD_GET"; do
+      hang hangs:in_close send "$request" read
+      equal "$status" 0
+      equal "${output##*$'\r\n'}" "answered"
+    done
+  done
+  logged "in close"
+}
+
+@test "--request-timeout: a thread that runs on after the answer is ended, too" {
+  hang hangs:after_answer send "$GET" read
+  equal "$status" 0
+  equal "${output##*$'\r\n'}" "answered"
+  logged "--request-timeout"
+  logged "in in_background"
+}
+
+@test "--request-timeout: what hangs at exit is ended, too" {
+  hang hangs:at_exit send "$GET" read
+  equal "$status" 0
+  equal "${output##*$'\r\n'}" "answered"
+  logged "--request-timeout"
+}
+
+@test "--request-timeout: a head that is not complete by then is answered 408" {
+  serve "${NEVER[@]}" --request-timeout=200ms hello:app
+  run -0 talk send 'GET / HTTP/1.1\r\n' read
+  contains "$output" "HTTP/1.1 408 "
+}
+
+@test "--request-timeout: who says nothing gets no answer, and that is no failure" {
+  serve "${NEVER[@]}" --request-timeout=200ms hello:app
+  run -0 talk read
+  equal "$output" ""
+  equal "$(exit_status)" 0
+  equal "$(cat "$LOG")" ""
+}
