@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ways: one
+# ways: source
 #
 # The rules of the house, checked from the code itself. Each one keeps something possible: reading a
 # file without knowing those above it, testing the parsers without a socket, calling what can run in

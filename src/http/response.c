@@ -166,7 +166,7 @@ const char *response_add_field(
     if (is_hop_by_hop(name))
         return "hop-by-hop fields belong to the server";
     if (slice_equal_ignore_case(name, SLICE("Content-Length"))) {
-        *ret_drop = response->status == 204;
+        *ret_drop = response->status == 204 || response->status == 205;
         return take_content_length(response, value);
     }
     response->has_date |= slice_equal_ignore_case(name, SLICE("Date"));
@@ -184,7 +184,8 @@ void response_set_content_length(struct response *response, uint64_t content_len
 
 bool response_allows_content(const struct response *response)
 {
-    return !response->to_head && response->status != 204 && response->status != 304;
+    return !response->to_head && response->status != 204 && response->status != 205 &&
+        response->status != 304;
 }
 
 void response_decide_framing(struct response *response)

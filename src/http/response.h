@@ -14,7 +14,7 @@
 
 /* How the client finds the end of the content (RFC 9112 §6.3). */
 enum response_framing {
-    RESPONSE_NO_CONTENT, /* HEAD, 204, 304: what the app yields is dropped */
+    RESPONSE_NO_CONTENT, /* HEAD, 204, 205, 304: what the app yields is dropped */
     RESPONSE_LENGTH,     /* Content-Length */
     RESPONSE_CHUNKED,    /* unknown length, to HTTP/1.1 */
     RESPONSE_CLOSE,      /* unknown length, to HTTP/1.0: ends with the connection */

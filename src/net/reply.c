@@ -80,7 +80,7 @@ void reply_know_length(struct reply *reply, uint64_t length)
 
     if (reply->response.has_content_length || status == 204 || status == 304)
         return;
-    response_set_content_length(&reply->response, length);
+    response_set_content_length(&reply->response, status == 205 ? 0 : length);
     reply->own_length = true;
 }
 

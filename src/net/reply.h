@@ -49,8 +49,8 @@ const char *reply_set_status(struct reply *reply, struct slice status);
 const char *reply_add_field(struct reply *reply, struct slice name, struct slice value);
 
 /* Says how long the content will be, if the app did not. Only before the head is sent. Without
- * effect for the statuses that have no content: a 204 must not carry a length, and that of a 304 is
- * not known (RFC 9110 §8.6). */
+ * effect for two statuses without content: a 204 must not carry a length, and that of a 304 is not
+ * known (RFC 9110 §8.6). That of a 205 is always 0 (§15.3.6). */
 void reply_know_length(struct reply *reply, uint64_t length);
 
 /* Puts content, which has to stay where it is until it is flushed, with the head before it if need

@@ -207,5 +207,7 @@ int main(void)
     }
     unlink(file);
     rmdir(directory);
-    return unit_done();
+    int status = unit_done();
+    fflush(NULL);
+    _exit(status); /* gateways and interpreter live until the process ends, as in the program */
 }

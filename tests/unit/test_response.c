@@ -225,11 +225,12 @@ static void test_content_length(void)
         {S("204 No Content"), "GET", true},
         {S("204 No Content"), "HEAD", true},
         {S("200 OK"), "HEAD", false},
-        {S("205 Reset Content"), "GET", false},
+        {S("205 Reset Content"), "GET", true},
         {S("304 Not Modified"), "GET", false},
         {S("404 Not Found"), "GET", false},
     };
-    unit_case("RFC 9110 §8.6: no Content-Length with 204; with HEAD and 304 it tells what GET has");
+    unit_case(
+        "RFC 9110 §8.6: no Content-Length with 204 and 205; with HEAD and 304 it tells of GET");
     for (size_t i = 0; i < LENGTH(rows); i++) {
         response = begin(rows[i].method, 1);
         unit_context("%s to %s", rows[i].status.data, rows[i].method);
@@ -250,7 +251,7 @@ static void test_content_length(void)
 static enum response_framing expect_framing(
     const char *method, unsigned minor, unsigned status, bool length_known)
 {
-    if (strcmp(method, "HEAD") == 0 || status == 204 || status == 304)
+    if (strcmp(method, "HEAD") == 0 || status == 204 || status == 205 || status == 304)
         return RESPONSE_NO_CONTENT;
     if (length_known)
         return RESPONSE_LENGTH;
