@@ -1,0 +1,133 @@
+#!/usr/bin/env bats
+# ways: source
+
+# What the Makefile promises.
+
+load helpers
+
+cd "$BATS_TEST_DIRNAME/.." || exit
+
+# A make that knows nothing of the one that runs the tests. The objects are those of setup_file.
+build() {
+  env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make --no-print-directory BUILD="$BATS_FILE_TMPDIR" \
+    INSTALL_DEPENDENCIES=: "$@"
+}
+
+setup_file() {
+  cd "$BATS_TEST_DIRNAME/.." || return
+  env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make --no-print-directory BUILD="$BATS_FILE_TMPDIR" \
+    >"$BATS_FILE_TMPDIR/output"
+}
+
+@test "the output is quiet: a word and a file for each step" {
+  run -1 grep -vE '^  (CC|LINK) +[^ ]+$' "$BATS_FILE_TMPDIR/output"
+  grep -qE '^  LINK  .*/wsgi-once$' "$BATS_FILE_TMPDIR/output"
+}
+
+@test "V=1 shows the commands, with the user's flags behind the project's" {
+  run -0 build -W src/log.c V=1 CFLAGS=-Os CPPFLAGS=-DMINE LDFLAGS=-Wl,-O1
+  [[ $output =~ -DMINE\ .*-Wall\ .*-fstack-protector-strong\ .*-Os\ .*-c\ .*src/log.c ]]
+  [[ $output =~ -Wl,-z,relro,-z,now.*\ -Wl,-O1 ]]
+}
+
+@test "nothing is built again when nothing has changed, and all that uses a header that has" {
+  run -0 build
+  run -0 build
+  equal "$output" ""
+  run -0 build -W src/slice.h
+  contains "$output" "src/http/request.o"
+  contains "$output" "src/wsgi/environ.o"
+  [[ $output != *src/log.o* ]]
+}
+
+@test "WERROR=1 makes warnings errors" {
+  # A warning is provoked: the sources declare variables where they are needed.
+  run -0 build -W src/log.c CFLAGS='-O2 -Wdeclaration-after-statement'
+  contains "$output" "warning:"
+  run ! build WERROR=1 -W src/log.c CFLAGS='-O2 -Wdeclaration-after-statement'
+  contains "$output" "[-Werror=declaration-after-statement]"
+  run -0 build -W src/log.c
+}
+
+@test "the program is hardened" {
+  local program=$BATS_FILE_TMPDIR/wsgi-once
+  build
+  contains "$(readelf --file-header "$program")" "Position-Independent Executable"
+  contains "$(readelf --program-headers --wide "$program")" GNU_RELRO
+  run ! grep -q 'GNU_STACK.* RWE ' <(readelf --program-headers --wide "$program")
+  contains "$(readelf --dynamic --wide "$program")" BIND_NOW
+  contains "$(readelf --dyn-syms --wide "$program")" __stack_chk_fail
+  contains "$(readelf --dyn-syms --wide "$program")" __vsnprintf_chk
+}
+
+@test "only the libraries that are used are linked" {
+  run -0 readelf --dynamic --wide "$BATS_FILE_TMPDIR/wsgi-once"
+  libraries=$(sed -n 's/.*(NEEDED).*\[\(.*\)\.so.*/\1/p' <<<"$output" | sort | tr '\n' ' ')
+  equal "${libraries/libpython3.[0-9]*[0-9]/libpython3.x}" "libc libpython3.x libsystemd "
+}
+
+@test "make install puts the program and its manual below DESTDIR and prefix, and nothing else" {
+  local root=$BATS_TEST_TMPDIR/root
+  build install DESTDIR="$root" prefix=/opt
+  equal "$(cd "$root" && find . -type f -printf '%m %p\n' | sort)" \
+    "644 ./opt/share/man/man8/wsgi-once.8
+755 ./opt/bin/wsgi-once"
+  contains "$("$root/opt/bin/wsgi-once" --version)" "wsgi-once "
+}
+
+@test "make install goes to /usr/local by default" {
+  build install DESTDIR="$BATS_TEST_TMPDIR/root"
+  [[ -x $BATS_TEST_TMPDIR/root/usr/local/bin/wsgi-once ]]
+}
+
+@test "the program says which Python it embeds: that of pkg-config" {
+  run -0 "$BATS_FILE_TMPDIR/wsgi-once" --version
+  contains "$output" "Python $(pkg-config --modversion python3-embed)."
+}
+
+@test "make run serves the demo, on another address and another app if told so" {
+  local log=$BATS_TEST_TMPDIR/run.log server socket=$BATS_TEST_TMPDIR/demo
+  (exec 3>&- && build run LISTEN="$socket" >"$log" 2>&1) &
+  server=$!
+  eventually grep -q "Listening on" "$log"
+  equal "$(curl --silent --unix-socket "$socket" http://localhost/user/ada)" "Hello, ada."
+  equal "$(curl --silent --unix-socket "$socket" http://localhost/ --data text=hi)" "You sent: hi"
+  pkill --parent "$server"
+  run ! wait "$server"
+  rm "$socket"
+
+  (exec 3>&- && build run LISTEN="$socket" APP=counter:app >"$log" 2>&1) &
+  server=$!
+  eventually grep -q "Listening on" "$log"
+  equal "$(curl --silent --unix-socket "$socket" http://localhost/)" 1
+  pkill --parent "$server"
+  run ! wait "$server"
+}
+
+@test "without the libraries the remedy is named" {
+  run ! build -W src/log.c PKG_CONFIG=false
+  contains "$output" "packaging/install-dependencies build"
+  run -0 build
+}
+
+@test "what is to be installed is refused clearly where it cannot be known" {
+  run -64 packaging/install-dependencies
+  contains "$output" "usage:"
+  run -64 packaging/install-dependencies everything
+  run -69 env PATH="$BATS_TEST_TMPDIR" /bin/sh packaging/install-dependencies test
+  contains "$output" "libsystemd-dev"
+}
+
+@test "the closing line counts, and a skipped test is a failure where it must not be skipped" {
+  # The runner itself, with a suite of its own in the place of the project's.
+  local tree=$BATS_TEST_TMPDIR/tree
+  mkdir -p "$tree/tests"
+  cp tests/run "$tree/tests"
+  printf '# ways: %s\n@test "good" { true; }\n@test "left out" { skip; }\n' one >"$tree/tests/1.bats"
+  run -0 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-once
+  equal "${lines[-1]}" "2 passed, 0 failed, 2 skipped"
+  run -1 env NO_SKIPS=1 BUILD="$tree/build" "$tree/tests/run" bats-once
+  printf '# ways: %s\n@test "bad" { false; }\n' one >"$tree/tests/2.bats"
+  run -1 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-once
+  equal "${lines[-1]}" "2 passed, 2 failed, 2 skipped"
+}
