@@ -48,6 +48,7 @@ definitions() {
 
 @test "no line is longer than 100 characters, and none ends with white space" {
   # But for what is said on the wire.
-  LC_ALL=C.UTF-8 run git grep -nE -e '^.{101,}$' -e '[[:space:]]+$' -- . ':!tests/fuzz' ':!tests/2?-*.bats'
+  local long='^.{101,}$' blank='[[:space:]]+$'
+  LC_ALL=C.UTF-8 run git grep -nE -e "$long" -e "$blank" -- . ':!tests/fuzz' ':!tests/2?-*.bats'
   equal "$output" ""
 }

@@ -123,7 +123,8 @@ setup_file() {
   local tree=$BATS_TEST_TMPDIR/tree
   mkdir -p "$tree/tests"
   cp tests/run "$tree/tests"
-  printf '# ways: %s\n@test "good" { true; }\n@test "left out" { skip; }\n' one >"$tree/tests/1.bats"
+  printf '# ways: %s\n@test "good" { true; }\n@test "left out" { skip; }\n' one \
+    >"$tree/tests/1.bats"
   run -0 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-once
   equal "${lines[-1]}" "2 passed, 0 failed, 2 skipped"
   run -1 env NO_SKIPS=1 BUILD="$tree/build" "$tree/tests/run" bats-once
