@@ -181,12 +181,18 @@ int activation_take(struct activation *ret_activation, char **ret_problem)
     unsetenv("LISTEN_PIDFDID");
     unsetenv("NOTIFY_SOCKET");
     if (r != 0) {
-        free(activation.listeners);
+        activation_done(&activation);
         return r;
     }
     part_streams(&activation);
     *ret_activation = activation;
     return 0;
+}
+
+void activation_done(struct activation *activation)
+{
+    free(activation->listeners);
+    activation->listeners = NULL;
 }
 
 /* ---- accepting ------------------------------------------------------------------------------ */

@@ -25,5 +25,8 @@ struct activation {
  * when there is no socket, EX_CONFIG when the unit hands over the wrong ones, EX_OSERR. */
 int activation_take(struct activation *ret_activation, char **ret_problem);
 
+/* Frees the list of listeners; the sockets stay open. */
+void activation_done(struct activation *activation);
+
 /* Waits for a connection on any of the listeners. Returns it, -ETIMEDOUT, or another -errno. */
 int activation_accept(const struct activation *activation, usec_t deadline);

@@ -55,7 +55,7 @@ static int get_connection(const struct activation *activation, const struct opti
 
 static int serve(const struct options *options)
 {
-    struct activation activation;
+    _cleanup_(activation_done) struct activation activation = {.connection = -1};
     struct worker worker = {.options = options};
     _cleanup_(freep) char *problem = NULL;
 

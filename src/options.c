@@ -12,9 +12,10 @@
 
 enum kind {
     STRING,
-    STRINGS, /* may be given several times */
-    MOUNT,   /* "/" or "/prefix" */
-    SIZE,    /* bytes, with an optional suffix K, M or G */
+    STRINGS,   /* may be given several times */
+    MOUNT,     /* "/" or "/prefix" */
+    SIZE,      /* bytes, with an optional suffix K, M or G */
+    HEAD_SIZE, /* the same, for what is held in memory as a whole */
     NUMBER,
     DURATION, /* a time span of systemd.time(7) */
     ACTION,   /* no argument, see enum options_action */
@@ -41,9 +42,9 @@ static const struct spec specs[] = {
         "serve below this path; it becomes SCRIPT_NAME"},
 
     {NULL, 0, NULL, 0, NULL, "Limits of a request (K, M, G: powers of 1024)"},
-    {"max-request-line", SIZE, "SIZE", offsetof(struct options, max_request_line), "8K",
+    {"max-request-line", HEAD_SIZE, "SIZE", offsetof(struct options, max_request_line), "8K",
         "longer request lines are answered 414"},
-    {"max-field-section", SIZE, "SIZE", offsetof(struct options, max_field_section), "32K",
+    {"max-field-section", HEAD_SIZE, "SIZE", offsetof(struct options, max_field_section), "32K",
         "larger field or trailer sections are answered 431"},
     {"max-fields", NUMBER, "N", offsetof(struct options, max_fields), "100",
         "more field lines are answered 431"},
@@ -96,6 +97,16 @@ static const char *parse_size(const char *text, uint64_t *ret)
     return NULL;
 }
 
+static const char *parse_head_size(const char *text, uint64_t *ret)
+{
+    uint64_t size;
+
+    if (parse_size(text, &size) || size > 16 << 20)
+        return "a number of bytes up to 16M, with an optional suffix K or M";
+    *ret = size;
+    return NULL;
+}
+
 /* The microseconds of a unit of systemd.time(7), or 0. */
 static usec_t unit(struct slice name)
 {
@@ -105,7 +116,7 @@ static usec_t unit(struct slice name)
     } units[] = {
         {" us usec ", 1},
         {" ms msec ", USEC_PER_MSEC},
-        {"  s sec second seconds ", USEC_PER_SEC},
+        {" s sec second seconds ", USEC_PER_SEC},
         {" m min minute minutes ", 60 * USEC_PER_SEC},
         {" h hr hour hours ", 3600 * USEC_PER_SEC},
         {" d day days ", 86400 * USEC_PER_SEC},
@@ -182,6 +193,7 @@ static const char *set(struct options *options, const struct spec *spec, const c
     case STRINGS: return add_string(options, text);
     case MOUNT: return parse_mount(text, field);
     case SIZE: return parse_size(text, field);
+    case HEAD_SIZE: return parse_head_size(text, field);
     case NUMBER: return parse_number(text, field);
     case DURATION: return parse_duration(text, field);
     default: *(const char **)field = text; return NULL;

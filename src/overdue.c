@@ -17,6 +17,7 @@
 /* What the signal handler needs. */
 static struct {
     struct conn *volatile conn; /* NULL once the connection is closed */
+    timer_t timer;
     usec_t linger_timeout;
     char name[256];
     volatile sig_atomic_t has_name;
@@ -54,7 +55,7 @@ static void answer(struct conn *conn, unsigned status)
 /* The client comes first, then the tracebacks. */
 static void end_request(struct conn *conn)
 {
-    bool unanswered = !conn->answered;
+    bool unanswered = conn_claim_answer(conn);
 
     if (unanswered)
         answer(conn, overdue.has_name ? 504 : 408);
@@ -66,6 +67,16 @@ static void end_request(struct conn *conn)
         conn_linger(conn, true, overdue.linger_timeout);
 }
 
+/* The client is late, not the app. The end of the process gets another second. */
+static void stop_lingering(struct conn *conn)
+{
+    struct itimerspec when = {.it_value = {.tv_sec = 1}};
+
+    conn->peer_ended = 1;
+    conn->lingering = 0;
+    timer_settime(overdue.timer, 0, &when, NULL);
+}
+
 static void on_deadline(int signal)
 {
     struct conn *conn = overdue.conn;
@@ -73,6 +84,10 @@ static void on_deadline(int signal)
     (void)signal;
     if (conn && conn->end == 0)
         _exit(0); /* a client that sent nothing at all */
+    if (conn && conn->lingering) {
+        stop_lingering(conn);
+        return;
+    }
     if (conn && !conn->ended)
         end_request(conn);
     else {
@@ -90,7 +105,8 @@ static void do_nothing(int signal)
 
 /* ---- outside -------------------------------------------------------------------------------- */
 
-/* The signal goes to this thread, so that it finds the connection in a state that is whole. */
+/* The signal goes to this thread, so that what it does with the connection is not under way in
+ * another one. */
 static int set_timer(usec_t timeout)
 {
     struct sigevent event = {
@@ -99,19 +115,20 @@ static int set_timer(usec_t timeout)
         .sigev_notify_thread_id = gettid(),
     };
     struct itimerspec when = {0};
-    timer_t timer;
 
     when.it_value.tv_sec = (time_t)(timeout / USEC_PER_SEC);
     when.it_value.tv_nsec = (long)(timeout % USEC_PER_SEC * 1000);
-    if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0)
+    if (timer_create(CLOCK_MONOTONIC, &event, &overdue.timer) < 0)
         return -1;
-    return timer_settime(timer, 0, &when, NULL);
+    return timer_settime(overdue.timer, 0, &when, NULL);
 }
 
 int overdue_start(struct conn *conn, usec_t timeout, usec_t linger_timeout)
 {
     struct sigaction end = {.sa_handler = on_deadline, .sa_flags = SA_RESTART};
     struct sigaction nothing = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+
+    sigset_t signals;
 
     overdue.conn = conn;
     overdue.linger_timeout = linger_timeout;
@@ -120,6 +137,10 @@ int overdue_start(struct conn *conn, usec_t timeout, usec_t linger_timeout)
     if (sigaction(OVERDUE_DUMP_SIGNAL, &nothing, NULL) < 0 ||
         sigaction(DEADLINE_SIGNAL, &end, NULL) < 0)
         return -1;
+    sigemptyset(&signals); /* whoever started this process may have blocked them */
+    sigaddset(&signals, DEADLINE_SIGNAL);
+    sigaddset(&signals, OVERDUE_DUMP_SIGNAL);
+    sigprocmask(SIG_UNBLOCK, &signals, NULL);
     return set_timer(timeout);
 }
 

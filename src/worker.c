@@ -30,7 +30,8 @@ static size_t head_capacity(const struct options *options)
     return 2 + options->max_request_line + 2 + options->max_field_section + 2;
 }
 
-/* The name of the request, as far as it is known, for the log. */
+/* The name of the request, as far as it is known, for the log. The target of one that was refused
+ * may hold other than visible characters. */
 static void name_request(struct exchange *exchange)
 {
     const struct request *request = exchange->request;
@@ -40,6 +41,18 @@ static void name_request(struct exchange *exchange)
     else
         snprintf(exchange->name, sizeof(exchange->name), "%.*s %.*s", (int)request->method.size,
             request->method.data, (int)request->target.size, request->target.data);
+    for (char *c = exchange->name; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+}
+
+/* Also when the request line was refused before it was taken apart. */
+static bool is_to_head(const struct exchange *exchange)
+{
+    const struct conn *conn = exchange->conn;
+
+    return slice_equal(exchange->request->method, SLICE("HEAD")) ||
+        (conn->end >= 5 && memcmp(conn->buffer, "HEAD ", 5) == 0);
 }
 
 /* ---- answers of the server itself ----------------------------------------------------------- */
@@ -48,12 +61,13 @@ static void answer(
     struct exchange *exchange, int status, const char *detail, const struct options *options)
 {
     char buffer[RESPONSE_PLAIN_SIZE];
-    bool to_head = slice_equal(exchange->request->method, SLICE("HEAD"));
-    size_t size = response_write_plain((unsigned)status, detail, to_head, time(NULL), buffer);
+    size_t size =
+        response_write_plain((unsigned)status, detail, is_to_head(exchange), time(NULL), buffer);
     struct iovec part = {buffer, size}, *parts = &part;
     size_t count = 1;
 
-    exchange->conn->answered = 1;
+    if (!conn_claim_answer(exchange->conn))
+        return;
     while (conn_send(exchange->conn, &parts, &count, options->write_timeout) == -EINTR)
         ;
 }
@@ -193,7 +207,7 @@ static int handle(struct worker *worker, struct exchange *exchange)
     if (r == 0)
         return pass_on(worker, exchange);
     refuse(exchange, r, request_has_content(request), options);
-    return 0;
+    return path ? 0 : EX_OSERR;
 }
 
 static int serve(struct worker *worker, struct conn *conn)
@@ -216,7 +230,7 @@ static int serve(struct worker *worker, struct conn *conn)
         refuse(&exchange, r, true, options);
         return 0;
     }
-    overdue_name(exchange.name, slice_equal(request.method, SLICE("HEAD")));
+    overdue_name(exchange.name, is_to_head(&exchange));
     return handle(worker, &exchange);
 }
 

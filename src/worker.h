@@ -21,8 +21,8 @@ int worker_load(struct worker *worker, char **ret_problem);
 
 /* Serves the connection fd, which it takes over; loads the app if that was not done. Returns the
  * exit status for the process: 0 also for what the client or the app did wrong and was answered,
- * else what worker_load said. When the deadline of the request passes, the process ends in here,
- * with EX_TEMPFAIL. */
+ * else what worker_load said, or EX_OSERR. When the deadline of the request passes, the process
+ * ends in here, with EX_TEMPFAIL. */
 int worker_serve(struct worker *worker, int fd);
 
 /* Ends the process as its interpreter would: threads joined, atexit functions run, streams flushed.

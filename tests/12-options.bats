@@ -220,3 +220,11 @@ names_in_manual() {
   serve --max-content=1 --max-content=1K hello:app
   equal "$(status / --data 12345)" 200
 }
+
+@test "what is held in memory as a whole has a limit" {
+  for option in --max-request-line --max-field-section; do
+    run -64 "$PROGRAM" "$option=17M" hello:app
+    contains "$output" "option $option: '17M' is not a number of bytes up to 16M"
+    run -64 "$PROGRAM" "$option=18446744073709551615" hello:app
+  done
+}

@@ -194,3 +194,17 @@ hang() {
   equal "$(exit_status)" 0
   equal "$(cat "$LOG")" ""
 }
+
+@test "--request-timeout: a client that goes on sending, or could, is no failure of the app" {
+  local family
+  for family in unix tcp; do
+    FAMILY=$family serve --request-timeout=1s hello:app
+    mkfifo "$FIFOS/$family"
+    talk send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n' \
+      expect "Hello." meet "$FIFOS/$family" >"$FIFOS/answer" &
+    equal "$(exit_status)" 0
+    cat "$FIFOS/$family"
+    wait $!
+    not_logged "--request-timeout passed"
+  done
+}

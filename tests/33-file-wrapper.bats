@@ -262,3 +262,10 @@ sent_by_kernel() {
   equal "$(http /)" "before the content"
   equal "$(http / --http1.0)" "before the content"
 }
+
+@test "files of /sys, which tell a wrong size, are read" {
+  serve sends_file:app
+  local file=/sys/kernel/mm/transparent_hugepage/enabled
+  [[ -e $file ]] || file=$(find /sys/kernel -maxdepth 1 -type f -readable -print -quit)
+  equal "$(get "open('$file', 'rb')")" "$(cat "$file")"
+}

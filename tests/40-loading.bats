@@ -367,3 +367,25 @@ change_unnoticed() {
   printf '%s\n' "${allowed[@]}" >>"$BATS_TEST_TMPDIR/pythons"
   run -1 grep -vxFf "$BATS_TEST_TMPDIR/pythons" "$BATS_TEST_TMPDIR/ours"
 }
+
+@test "a colon in the name of a directory is no separator" {
+  mkdir "$BATS_TEST_TMPDIR/a:b"
+  cp "$APPS/hello.py" "$BATS_TEST_TMPDIR/a:b"
+  serve "$BATS_TEST_TMPDIR/a:b/hello.py"
+  equal "$(http /)" "Hello."
+  serve "$BATS_TEST_TMPDIR/a:b/hello.py:app"
+  equal "$(http /)" "Hello."
+}
+
+@test "a file whose module puts something else in its place is taken as that" {
+  cat >"$BATS_TEST_TMPDIR/stands_in.py" <<'END'
+import sys
+import types
+
+import hello
+
+sys.modules[__name__] = types.SimpleNamespace(app=hello.app)
+END
+  serve "$BATS_TEST_TMPDIR/stands_in.py"
+  equal "$(http /)" "Hello."
+}

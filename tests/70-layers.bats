@@ -171,13 +171,13 @@ floor() {
 
 @test "exit() is for main, _exit() for the end of a worker" {
   # There is one place where a process ends, and one where its exit status is decided. That of
-  # overdue.c is the end of a process that cannot be asked any more. The gateway's is for a child
+  # overdue.c is the end of a process that cannot be asked any more. That of wsgi/child.c is for a child
   # that the app has forked and that came back: it is no worker, and must not become a second one.
   # "some to check": main may return instead of calling exit().
   { symbols 'U' && echo "main.o exit"; } |
     grep -E ' (exit|quick_exit|abort|errx?|verrx?|error|Py_Exit|Py_Finalize.*|Py_FatalError)$' |
     only 'main\.o exit'
-  symbols 'U' | grep -E ' _[eE]xit$' | only '(worker|overdue|server|wsgi/gateway)\.o _exit'
+  symbols 'U' | grep -E ' _[eE]xit$' | only '(worker|overdue|server|wsgi/child)\.o _exit'
 }
 
 @test "the socket is systemd's: nothing can bind, listen, unlink or change modes" {

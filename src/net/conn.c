@@ -32,8 +32,13 @@ int conn_init(struct conn *conn, int fd, size_t capacity)
 {
     int family = socket_family(fd), on = 1;
 
-    *conn =
-        (struct conn){.fd = fd, .capacity = capacity, .holds_back = family == AF_UNIX, .wake = -1};
+    *conn = (struct conn){
+        .fd = fd,
+        .capacity = capacity,
+        .holds_back = family == AF_UNIX,
+        .owner = getpid(),
+        .wake = -1,
+    };
     conn->buffer = malloc(capacity);
     if (!conn->buffer)
         return -ENOMEM;
@@ -54,6 +59,17 @@ void conn_done(struct conn *conn)
     conn_calm(conn);
     free(conn->buffer);
     *conn = (struct conn){.fd = -1, .wake = -1};
+}
+
+bool conn_claim_answer(struct conn *conn)
+{
+    return !__atomic_exchange_n(&conn->answered, 1, __ATOMIC_SEQ_CST);
+}
+
+/* A child that the app forked shares the connection with its parent, and must leave it alone. */
+static bool is_shared(const struct conn *conn)
+{
+    return getpid() != conn->owner;
 }
 
 /* ---- receiving ------------------------------------------------------------------------------ */
@@ -104,6 +120,8 @@ int conn_fill(struct conn *conn, usec_t deadline)
         return -ENOBUFS;
     if (conn->peer_ended)
         return -ENODATA;
+    if (is_shared(conn))
+        return -EPERM;
 
     release_held(conn);
     for (;;) {
@@ -199,6 +217,8 @@ static void advance(struct iovec **parts, size_t *count, size_t sent)
 
 int conn_send(struct conn *conn, struct iovec **parts, size_t *count, usec_t timeout)
 {
+    if (is_shared(conn))
+        return -EPERM;
     for (;;) {
         advance(parts, count, 0); /* empty parts at the front */
         if (*count == 0)
@@ -221,6 +241,8 @@ int conn_send(struct conn *conn, struct iovec **parts, size_t *count, usec_t tim
 int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size, usec_t timeout)
 {
     while (*size > 0) {
+        if (is_shared(conn))
+            return -EPERM;
         size_t want = *size < SSIZE_MAX ? (size_t)*size : SSIZE_MAX;
         ssize_t n = sendfile(conn->fd, file, offset, want);
         if (n > 0) {
@@ -243,7 +265,8 @@ int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size, u
 
 void conn_end_output(struct conn *conn)
 {
-    shutdown(conn->fd, SHUT_WR);
+    if (!is_shared(conn))
+        shutdown(conn->fd, SHUT_WR);
     conn->ended = 1;
 }
 
@@ -253,6 +276,9 @@ void conn_linger(struct conn *conn, bool expect, usec_t timeout)
     bool wait = expect;
     usec_t deadline = deadline_after(timeout);
 
+    if (is_shared(conn))
+        return;
+    conn->lingering = 1;
     release_held(conn);
     while (timeout > 0 && !conn->peer_ended) {
         ssize_t n = recv(conn->fd, scratch, sizeof(scratch), 0);
@@ -277,7 +303,8 @@ void conn_abort(struct conn *conn)
 {
     struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 
-    (void)connect(conn->fd, &nobody, sizeof(nobody));
+    if (!is_shared(conn))
+        (void)connect(conn->fd, &nobody, sizeof(nobody));
 }
 
 /* ---- being woken ---------------------------------------------------------------------------- */

@@ -23,11 +23,13 @@ struct conn {
     size_t base;  /* bytes at the beginning that stay: the request head */
     size_t start; /* the first byte that was not used, base <= start <= end */
     size_t end;   /* behind the last byte received */
-    bool peer_ended;
+    volatile sig_atomic_t peer_ended;
+    pid_t owner;     /* who serves it; in a child that the app forks nothing is read or sent */
     bool holds_back; /* see conn.c */
     bool held;
     /* The first byte of a final response may be on its way; read by a signal handler. */
     volatile sig_atomic_t answered;
+    volatile sig_atomic_t lingering; /* in conn_linger, which returns once peer_ended is set */
     /* The last byte of the response was sent, and the client told so. */
     volatile sig_atomic_t ended;
     usec_t send_deadline; /* of the wait under way for the client to take something; 0: there is
@@ -44,9 +46,14 @@ void conn_done(struct conn *conn);
 
 /* Reads the head of the request. Returns 0, the status to refuse it with (see request_parse; 408
  * when the deadline passed midway), or -errno: -ENODATA when the client left or the deadline passed
- * before a single byte, -ECONNRESET when the client left midway. Goes on after signals. */
+ * before a single byte, -ECONNRESET when the client left midway or the connection failed. Goes on
+ * after signals. */
 int conn_read_request(struct conn *conn, const struct request_limits *limits, usec_t deadline,
     struct request *request);
+
+/* Claims the right to answer, which is given once: the app's threads and a signal handler may want
+ * it at the same time. Returns whether the caller has it now. */
+bool conn_claim_answer(struct conn *conn);
 
 /* The bytes received and not used. Borrowed until the next conn_fill. */
 struct slice conn_pending(const struct conn *conn);
@@ -79,9 +86,11 @@ void conn_end_output(struct conn *conn);
 void conn_linger(struct conn *conn, bool expect, usec_t timeout);
 
 /* Makes the end of the connection an error for the client, for an answer that is not complete and
- * whose framing cannot show it. To be followed by conn_done. Over TCP it shows at once; over a unix
- * socket when all holders of the socket have closed it: systemd keeps that of an Accept=yes service
- * until the process has ended. Safe in a signal handler. */
+ * whose framing cannot show it. To be followed by conn_done. Over TCP it shows at once. Over a unix
+ * socket it shows when all holders of the socket have closed it (systemd keeps that of an
+ * Accept=yes service until the process has ended), and not at all when the last byte that the
+ * client has sent had to be taken, which is so after waiting for more in vain. Safe in a signal
+ * handler. */
 void conn_abort(struct conn *conn);
 
 /* Lets conn_wake interrupt this connection's waiting, in another thread, from now on. Returns 0 or

@@ -78,7 +78,9 @@ void reply_know_length(struct reply *reply, uint64_t length)
 {
     unsigned status = reply->response.status;
 
-    if (reply->response.has_content_length || status == 204 || status == 304)
+    bool is_known = reply->response.has_content_length && status != 205;
+
+    if (is_known || status == 204 || status == 304)
         return;
     response_set_content_length(&reply->response, status == 205 ? 0 : length);
     reply->own_length = true;
@@ -103,7 +105,6 @@ static void begin(struct reply *reply)
     add_part(reply, reply->tail,
         response_write_tail(&reply->response, reply->own_length, time(NULL), reply->tail));
     reply->head_sent = true;
-    reply->conn->answered = 1;
 }
 
 /* Decides the framing before the first content; whether `size` more bytes fit into it. */
@@ -115,6 +116,8 @@ static int admit(struct reply *reply, uint64_t size)
         response_decide_framing(&reply->response);
     if (response->framing == RESPONSE_LENGTH && size > response->content_length - reply->content)
         return -EMSGSIZE;
+    if (!reply->head_sent && !conn_claim_answer(reply->conn))
+        return -ECANCELED;
     reply->content += size;
     return 0;
 }
@@ -156,18 +159,28 @@ int reply_put_file(struct reply *reply, int file, off_t offset, uint64_t size)
 
 int reply_put_end(struct reply *reply)
 {
-    int r = admit(reply, 0);
-    if (r < 0)
-        return r;
+    if (!reply->head_sent)
+        response_decide_framing(&reply->response);
     if (reply->response.framing == RESPONSE_LENGTH &&
         reply->content < reply->response.content_length)
         return -ENODATA;
+    int r = admit(reply, 0);
+    if (r < 0)
+        return r;
 
     begin(reply);
     if (reply->response.framing == RESPONSE_CHUNKED)
         add_part(reply, RESPONSE_LAST_CHUNK, sizeof(RESPONSE_LAST_CHUNK) - 1);
     reply->complete = true;
     return 0;
+}
+
+bool reply_is_incomplete(const struct reply *reply)
+{
+    if (!reply->head_sent || reply->complete || reply->response.framing == RESPONSE_NO_CONTENT)
+        return false;
+    return reply->response.framing != RESPONSE_LENGTH ||
+        reply->content < reply->response.content_length;
 }
 
 int reply_flush(struct reply *reply)

@@ -54,16 +54,21 @@ const char *reply_add_field(struct reply *reply, struct slice name, struct slice
 void reply_know_length(struct reply *reply, uint64_t length);
 
 /* Puts content, which has to stay where it is until it is flushed, with the head before it if need
- * be. Returns 0, or -EMSGSIZE when it is more than the Content-Length says; nothing is put then. */
+ * be. Returns 0, -EMSGSIZE when it is more than the Content-Length says, or -ECANCELED when
+ * somebody else has begun to answer; nothing is put then. */
 int reply_put(struct reply *reply, const char *data, size_t size);
 
 /* Puts `size` bytes of a regular file from an offset on. Returns like reply_put. The descriptor has
  * to stay open until it is flushed. The length must be known (Content-Length). */
 int reply_put_file(struct reply *reply, int file, off_t offset, uint64_t size);
 
-/* Puts the end: the head if it was not sent, the last chunk if it is needed. Returns 0, or -ENODATA
- * when the content is shorter than its Content-Length; nothing is put then. */
+/* Puts the end: the head if it was not sent, the last chunk if it is needed. Returns like
+ * reply_put, or -ENODATA when the content is shorter than its Content-Length; nothing is put then.
+ */
 int reply_put_end(struct reply *reply);
+
+/* Whether the client got a head, but not all of the content that belongs to it. */
+bool reply_is_incomplete(const struct reply *reply);
 
 /* Sends what was put. Returns 0, -EINTR: call again, or a final failure: -ETIMEDOUT, -EPIPE,
  * -ECONNRESET (the client left), -ENODATA (the file ended early) or another -errno. */

@@ -1,6 +1,7 @@
 #include "wsgi/application.h"
 
 #include "problem.h"
+#include "wsgi/child.h"
 #include "wsgi/object.h"
 
 #include <errno.h>
@@ -32,6 +33,8 @@ static bool ends_with(const char *text, const char *end)
 static int name_parse(const char *text, struct name *ret, char **ret_problem)
 {
     const char *colon = strrchr(text, ':');
+    if (colon && strchr(colon, '/')) /* it belongs to a directory */
+        colon = NULL;
     size_t size = colon ? (size_t)(colon - text) : strlen(text);
 
     ret->module = strndup(text, size);
@@ -125,13 +128,17 @@ static PyObject *import_source(PyObject *name, PyObject *path, bool is_cached)
         PyObject_CallMethod(external, "SourceFileLoader", "OO", name, path);
     _cleanup_ref_ PyObject *spec =
         loader ? PyObject_CallMethod(internal, "spec_from_loader", "OO", name, loader) : NULL;
-    if (!spec || PyObject_SetAttrString(spec, "has_location", Py_True) < 0)
+    if (!spec)
         return NULL;
     _cleanup_ref_ PyObject *module = PyObject_CallMethod(internal, "module_from_spec", "O", spec);
     if (!module || PyDict_SetItem(modules, name, module) < 0)
         return NULL;
     _cleanup_ref_ PyObject *result = execute(loader, module, path, is_cached);
-    return result ? take_ref(&module) : NULL;
+    if (!result)
+        return NULL;
+    PyObject *imported = PyDict_GetItemWithError(modules, name); /* it may have replaced itself */
+    Py_XINCREF(imported);
+    return imported;
 }
 
 static PyObject *import_file(const char *file, const struct application_source *source)
@@ -233,7 +240,9 @@ int application_load(
         return r;
 
     PyGILState_STATE state = PyGILState_Ensure();
+    pid_t server = getpid();
     PyObject *callable = load(&name, source);
+    child_end_if_forked(server);
     if (callable && start_collecting() == 0)
         ret->callable = callable;
     else

@@ -26,7 +26,7 @@ int borrow_init(struct borrow *borrow, void *lent, struct conn *conn);
 void borrow_done(struct borrow *borrow);
 
 /* Begins a use. Returns what was lent, or NULL with an exception: ValueError after the end of the
- * request, RuntimeError while another thread uses it. `what` names it there. */
+ * request, RuntimeError while it is in use already. `what` names it there. */
 void *borrow_begin(struct borrow *borrow, const char *what);
 
 /* Ends a use. */

@@ -81,8 +81,9 @@ static int get_range(PyObject *file, struct file_range *ret)
 
     if (!flushed || call_for_number(file, "fileno", &fd) < 0)
         return -1;
-    /* A size of 0 is also what the files of /proc have: reading them tells. */
-    if (fstat((int)fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
+    /* The files of /proc say that they are empty, those of /sys that they are a page. They have no
+     * blocks, like some small files: reading them tells. */
+    if (fstat((int)fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_blocks == 0)
         return 0;
     if (call_for_number(file, "tell", &position) < 0)
         return -1;

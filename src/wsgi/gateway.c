@@ -2,11 +2,11 @@
 
 #include "log.h"
 #include "problem.h"
+#include "wsgi/child.h"
 #include "wsgi/environ.h"
 #include "wsgi/file_wrapper.h"
 #include "wsgi/input.h"
 #include "wsgi/object.h"
-#include "wsgi/python.h"
 #include "wsgi/start_response.h"
 
 #include <errno.h>
@@ -35,7 +35,7 @@ int gateway_new(
 {
     struct gateway *gateway = calloc(1, sizeof(*gateway));
     if (!gateway)
-        return problem_set(ret_problem, EX_SOFTWARE, "out of memory");
+        return problem_set(ret_problem, EX_OSERR, "out of memory");
     gateway->callable = application->callable;
 
     PyGILState_STATE state = PyGILState_Ensure();
@@ -83,11 +83,11 @@ static int blame_client(const struct exchange *exchange, PyObject *exception)
     const struct content *content = &exchange->content;
     _cleanup_(freep) char *text = exception_text(exception);
 
-    if (content->status == 0)
+    if (content->error == ECONNRESET)
         return -ECONNRESET;
     log_line("%s: %s (the application raised %s)", exchange->name, content->problem,
         text ? text : "an exception");
-    return content->status;
+    return content->status > 0 ? content->status : -EIO;
 }
 
 static int blame_connection(const struct exchange *exchange)
@@ -110,7 +110,7 @@ static int blame_application(const struct exchange *exchange, PyObject *exceptio
     else if (PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt))
         what = "interrupted";
     log_line("%s: %s%s", exchange->name, what,
-        exchange->reply.head_sent ? "; the answer is cut off" : "");
+        reply_is_incomplete(&exchange->reply) ? "; the answer is cut off" : "");
     exception_print(exception);
     return 500;
 }
@@ -240,11 +240,12 @@ static int send_answer(
 /* ---- the request ---------------------------------------------------------------------------- */
 
 /* close() is called whatever happened (PEP 3333); it cannot change the answer any more. */
-static void close_items(const struct exchange *exchange, PyObject *items)
+static void close_items(const struct exchange *exchange, PyObject *items, pid_t server)
 {
     _cleanup_ref_ PyObject *close = PyObject_GetAttrString(items, "close");
     _cleanup_ref_ PyObject *result = close ? PyObject_CallObject(close, NULL) : NULL;
 
+    child_end_if_forked(server);
     if (result)
         return;
     _cleanup_ref_ PyObject *exception = exception_take();
@@ -254,34 +255,6 @@ static void close_items(const struct exchange *exchange, PyObject *items)
     exception_print(exception);
 }
 
-/* What sys.exit() would make of the exception. */
-static int exit_code(PyObject *exception)
-{
-    _cleanup_ref_ PyObject *code = PyErr_GivenExceptionMatches(exception, PyExc_SystemExit)
-        ? PyObject_GetAttrString(exception, "code")
-        : NULL;
-    if (code == Py_None)
-        return 0;
-    if (code && PyLong_Check(code))
-        return (int)PyLong_AsLong(code);
-    exception_print(exception);
-    return 1;
-}
-
-/* A child that the app forked may come back here, most often with sys.exit(). The connection is its
- * parent's: the child ends without touching it. */
-static void end_if_forked(const struct exchange *exchange, pid_t server)
-{
-    if (getpid() == server)
-        return;
-    _cleanup_ref_ PyObject *exception = exception_take();
-    int code = exception ? exit_code(exception) : 1;
-    if (!exception)
-        log_line("%s: a child of the application returned instead of exiting", exchange->name);
-    python_end();
-    _exit(code);
-}
-
 static int call(
     struct gateway *gateway, struct exchange *exchange, PyObject *environ, PyObject *start_response)
 {
@@ -289,16 +262,15 @@ static int call(
     _cleanup_ref_ PyObject *items =
         PyObject_CallFunctionObjArgs(gateway->callable, environ, start_response, NULL);
 
-    end_if_forked(exchange, server);
+    child_end_if_forked(server);
     int r = items ? send_answer(gateway, exchange, items, start_response) : -1;
-    end_if_forked(exchange, server);
+    child_end_if_forked(server);
     if (r < 0)
         r = take_blame(exchange);
     /* From here on nothing more goes out: the server itself may have to answer. */
     start_response_cut(start_response);
     if (items)
-        close_items(exchange, items);
-    end_if_forked(exchange, server);
+        close_items(exchange, items, server);
     return r > 0 && exchange->reply.head_sent ? -EIO : r;
 }
 

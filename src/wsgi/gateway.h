@@ -13,7 +13,7 @@
 struct gateway;
 
 /* Prepares for requests to the app. The gateway lives until the process ends. Returns 0, or
- * EX_SOFTWARE with *ret_problem, one line on the heap. */
+ * EX_SOFTWARE or EX_OSERR with *ret_problem, one line on the heap. */
 int gateway_new(
     const struct application *application, struct gateway **ret_gateway, char **ret_problem);
 

@@ -90,8 +90,10 @@ static int peek(struct content *content, struct slice *ret_piece)
             return 0;
         if (r != -EINTR)
             return raise_failure(content);
-        if (PyErr_CheckSignals() < 0) /* PEP 475: on with it, unless a handler raises */
+        if (PyErr_CheckSignals() < 0) { /* PEP 475: on with it, unless a handler raises */
+            content->deadline = 0;      /* this wait is over */
             return -1;
+        }
     }
 }
 

@@ -163,6 +163,10 @@ static int check_put(const struct reply *reply, int r)
         PyErr_Format(PyExc_ValueError,
             "the content ends after %llu of the %llu bytes of its Content-Length",
             (unsigned long long)reply->content, length);
+    else if (r < 0) {
+        errno = -r;
+        PyErr_SetFromErrno(PyExc_OSError);
+    }
     return r == 0 ? 0 : -1;
 }
 

@@ -1,0 +1,35 @@
+#include "wsgi/child.h"
+
+#include "wsgi/object.h"
+#include "wsgi/python.h"
+
+/* What sys.exit() makes of its argument: a status, or a text to print. */
+static int exit_status(PyObject *code)
+{
+    if (!code || code == Py_None)
+        return 0;
+    if (PyLong_Check(code)) {
+        int status = (int)PyLong_AsUnsignedLongMask(code);
+        PyErr_Clear();
+        return status;
+    }
+    PySys_FormatStderr("%S\n", code);
+    return 1;
+}
+
+void child_end_if_forked(pid_t server)
+{
+    if (getpid() == server)
+        return;
+
+    PyObject *exception = exception_take();
+    int status = 0;
+    if (exception && PyErr_GivenExceptionMatches(exception, PyExc_SystemExit))
+        status = exit_status(PyObject_GetAttrString(exception, "code"));
+    else if (exception) {
+        exception_print(exception);
+        status = 1;
+    }
+    python_end();
+    _exit(status);
+}
