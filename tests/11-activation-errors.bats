@@ -253,11 +253,17 @@ activate() {
   ended_with 0
 }
 
+@test "a listening socket to which nobody comes is left after --head-timeout" {
+  run -0 timeout 20 "$TESTS/hand-over" 0=null "listen:$BATS_TEST_TMPDIR/quiet" -- \
+    "$PROGRAM" --head-timeout=200ms hello:app
+  equal "$output" ""
+}
+
 # ---- whose socket it is ----
 
 @test "the socket stays the one who handed it over's: nothing is bound, unlinked or changed" {
   TRACED=$PROGRAM
-  local PROGRAM=$BATS_TEST_TMPDIR/traced
+  PROGRAM=$BATS_TEST_TMPDIR/traced
   TRACE=$BATS_TEST_TMPDIR/trace
   OWNING=bind,listen,unlink,unlinkat,rename,chmod,fchmod,fchmodat,chown,fchown,fchownat
   # -D: the program itself stays the process that LISTEN_PID names. Leaks are not looked for, since
@@ -290,10 +296,4 @@ activate() {
   equal "$(http /)" "Hello."
   equal "$(exit_status)" 0
   equal "$(stat --format='%i %a %u %g %z' "$ADDRESS")" "$before"
-}
-
-@test "a listening socket to which nobody comes is left after --head-timeout" {
-  run -0 timeout 20 "$TESTS/hand-over" 0=null "listen:$BATS_TEST_TMPDIR/quiet" -- \
-    "$PROGRAM" --head-timeout=200ms hello:app
-  equal "$output" ""
 }

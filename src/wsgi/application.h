@@ -20,7 +20,7 @@ struct application {
  * into sys.path for it. What the import leaves on the heap is frozen, and garbage collection is on
  * afterwards.
  *
- * Returns 0, or the exit status of sysexits(3), EX_SOFTWARE, EX_CONFIG or EX_OSERR, with *ret_problem, one
- * line on the heap; the traceback of an exception was printed then. */
+ * Returns 0, or the exit status of sysexits(3), EX_SOFTWARE, EX_CONFIG or EX_OSERR, with
+ * *ret_problem, one line on the heap; the traceback of an exception was printed then. */
 int application_load(
     const struct application_source *source, struct application *ret, char **ret_problem);
