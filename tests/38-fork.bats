@@ -37,8 +37,8 @@ load helpers
 @test "a child cannot take the content from its parent" {
   serve forks:reads
   # The content comes behind the head, when the parent has forked.
-  run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n' \
-    expect '100 Continue\r\n\r\n' send hello read
+  run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n' \
+    send 'Expect: 100-continue\r\n\r\n' expect '100 Continue\r\n\r\n' send hello read
   contains "$output" "hello"
 }
 

@@ -172,7 +172,8 @@ floor() {
 @test "exit() is for main, _exit() for the end of a worker" {
   # There is one place where a process ends, and one where its exit status is decided. That of
   # overdue.c is the end of a process that cannot be asked any more. That of wsgi/child.c is for a
-  # child that the app has forked and that came back: it is no worker, and must not become a second one.
+  # child that the app has forked and that came back: it is no worker, and must not become a second
+  # one.
   # "some to check": main may return instead of calling exit().
   { symbols 'U' && echo "main.o exit"; } |
     grep -E ' (exit|quick_exit|abort|errx?|verrx?|error|Py_Exit|Py_Finalize.*|Py_FatalError)$' |
