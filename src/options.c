@@ -17,7 +17,7 @@ enum kind {
     SIZE,      /* bytes, with an optional suffix K, M or G */
     HEAD_SIZE, /* the same, for what is held in memory as a whole */
     NUMBER,
-    DURATION, /* a time span of systemd.time(7) */
+    DURATION, /* whole numbers with units, see parse_duration */
     ACTION,   /* no argument, see enum options_action */
 };
 
@@ -107,7 +107,7 @@ static const char *parse_head_size(const char *text, uint64_t *ret)
     return NULL;
 }
 
-/* The microseconds of a unit of systemd.time(7), or 0. */
+/* The microseconds of a unit, or 0. */
 static usec_t unit(struct slice name)
 {
     static const struct {
@@ -132,7 +132,7 @@ static usec_t unit(struct slice name)
     return 0;
 }
 
-/* "30", "500ms", "1min 30s": as in unit files; a number without a unit counts seconds. */
+/* "30", "500ms", "1min 30s": what is most used of systemd.time(7); without a unit, seconds. */
 static const char *parse_duration(const char *text, usec_t *ret)
 {
     static const char *allowed = "a time span such as 30, 500ms or 1min 30s (0: none)";
