@@ -9,13 +9,13 @@ cd "$BATS_TEST_DIRNAME/.." || exit
 
 # A make that knows nothing of the one that runs the tests. The objects are those of setup_file.
 build() {
-  env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make --no-print-directory BUILD="$BATS_FILE_TMPDIR" \
+  env -u MAKEFLAGS -u MAKELEVEL -u WERROR make --no-print-directory BUILD="$BATS_FILE_TMPDIR" \
     INSTALL_DEPENDENCIES=: "$@"
 }
 
 setup_file() {
   cd "$BATS_TEST_DIRNAME/.." || return
-  env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make --no-print-directory BUILD="$BATS_FILE_TMPDIR" \
+  env -u MAKEFLAGS -u MAKELEVEL -u WERROR make --no-print-directory BUILD="$BATS_FILE_TMPDIR" \
     >"$BATS_FILE_TMPDIR/output"
 }
 
