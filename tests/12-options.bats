@@ -19,14 +19,7 @@ refused() {
     shift
   done
   run -64 --separate-stderr program "${@:2}"
-  equal "$output" ""
-  # shellcheck disable=SC2154 # set by run
-  equal "${#stderr_lines[@]}" 1
-  # shellcheck disable=SC2154
-  [[ $stderr == "wsgi-once: "* ]]
-  for text in "${texts[@]}"; do
-    contains "$stderr" "$text"
-  done
+  says_one_line "${texts[@]}"
 }
 
 # accepted [ARGUMENT]...

@@ -128,3 +128,16 @@ contains() {
   printf 'expected in it: %s\nactual: %s\n' "$2" "$1"
   return 1
 }
+
+# says_one_line TEXT...: what `run --separate-stderr` ran printed nothing but one message, which
+# contains the texts.
+says_one_line() {
+  local text
+  # shellcheck disable=SC2154 # set by run
+  equal "$output" "" && equal "${#stderr_lines[@]}" 1 || return
+  # shellcheck disable=SC2154
+  [[ $stderr == "wsgi-once: "* ]] || return
+  for text; do
+    contains "$stderr" "$text" || return
+  done
+}
