@@ -23,6 +23,9 @@ void log_line(const char *format, ...)
         size += (size_t)n;
     if (size > sizeof(line) - 1)
         size = sizeof(line) - 1;
+    for (size_t i = 0; i < size; i++) /* names and values may hold anything, UTF-8 too */
+        if ((unsigned char)line[i] < ' ' || line[i] == '\x7f')
+            line[i] = '?';
     line[size++] = '\n';
     /* There is nobody to tell when standard error itself is broken. */
     ssize_t written = write(STDERR_FILENO, line, size);
