@@ -111,8 +111,8 @@ run:
 	$(INSTALL_DEPENDENCIES) run
 	$(MAKE) --no-print-directory all
 	echo "Serving $(APP) on $(LISTEN), a new process for each request; Ctrl-C ends it."
-	exec systemd-socket-activate --accept --listen=$(LISTEN) \
-		$(BUILD)/wsgi-once --python-path=tests/apps $(APP)
+	exec systemd-socket-activate --listen=$(LISTEN) \
+		$(BUILD)/wsgi-once --reload --idle-timeout=0 --python-path=tests/apps $(APP)
 
 # ---- tests ---------------------------------------------------------------------------------------
 

@@ -5,11 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syslog.h>
@@ -179,7 +179,6 @@ int activation_take(struct activation *ret_activation, char **ret_problem)
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
     unsetenv("LISTEN_PIDFDID");
-    unsetenv("NOTIFY_SOCKET");
     if (r != 0) {
         activation_done(&activation);
         return r;
@@ -217,22 +216,46 @@ static int accept_waiting(const struct activation *activation)
     return -EAGAIN;
 }
 
-int activation_accept(const struct activation *activation, usec_t deadline)
+/* Another process may be faster: accept must not wait then. */
+static int let_accept_not_wait(const struct activation *activation)
 {
-    _cleanup_(freep) struct pollfd *poll_fds = calloc(activation->n_listeners, sizeof(*poll_fds));
-
-    if (!poll_fds)
-        return -ENOMEM;
     for (size_t i = 0; i < activation->n_listeners; i++) {
-        int fd = activation->listeners[i];
-        int flags = fcntl(fd, F_GETFL);
-        poll_fds[i] = (struct pollfd){.fd = fd, .events = POLLIN};
-        /* Another process may be faster: accept must not wait then. */
-        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        int flags = fcntl(activation->listeners[i], F_GETFL);
+        if (flags < 0 || fcntl(activation->listeners[i], F_SETFL, flags | O_NONBLOCK) < 0)
             return -errno;
     }
-    for (;;) {
-        int n = poll(poll_fds, activation->n_listeners, deadline_poll_timeout(deadline));
+    return 0;
+}
+
+static int add_to_epoll(int epoll, int fd, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.fd = fd};
+
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+/* EPOLLEXCLUSIVE: a connection wakes one of the processes that wait. One that was woken has to try
+ * accept, because no other one was. */
+static int open_epoll(const struct activation *activation, int stop)
+{
+    _cleanup_(closep) int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+    if (epoll < 0 || (stop >= 0 && add_to_epoll(epoll, stop, EPOLLIN) < 0))
+        return -errno;
+    for (size_t i = 0; i < activation->n_listeners; i++)
+        if (add_to_epoll(epoll, activation->listeners[i], EPOLLIN | EPOLLEXCLUSIVE) < 0)
+            return -errno;
+    return take_fd(&epoll);
+}
+
+int activation_accept(const struct activation *activation, int stop, usec_t deadline)
+{
+    _cleanup_(closep) int epoll = open_epoll(activation, stop);
+    int r = epoll < 0 ? epoll : let_accept_not_wait(activation);
+
+    while (r == 0) {
+        struct epoll_event event;
+        int n = epoll_wait(epoll, &event, 1, deadline_poll_timeout(deadline));
         if (n < 0 && errno != EINTR)
             return -errno;
         if (n == 0)
@@ -240,5 +263,13 @@ int activation_accept(const struct activation *activation, usec_t deadline)
         int fd = n > 0 ? accept_waiting(activation) : -EAGAIN;
         if (fd != -EAGAIN)
             return fd;
+        r = n > 0 && event.data.fd == stop ? -ECANCELED : 0;
     }
+    return r;
+}
+
+void activation_close(const struct activation *activation)
+{
+    for (size_t i = 0; i < activation->n_listeners; i++)
+        close(activation->listeners[i]);
 }

@@ -16,10 +16,9 @@ struct activation {
     size_t n_listeners;
 };
 
-/* Takes the sockets and clears LISTEN_* and NOTIFY_SOCKET, which the app's subprocesses must not
- * see. Afterwards no standard stream is one of the sockets: standard input reads nothing then, and
- * what is printed goes to whichever of standard output and error is something else, or to the
- * journal.
+/* Takes the sockets and clears LISTEN_*, which the app's subprocesses must not see. Afterwards no
+ * standard stream is one of the sockets: standard input reads nothing then, and what is printed
+ * goes to whichever of standard output and error is something else, or to the journal.
  *
  * Returns 0, or the exit status of sysexits(3) with *ret_problem, one line on the heap: EX_NOINPUT
  * when there is no socket, EX_CONFIG when the unit hands over the wrong ones, EX_OSERR. */
@@ -28,5 +27,12 @@ int activation_take(struct activation *ret_activation, char **ret_problem);
 /* Frees the list of listeners; the sockets stay open. */
 void activation_done(struct activation *activation);
 
-/* Waits for a connection on any of the listeners. Returns it, -ETIMEDOUT, or another -errno. */
-int activation_accept(const struct activation *activation, usec_t deadline);
+/* Closes the listeners, for a process that has its connection and shall not touch those of others.
+ */
+void activation_close(const struct activation *activation);
+
+/* Waits for a connection on any of the listeners; of many processes that do, one is woken for each.
+ * `stop` is a descriptor that ends the wait once it can be read or has ended, or -1. A connection
+ * that waits is taken before that counts. Returns the connection, -ETIMEDOUT, -ECANCELED when
+ * stopped, or another -errno. */
+int activation_accept(const struct activation *activation, int stop, usec_t deadline);

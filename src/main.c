@@ -1,12 +1,15 @@
 /* wsgi-once: one WSGI request per process, on a socket that systemd or inetd owns.
  *
- * The table of contents: read the options, take the sockets, serve one request, end.
+ * The table of contents: read the options, take the sockets; serve one request, or be the server
+ * that forks a worker for each.
  */
 
 #include "activation.h"
 #include "cleanup.h"
 #include "log.h"
 #include "options.h"
+#include "server/notify.h"
+#include "server/server.h"
 #include "worker.h"
 #include "wsgi/python.h"
 
@@ -50,27 +53,36 @@ static int get_connection(const struct activation *activation, const struct opti
     if (activation->connection >= 0)
         return activation->connection;
     /* systemd starts this process because a client is there; it may have gone again. */
-    return activation_accept(activation, deadline_after(options->head_timeout));
+    return activation_accept(activation, -1, deadline_after(options->head_timeout));
 }
 
-static int serve(const struct options *options)
+static int serve_one(const struct options *options, const struct activation *activation)
 {
-    _cleanup_(activation_done) struct activation activation = {.connection = -1};
     struct worker worker = {.options = options};
-    _cleanup_(freep) char *problem = NULL;
+    int fd = get_connection(activation, options);
 
-    int status = activation_take(&activation, &problem);
-    if (status != 0)
-        return fail(status, problem);
-    int fd = get_connection(&activation, options);
     if (fd == -ETIMEDOUT)
         return 0;
     if (fd < 0) {
         log_line("cannot accept a connection: %s", strerror(-fd));
         return EX_OSERR;
     }
-    status = worker_serve(&worker, fd);
-    worker_end(status);
+    activation_close(activation);
+    notify_forget();
+    worker_end(&worker, worker_serve(&worker, fd));
+}
+
+static int serve(const struct options *options)
+{
+    _cleanup_(activation_done) struct activation activation = {.connection = -1};
+    _cleanup_(freep) char *problem = NULL;
+
+    int status = activation_take(&activation, &problem);
+    if (status != 0)
+        return fail(status, problem);
+    if (activation.connection >= 0 || options->single)
+        return serve_one(options, &activation);
+    return server_run(options, &activation);
 }
 
 int main(int argc, char **argv)

@@ -17,7 +17,11 @@ enum kind {
     SIZE,      /* bytes, with an optional suffix K, M or G */
     HEAD_SIZE, /* the same, for what is held in memory as a whole */
     NUMBER,
+    COUNT,    /* from 1 to 1000 */
     DURATION, /* whole numbers with units, see parse_duration */
+    IMPORT,   /* "server" or "worker" */
+    WARM_UP,  /* "/path" or "http://host/path" */
+    FLAG,     /* no argument */
     ACTION,   /* no argument, see enum options_action */
 };
 
@@ -63,6 +67,35 @@ static const struct spec specs[] = {
     {"linger-timeout", DURATION, "TIME", offsetof(struct options, linger_timeout), "10s",
         "to take in what a client still sends after its answer"},
 
+    {NULL, 0, NULL, 0, NULL, "Server, with a listening socket"},
+    {"single", FLAG, NULL, offsetof(struct options, single), NULL,
+        "no server: serve one connection and exit"},
+    {"spare", COUNT, "N", offsetof(struct options, spare), "2",
+        "workers forked ahead, waiting for connections"},
+    {"max-workers", COUNT, "N", offsetof(struct options, max_workers), "16",
+        "workers at a time; further connections wait"},
+    {"import", IMPORT, "WHERE", offsetof(struct options, import), "server",
+        "server: once, before forking; worker: in each worker"},
+    {"import-timeout", DURATION, "TIME", offsetof(struct options, import_timeout), "5min",
+        "for the application to be imported"},
+    {"warm-up", WARM_UP, "TARGET", offsetof(struct options, warm_up), NULL,
+        "request this before forking, for what is imported lazily"},
+    {"idle-timeout", DURATION, "TIME", offsetof(struct options, idle_timeout), "60s",
+        "exit when there was no request for so long"},
+    {"stop-timeout", DURATION, "TIME", offsetof(struct options, stop_timeout), "30s",
+        "for running requests to finish after SIGTERM"},
+    {"reload", FLAG, NULL, offsetof(struct options, reload), NULL,
+        "reload when a source file of the application changes"},
+
+    {NULL, 0, NULL, 0, NULL, "Resources of a worker (setrlimit(2); 0: no limit)"},
+    {"limit-cpu", DURATION, "TIME", offsetof(struct options, limit_cpu), "0",
+        "processor time, in whole seconds"},
+    {"limit-memory", SIZE, "SIZE", offsetof(struct options, limit_memory), "0",
+        "memory of its own (RLIMIT_DATA)"},
+    {"limit-files", NUMBER, "N", offsetof(struct options, limit_files), "0", "open descriptors"},
+    {"limit-processes", NUMBER, "N", offsetof(struct options, limit_processes), "0",
+        "processes and threads of the user"},
+
     {NULL, 0, NULL, 0, NULL, "Information"},
     {"help", ACTION, NULL, OPTIONS_HELP, NULL, "print this and exit"},
     {"version", ACTION, NULL, OPTIONS_VERSION, NULL, "print the version and exit"},
@@ -104,6 +137,40 @@ static const char *parse_head_size(const char *text, uint64_t *ret)
     if (parse_size(text, &size) || size > 16 << 20)
         return "a number of bytes up to 16M, with an optional suffix K or M";
     *ret = size;
+    return NULL;
+}
+
+static const char *parse_count(const char *text, uint64_t *ret)
+{
+    uint64_t count;
+
+    if (parse_number(text, &count) || count < 1 || count > 1000)
+        return "a number from 1 to 1000";
+    *ret = count;
+    return NULL;
+}
+
+static const char *parse_import(const char *text, enum options_import *ret)
+{
+    if (strcmp(text, "server") != 0 && strcmp(text, "worker") != 0)
+        return "server or worker";
+    *ret = text[0] == 's' ? IMPORT_SERVER : IMPORT_WORKER;
+    return NULL;
+}
+
+static const char *parse_warm_up(const char *text, const char **ret)
+{
+    static const char scheme[] = "http://";
+    const char *host =
+        strncmp(text, scheme, sizeof(scheme) - 1) == 0 ? text + sizeof(scheme) - 1 : text;
+    bool has_path = strchr(host, '/') && (host == text ? *text == '/' : *host != '/');
+
+    for (const char *c = text; *c; c++)
+        if (*c <= ' ' || *c > '~')
+            has_path = false;
+    if (!has_path)
+        return "a path such as /login, or http://www.example.org/login to say the host, too";
+    *ret = text;
     return NULL;
 }
 
@@ -195,6 +262,10 @@ static const char *set(struct options *options, const struct spec *spec, const c
     case SIZE: return parse_size(text, field);
     case HEAD_SIZE: return parse_head_size(text, field);
     case NUMBER: return parse_number(text, field);
+    case COUNT: return parse_count(text, field);
+    case IMPORT: return parse_import(text, field);
+    case WARM_UP: return parse_warm_up(text, field);
+    case FLAG: *(bool *)field = true; return NULL;
     case DURATION: return parse_duration(text, field);
     default: *(const char **)field = text; return NULL;
     }
@@ -223,7 +294,7 @@ static void make_getopt_table(struct option table[N_SPECS + 1])
             continue;
         table[n++] = (struct option){
             .name = specs[i].name,
-            .has_arg = specs[i].kind == ACTION ? no_argument : required_argument,
+            .has_arg = specs[i].argument ? required_argument : no_argument,
             .val = FIRST_VALUE + (int)i,
         };
     }
@@ -278,6 +349,9 @@ int options_parse(int argc, char **argv, struct options *ret_options,
             return problem_set(
                 ret_problem, -EINVAL, "option --%s: '%s' is not %s", spec->name, optarg, allowed);
     }
+    if (ret_options->reload && ret_options->import == IMPORT_WORKER)
+        return problem_set(ret_problem, -EINVAL,
+            "option --reload: needs --import=server, which knows the sources");
     int r = take_application(argc, argv, ret_options, ret_problem);
     if (r < 0)
         return r;
@@ -293,12 +367,11 @@ void options_done(struct options *options)
 
 void options_print_help(void)
 {
-    printf(
-        "Usage: wsgi-once [OPTION]... APPLICATION\n"
-        "Serve one request to a WSGI application on the socket handed over by systemd or inetd.\n"
-        "\n"
-        "APPLICATION is module:callable, module:factory(), or a file: path/app.wsgi,\n"
-        "path/app.py or path/app.py:callable.\n");
+    printf("Usage: wsgi-once [OPTION]... APPLICATION\n"
+           "Serve a WSGI application, one process per request, on a socket of systemd or inetd.\n"
+           "\n"
+           "APPLICATION is module:callable, module:factory(), or a file: path/app.wsgi,\n"
+           "path/app.py or path/app.py:callable.\n");
     for (size_t i = 0; i < N_SPECS; i++) {
         const struct spec *spec = &specs[i];
         char left[40];

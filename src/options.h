@@ -4,8 +4,15 @@
 
 #include "deadline.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Where the app is imported. */
+enum options_import {
+    IMPORT_SERVER, /* once; workers are forked from there */
+    IMPORT_WORKER, /* in each worker */
+};
 
 struct options {
     const char *application; /* module:callable, module:factory() or a file */
@@ -27,6 +34,23 @@ struct options {
     usec_t write_timeout;
     usec_t request_timeout;
     usec_t linger_timeout;
+
+    /* the fork server */
+    bool single; /* none: serve one connection */
+    uint64_t spare;
+    uint64_t max_workers;
+    enum options_import import;
+    const char *warm_up; /* "/path" or "http://host/path", or NULL */
+    bool reload;
+    usec_t idle_timeout;
+    usec_t stop_timeout;
+    usec_t import_timeout;
+
+    /* resource limits of a worker, 0: none */
+    usec_t limit_cpu;
+    uint64_t limit_memory; /* bytes */
+    uint64_t limit_files;
+    uint64_t limit_processes;
 };
 
 enum options_action {

@@ -126,15 +126,16 @@ static int set_timer(usec_t timeout)
 int overdue_start(struct conn *conn, usec_t timeout, usec_t linger_timeout)
 {
     struct sigaction end = {.sa_handler = on_deadline, .sa_flags = SA_RESTART};
-    struct sigaction nothing = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
-
+    struct sigaction nothing = {.sa_handler = do_nothing, .sa_flags = SA_RESTART}, present;
     sigset_t signals;
 
     overdue.conn = conn;
+    overdue.has_name = 0; /* that of a warm-up, in the process this one was forked from */
     overdue.linger_timeout = linger_timeout;
     if (timeout == 0)
         return 0;
-    if (sigaction(OVERDUE_DUMP_SIGNAL, &nothing, NULL) < 0 ||
+    if (sigaction(OVERDUE_DUMP_SIGNAL, NULL, &present) < 0 ||
+        (present.sa_handler == SIG_DFL && sigaction(OVERDUE_DUMP_SIGNAL, &nothing, NULL) < 0) ||
         sigaction(DEADLINE_SIGNAL, &end, NULL) < 0)
         return -1;
     sigemptyset(&signals); /* whoever started this process may have blocked them */

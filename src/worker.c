@@ -2,11 +2,14 @@
 
 #include "cleanup.h"
 #include "http/response.h"
+#include "leave.h"
 #include "log.h"
 #include "net/conn.h"
 #include "net/exchange.h"
 #include "overdue.h"
 #include "problem.h"
+#include "rlimits.h"
+#include "scoreboard.h"
 #include "wsgi/application.h"
 #include "wsgi/gateway.h"
 #include "wsgi/python.h"
@@ -17,9 +20,6 @@
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
-#ifdef __SANITIZE_ADDRESS__
-#    include <sanitizer/lsan_interface.h>
-#endif
 
 /* The room for content behind the head in the connection's buffer: the largest piece of content. */
 enum { CONTENT_CAPACITY = 65536 };
@@ -126,8 +126,10 @@ static int judge(struct request *request)
 static int load_if_needed(struct worker *worker)
 {
     _cleanup_(freep) char *problem = NULL;
-    int r = worker->gateway ? 0 : worker_load(worker, &problem);
 
+    if (worker->gateway || worker->failure != 0)
+        return worker->failure;
+    int r = worker_load(worker, &problem);
     if (r != 0)
         log_line("%s", problem ? problem : "out of memory");
     return r;
@@ -174,6 +176,8 @@ static int pass_on(struct worker *worker, struct exchange *exchange)
     int status = load_if_needed(worker);
     int r = status != 0 ? 500 : gateway_run(worker->gateway, exchange);
 
+    if (worker->failure != 0)
+        log_line("%s: answered 500: the application cannot be loaded", exchange->name);
     if (r > 0)
         answer(exchange, r, r == 500 ? NULL : exchange->content.problem, options);
     finish(exchange, r, options);
@@ -226,12 +230,25 @@ static int serve(struct worker *worker, struct conn *conn)
     if (r < 0)
         return 0; /* the client has left: nobody to answer, nothing wrong */
     name_request(&exchange);
+    if (worker->slot)
+        slot_name(worker->slot, exchange.name);
     if (r > 0) {
         refuse(&exchange, r, true, options);
         return 0;
     }
     overdue_name(exchange.name, is_to_head(&exchange));
     return handle(worker, &exchange);
+}
+
+/* Limits that cannot be set are no limits: better not to serve. */
+static int set_limits(const struct options *options)
+{
+    const char *option;
+    int r = rlimits_set(options, &option);
+
+    if (r < 0)
+        log_line("cannot set %s: %s", option, strerror(-r));
+    return r;
 }
 
 int worker_serve(struct worker *worker, int fd)
@@ -241,23 +258,22 @@ int worker_serve(struct worker *worker, int fd)
     int status = EX_OSERR;
 
     int r = conn_init(&conn, fd, head_capacity(options) + CONTENT_CAPACITY);
-    if (r == 0) {
+    if (r < 0)
+        log_line("cannot prepare for the connection: %s", strerror(-r));
+    else if (set_limits(options) == 0) {
         if (overdue_start(&conn, options->request_timeout, options->linger_timeout) < 0)
             log_line("cannot set the timer of --request-timeout: %m");
         status = serve(worker, &conn);
         overdue_forget_connection();
-    } else
-        log_line("cannot prepare for the connection: %s", strerror(-r));
+    }
     conn_done(&conn);
     return status;
 }
 
-void worker_end(int status)
+void worker_end(struct worker *worker, int status)
 {
     python_end();
-    fflush(NULL);
-#ifdef __SANITIZE_ADDRESS__
-    __lsan_do_leak_check(); /* it would run at exit(3), which is not called */
-#endif
-    _exit(status);
+    if (worker->slot)
+        worker->slot->state = SLOT_DONE;
+    leave(status);
 }

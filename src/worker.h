@@ -9,10 +9,13 @@
 #include "options.h"
 
 struct gateway;
+struct slot;
 
 struct worker {
     const struct options *options;
     struct gateway *gateway; /* NULL until the app is loaded */
+    int failure;             /* the app cannot be loaded: the exit status that says why; or 0 */
+    struct slot *slot;       /* where the server looks what is being done, or NULL */
 };
 
 /* Starts Python and loads the app. Returns 0, or the exit status of sysexits(3) with *ret_problem,
@@ -27,4 +30,4 @@ int worker_serve(struct worker *worker, int fd);
 
 /* Ends the process as its interpreter would: threads joined, atexit functions run, streams flushed.
  * The request's deadline holds for that, too. */
-_Noreturn void worker_end(int status);
+_Noreturn void worker_end(struct worker *worker, int status);

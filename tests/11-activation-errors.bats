@@ -172,18 +172,19 @@ get() {
 @test "of several listeners, the one that has a client is served" {
   for client in a b; do
     hand_over listen:"$BATS_TEST_TMPDIR/$client.a" listen:"$BATS_TEST_TMPDIR/$client.b" \
-      listen-tcp:"$BATS_TEST_TMPDIR/$client.c" -- hello:app
+      listen-tcp:"$BATS_TEST_TMPDIR/$client.c" -- --single hello:app
     equal "$(get "$BATS_TEST_TMPDIR/$client.$client")" "Hello."
     ended_with 0
   done
-  hand_over listen:"$BATS_TEST_TMPDIR/a" listen-tcp:"$BATS_TEST_TMPDIR/port" -- hello:app
+  hand_over listen:"$BATS_TEST_TMPDIR/a" listen-tcp:"$BATS_TEST_TMPDIR/port" -- \
+    --single hello:app
   eventually test -f "$BATS_TEST_TMPDIR/port"
   equal "$(curl --silent --max-time 30 "http://127.0.0.1:$(<"$BATS_TEST_TMPDIR/port")/")" "Hello."
   ended_with 0
 }
 
 @test "a listening socket as standard input is served as well" {
-  hand_over 0=listen:"$BATS_TEST_TMPDIR/s" -- hello:app
+  hand_over 0=listen:"$BATS_TEST_TMPDIR/s" -- --single hello:app
   equal "$(get "$BATS_TEST_TMPDIR/s")" "Hello."
   ended_with 0
 }
@@ -249,7 +250,7 @@ activate() {
 
 @test "a listening socket to which nobody comes is left after --head-timeout" {
   run -0 timeout 20 "$TESTS/hand-over" 0=null "listen:$BATS_TEST_TMPDIR/quiet" -- \
-    "$PROGRAM" --head-timeout=200ms hello:app
+    "$PROGRAM" --single --head-timeout=200ms hello:app
   equal "$output" ""
 }
 
@@ -267,7 +268,7 @@ activate() {
   chmod +x "$PROGRAM"
   export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
   for family in unix tcp; do
-    for way in accept inetd listener; do
+    for way in accept inetd listener server; do
       WAY=$way FAMILY=$family serve hello:app
       equal "$(http /)" "Hello."
       equal "$(exit_status)" 0
@@ -276,7 +277,7 @@ activate() {
       # the control: the trace has seen what is done with the sockets
       grep -qE '(recvfrom|recvmsg|read)\(.*GET / HTTP' "$TRACE"
       grep -q 'shutdown(' "$TRACE"
-      if [[ $way == listener ]]; then
+      if [[ $way == listener || $way == server ]]; then
         grep -qE 'accept4?\(3, .* = [0-9]' "$TRACE"
         run -1 grep -F 'shutdown(3,' "$TRACE"
       fi

@@ -63,7 +63,9 @@ names_in_manual() {
   for default in "max-request-line=SIZE 8K" "max-field-section=SIZE 32K" "max-fields=N 100" \
     "max-content=SIZE 128M" "head-timeout=TIME 10s" "read-timeout=TIME 30s" \
     "write-timeout=TIME 30s" "request-timeout=TIME 5min" "linger-timeout=TIME 10s" \
-    "mount=PATH /"; do
+    "mount=PATH /" "spare=N 2" "max-workers=N 16" "import=WHERE server" "import-timeout=TIME 5min" \
+    "idle-timeout=TIME 60s" "stop-timeout=TIME 30s" "limit-cpu=TIME 0" "limit-memory=SIZE 0" \
+    "limit-files=N 0" "limit-processes=N 0"; do
     grep -qE -- "^  --${default% *} .* \[${default#* }\]$" <<<"$output" ||
       equal "--help" "--${default% *} with the default ${default#* }"
   done
@@ -97,7 +99,7 @@ names_in_manual() {
     contains "$text" $'\n'"The default is $default."$'\n'
     checked=$((checked + 1))
   done < <(sed -nE 's/^  --([a-z-]+)=.* \[([0-9][0-9A-Za-z]*)\]$/\1 \2/p' <<<"$output")
-  ((checked >= 9))
+  ((checked >= 18))
 }
 
 # ---- what is wrong ----
@@ -145,6 +147,29 @@ names_in_manual() {
   done
 }
 
+@test "a number of workers that is none" {
+  for value in "" 0 1001 many -1 1K; do
+    refused "--spare" "'$value'" "from 1 to 1000" -- --spare="$value" hello:app
+    refused "--max-workers" "'$value'" "from 1 to 1000" -- --max-workers="$value" hello:app
+  done
+}
+
+@test "a place to import that is none" {
+  for value in "" client Server worker,server; do
+    refused "--import" "'$value'" "server or worker" -- --import="$value" hello:app
+  done
+}
+
+@test "a target to warm up with that is none" {
+  for value in "" login http:// http://host http:///path https://host/ "/a b" $'/a\r\nX: y' /ü; do
+    refused "--warm-up" "/login" "http://" -- --warm-up="$value" hello:app
+  done
+}
+
+@test "--reload does not know the sources of an app that each worker imports" {
+  refused "--reload" "--import=server" -- --reload --import=worker hello:app
+}
+
 @test "no application" {
   refused "no application" "module:callable" --
   refused "no application" "module:callable" -- --max-fields=5
@@ -177,6 +202,17 @@ names_in_manual() {
     run talk send "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: $length\r\n\r\n" read
     contains "$output" "HTTP/1.1 $expected "
   done
+}
+
+@test "the options of the server" {
+  accepted --spare=1000 --max-workers=1000
+  accepted --spare=5 --max-workers=1
+  accepted --import=server --reload
+  accepted --import=worker
+  accepted --warm-up=/login?next=/
+  accepted --warm-up=http://www.example.org:8000/login
+  accepted --single --idle-timeout=0 --stop-timeout=1min
+  accepted --limit-cpu=10s --limit-memory=256M --limit-files=64 --limit-processes=32
 }
 
 @test "time spans" {

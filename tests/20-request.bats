@@ -211,17 +211,6 @@ passed() {
   refused 400 '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'
 }
 
-@test "a bad request does not start Python" {
-  serve no_such_module:app
-  equal "$(status /)" 500
-  [[ $(exit_status) != 0 ]]
-  logged "no_such_module"
-  : >"$LOG"
-  refused 400 'GET / HTTP/1.1\r\n\r\n'
-  refused 505 'GET / HTTP/3.0\r\n\r\n'
-  not_logged "no_such_module"
-}
-
 @test "the log names a request that was refused, and says why" {
   serve traces:app
   refused 400 'GET /path HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'

@@ -126,9 +126,9 @@ has_key() {
   for _ in 1 2 3 4 5; do
     equal "$(exit_status)" 0
   done
-  not_logged "printed by the app"
+  not_logged "printed to wsgi.errors"
   equal "$(status /app)" 200
-  logged "printed by the app"
+  logged "printed to wsgi.errors"
 }
 
 @test "--mount may have several segments" {

@@ -389,3 +389,15 @@ END
   serve "$BATS_TEST_TMPDIR/stands_in.py"
   equal "$(http /)" "Hello."
 }
+
+@test "a bad request does not start Python" {
+  serve no_such_module:app
+  equal "$(status /)" 500
+  [[ $(exit_status) != 0 ]]
+  logged "no_such_module"
+  : >"$LOG"
+  run -0 talk send 'GET / HTTP/1.1\r\n\r\n' read
+  contains "$output" "HTTP/1.1 400 "
+  equal "$(exit_status)" 0
+  not_logged "no_such_module"
+}

@@ -108,9 +108,6 @@ closed"
 @test "no descriptor but the connection and the standard streams is left open for the app" {
   serve descriptors:app
   run -0 http /
-  # The listening socket is systemd's, and still there for the next one.
-  local sockets=1
-  [[ $WAY != listener ]] || sockets=2
-  equal "$(grep -c '^app [0-9]* socket:' <<<"$output")" "$sockets"
+  equal "$(grep -c '^app [0-9]* socket:' <<<"$output")" 1
   equal "$(grep -cvE '^app ([012] |[0-9]+ socket:|[0-9]+ pipe:)|^child' <<<"$output")" 0
 }

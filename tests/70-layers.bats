@@ -59,13 +59,13 @@ only() {
 # Which floor a file is on: it may use what is below, and its own folder.
 floor() {
   case $1 in
-    cleanup.h | deadline.h | slice.h | problem.[ch] | log.[ch]) echo 0 ;;
+    cleanup.h | deadline.h | slice.h | problem.[ch] | log.[ch] | leave.[ch]) echo 0 ;;
     http/*) echo 1 ;;
-    net/* | options.[ch] | activation.[ch]) echo 2 ;;
+    net/* | options.[ch] | activation.[ch] | scoreboard.[ch]) echo 2 ;;
     wsgi/*) echo 3 ;;
-    overdue.[ch]) echo 3 ;;
+    overdue.[ch] | rlimits.[ch]) echo 3 ;;
     worker.[ch]) echo 4 ;;
-    server.[ch]) echo 5 ;;
+    server/*) echo 5 ;;
     main.c | generator.c) echo 6 ;;
     *) equal "$1" "a file with a floor, see this test" >&2 ;;
   esac
@@ -97,7 +97,7 @@ floor() {
 
 @test "nothing outside wsgi/ sees <Python.h>, not through another header either" {
   local file
-  for file in *.c http/*.c net/*.c; do
+  for file in *.c http/*.c net/*.c server/*.c; do
     run -0 "${CC[@]}" -DVERSION= -M "$file"
     [[ $output != */Python.h* ]] || equal "$file" "free of <Python.h>"
   done
@@ -114,12 +114,12 @@ floor() {
   done
   # The others are internal to the folder.
   includes | grep ' wsgi/' | grep -v '^wsgi/' |
-    only '[a-z]+\.c wsgi/(python|application|gateway)\.h'
+    only '(server/)?[a-z]+\.c wsgi/(python|application|gateway)\.h'
 }
 
 @test "<systemd/...> is included where systemd is spoken to only" {
   # The rest does not care who handed over the socket and who takes the log.
-  including '<systemd/' | only '(activation|server|log)\.c'
+  including '<systemd/' | only '(activation|server/notify|log)\.c'
 }
 
 @test "http/ is pure: bytes in, structs out" {
@@ -157,15 +157,17 @@ floor() {
 
 @test "messages are written by main, server, worker and gateway" {
   # The layers below return what went wrong: their caller knows whether it is worth a line.
-  including '"log\.h"' | only '(log|main|server|worker|wsgi/gateway)\.c'
-  symbols 'U' | grep -E ' log_line$' | only '(main|server|worker|wsgi/gateway)\.o log_line'
+  local writers='main|server/(server|template|spare|workers|warm_up)|worker|wsgi/gateway'
+  including '"log\.h"' | only "(log|$writers)\.c"
+  symbols 'U' | grep -E ' log_line$' | only "($writers)\.o log_line"
 }
 
 @test "nobody else writes to the standard streams" {
-  # write(2): log_line, and the signal handler of overdue.c. printf: --help and --version.
+  # write(2): log_line, and the signal handler of overdue.c. printf: --help and --version;
+  # leftovers.c composes its text in memory.
   local writers='v?f?printf|v?dprintf|f?puts|f?putc|putchar|fwrite|perror|stderr|stdout'
   symbols 'U' | grep -E " ($writers|__v?[fd]?printf_chk)$" | sed 's/ .*//' | sort -u |
-    only '(main|options)\.o'
+    only '(main|options|server/leftovers)\.o'
   symbols 'U' | grep -E ' (write|writev)$' | only '(log|overdue)\.o write'
 }
 
@@ -173,12 +175,12 @@ floor() {
   # There is one place where a process ends, and one where its exit status is decided. That of
   # overdue.c is the end of a process that cannot be asked any more. That of wsgi/child.c is for a
   # child that the app has forked and that came back: it is no worker, and must not become a second
-  # one.
+  # one. That of warm_up.c is for the client it plays.
   # "some to check": main may return instead of calling exit().
   { symbols 'U' && echo "main.o exit"; } |
     grep -E ' (exit|quick_exit|abort|errx?|verrx?|error|Py_Exit|Py_Finalize.*|Py_FatalError)$' |
     only 'main\.o exit'
-  symbols 'U' | grep -E ' _[eE]xit$' | only '(worker|overdue|server|wsgi/child)\.o _exit'
+  symbols 'U' | grep -E ' _[eE]xit$' | only '(leave|overdue|server/warm_up|wsgi/child)\.o _exit'
 }
 
 @test "the socket is systemd's: nothing can bind, listen, unlink or change modes" {
@@ -194,6 +196,8 @@ floor() {
   local allowed=(
     # the deadline of the request: what on_deadline needs to answer 504
     'overdue\.o overdue'
+    # who goes on after SIGTERM
+    'server/spare\.o survivor'
     # never written, but Python's API asks for pointers without const: the parts of a heap type,
     # the names of keyword arguments, the interpreter's argv
     'wsgi/[a-z_]+\.o (methods|slots|spec|members|getters)'

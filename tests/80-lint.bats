@@ -43,7 +43,7 @@ definitions() {
   run mandoc -Tlint src/*.8
   equal "$(grep -vE 'outdated mandoc.db|referenced manual not found' <<<"$output")" ""
   run -0 mandoc -Tutf8 src/*.8
-  contains "$output" "serve one WSGI request per process"
+  contains "$output" "serve WSGI requests, one process each"
 }
 
 @test "no line is longer than 100 characters, and none ends with white space" {

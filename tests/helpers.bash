@@ -2,8 +2,8 @@
 # What all suites share. A test starts the program with `serve`, speaks to it with `http` or `talk`,
 # and looks at what the process left behind with `exit_status` and `log`.
 #
-# WAY (accept, inetd, listener) and FAMILY (unix, tcp, tcp6) say how the program is activated; the
-# runner repeats the suites for each. See tests/activator.
+# WAY (accept, inetd, listener, server) and FAMILY (unix, tcp, tcp6) say how the program is
+# activated; the runner repeats the suites for each. See tests/activator.
 
 bats_require_minimum_version 1.5.0
 
@@ -32,13 +32,24 @@ teardown() {
   fi
 }
 
+# What belongs to a way: `listener` is to serve one connection and exit; a `server` exits as soon as
+# it is idle, so that it has an exit status for each request, like all others.
+way_options() {
+  case $WAY in
+    listener) echo --single ;;
+    server) echo --idle-timeout=1ms ;;
+  esac
+}
+
 # serve [OPTION]... APPLICATION: apps are looked for in tests/apps. One server at a time.
 serve() {
+  local options
   stop
+  mapfile -t options < <(way_options)
   # The activator's descriptors must not keep bats waiting for its end: 3 is bats' own output.
   coproc ACTIVATOR_OUTPUT {
     exec "$TESTS/activator" "$WAY" "$FAMILY" "$STATUSES" \
-      "$PROGRAM" --python-path="$APPS" "$@" 2>>"$LOG" 3>&- 4>&-
+      "$PROGRAM" --python-path="$APPS" "${options[@]}" "$@" 2>>"$LOG" 3>&- 4>&-
   }
   ACTIVATOR=$ACTIVATOR_OUTPUT_PID
   read -r ADDRESS <&"${ACTIVATOR_OUTPUT[0]}"

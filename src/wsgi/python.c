@@ -3,10 +3,13 @@
 #include "problem.h"
 #include "wsgi/object.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #define MINOR_VERSION Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION)
 #ifndef Py_STRINGIFY
@@ -195,7 +198,105 @@ int python_start(const struct python_config *config, char **ret_problem)
     return r;
 }
 
-/* ---- end ------------------------------------------------------------------------------------ */
+/* ---- forking -------------------------------------------------------------------------------- */
+
+pid_t python_fork(void)
+{
+    if (!Py_IsInitialized())
+        return fork();
+
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyOS_BeforeFork();
+    pid_t pid = fork();
+    int saved_errno = errno;
+    if (pid == 0)
+        PyOS_AfterFork_Child();
+    else
+        PyOS_AfterFork_Parent();
+    PyGILState_Release(state);
+    errno = saved_errno;
+    return pid;
+}
+
+static void freeze(void)
+{
+    _cleanup_ref_ PyObject *gc = PyImport_ImportModule("gc");
+
+    try_call(gc, "freeze", PyTuple_New(0), PyDict_New());
+}
+
+void python_freeze(void)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    freeze();
+    PyGILState_Release(state);
+}
+
+static void flush_stream(const char *name)
+{
+    PyObject *stream = PySys_GetObject(name); /* borrowed */
+
+    if (stream && stream != Py_None && call_void(stream, "flush") < 0)
+        PyErr_Clear(); /* nobody is left to tell */
+}
+
+void python_flush(void)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+
+    flush_stream("stdout");
+    flush_stream("stderr");
+    PyGILState_Release(state);
+    fflush(NULL);
+}
+
+/* ---- what the import made ------------------------------------------------------------------- */
+
+/* The str that an expression gives, on the heap; NULL when it is empty, or that fails. Holds the
+ * GIL. */
+static char *evaluate(const char *expression)
+{
+    _cleanup_ref_ PyObject *globals = PyDict_New();
+    _cleanup_ref_ PyObject *sys = PyImport_ImportModule("sys");
+    bool ready = globals && sys && PyDict_SetItemString(globals, "sys", sys) == 0 &&
+        PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) == 0;
+    _cleanup_ref_ PyObject *result =
+        ready ? PyRun_String(expression, Py_eval_input, globals, globals) : NULL;
+    _cleanup_ref_ PyObject *bytes = result ? PyUnicode_EncodeFSDefault(result) : NULL;
+
+    PyErr_Clear();
+    if (!bytes || PyBytes_GET_SIZE(bytes) == 0)
+        return NULL;
+    size_t size = (size_t)PyBytes_GET_SIZE(bytes) + 1;
+    char *text = malloc(size);
+    return text ? memcpy(text, PyBytes_AS_STRING(bytes), size) : NULL;
+}
+
+char *python_list_threads(void)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    char *names =
+        evaluate("', '.join(repr(thread.name) for thread in sys.modules['threading'].enumerate()"
+                 "          if thread is not sys.modules['threading'].main_thread())"
+                 "    if 'threading' in sys.modules else ''");
+    PyGILState_Release(state);
+    return names;
+}
+
+char *python_list_source_directories(void)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    char *directories =
+        evaluate("''.join(directory + '\0' for directory in sorted({"
+                 "            sys.modules['os'].path.dirname(sys.modules['os'].path.abspath(file))"
+                 "            for file in [getattr(module, '__file__', None)"
+                 "                         for module in list(sys.modules.values())]"
+                 "            if isinstance(file, str)})"
+                 "        if not directory.startswith(sys.modules['os'].path.dirname("
+                 "            sys.modules['os'].__file__)) and '-packages' not in directory)");
+    PyGILState_Release(state);
+    return directories;
+}
 
 /* Calls a function of a module if some code has imported that module. */
 static void call_if_imported(const char *module_name, const char *function)
@@ -208,14 +309,6 @@ static void call_if_imported(const char *module_name, const char *function)
     _cleanup_ref_ PyObject *exception = exception_take();
     if (exception)
         exception_print(exception);
-}
-
-static void flush_stream(const char *name)
-{
-    PyObject *stream = PySys_GetObject(name); /* borrowed */
-
-    if (stream && stream != Py_None && call_void(stream, "flush") < 0)
-        PyErr_Clear(); /* nobody is left to tell */
 }
 
 void python_end(void)

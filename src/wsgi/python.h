@@ -1,6 +1,8 @@
 #pragma once
 
-/* The embedded interpreter: its start and its end. Free of Python types. */
+/* The embedded interpreter: its start, its forks and its end. Free of Python types. */
+
+#include <sys/types.h>
 
 struct python_config {
     const char *venv; /* a virtual environment, or NULL */
@@ -14,6 +16,27 @@ struct python_config {
  * Returns 0, or the exit status of sysexits(3), EX_CONFIG or EX_SOFTWARE, with *ret_problem, one
  * line on the heap. */
 int python_start(const struct python_config *config, char **ret_problem);
+
+/* fork(2) with the interpreter's hooks before and after it, those of os.register_at_fork included;
+ * also when the interpreter was not started. errno is that of fork. */
+pid_t python_fork(void);
+
+/* Leaves all objects that there are alone from now on: the collector would write to each of them,
+ * which a forked process pays for. */
+void python_freeze(void);
+
+/* Writes what sys.stdout, sys.stderr and the streams of the C library hold back, so that forked
+ * processes do not repeat it. */
+void python_flush(void);
+
+/* The names of the threads that Python code has started and that still run, quoted and separated by
+ * commas, on the heap; NULL when there is none. */
+char *python_list_threads(void);
+
+/* The directories of the source files that modules were imported from, each once; without those of
+ * the standard library and of installed packages. On the heap, each ended by a NUL, and another one
+ * at the end; NULL when that fails. */
+char *python_list_source_directories(void);
 
 /* Does what an interpreter does at its end, as far as others notice: joins the threads that are not
  * daemons, runs the atexit functions, flushes standard output and error. Objects are not destroyed

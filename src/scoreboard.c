@@ -1,0 +1,96 @@
+#include "scoreboard.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static size_t total_size(size_t size)
+{
+    return sizeof(struct scoreboard_totals) + size * sizeof(struct slot);
+}
+
+int scoreboard_init(struct scoreboard *board, size_t size)
+{
+    void *memory =
+        mmap(NULL, total_size(size), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED)
+        return -errno;
+    board->totals = memory;
+    board->slots = (struct slot *)(board->totals + 1);
+    board->size = size;
+    return 0;
+}
+
+void scoreboard_done(struct scoreboard *board)
+{
+    if (board->totals)
+        munmap(board->totals, total_size(board->size));
+    *board = (struct scoreboard){0};
+}
+
+struct slot *scoreboard_take(struct scoreboard *board, unsigned generation)
+{
+    for (size_t i = 0; i < board->size; i++) {
+        struct slot *slot = &board->slots[i];
+        if (slot->state != SLOT_FREE)
+            continue;
+        *slot = (struct slot){
+            .state = SLOT_STARTING,
+            .generation = generation,
+            .since = deadline_now(),
+        };
+        return slot;
+    }
+    return NULL;
+}
+
+struct slot *scoreboard_find(struct scoreboard *board, pid_t pid)
+{
+    for (size_t i = 0; i < board->size; i++)
+        if (board->slots[i].pid == pid && board->slots[i].state != SLOT_FREE)
+            return &board->slots[i];
+    return NULL;
+}
+
+size_t scoreboard_count(const struct scoreboard *board, enum slot_state first, enum slot_state last,
+    unsigned generation)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < board->size; i++) {
+        const struct slot *slot = &board->slots[i];
+        int state = slot->state;
+        if (state >= (int)first && state <= (int)last &&
+            (generation == 0 || slot->generation == generation))
+            count++;
+    }
+    return count;
+}
+
+void scoreboard_begin(struct scoreboard *board, struct slot *slot)
+{
+    slot->since = board->totals->last_request = deadline_now();
+    slot->state = SLOT_RUNNING;
+}
+
+void scoreboard_release(struct slot *slot)
+{
+    slot->pid = 0;
+    slot->state = SLOT_FREE;
+}
+
+void slot_name(struct slot *slot, const char *request)
+{
+    strncpy(slot->request, request, sizeof(slot->request) - 1);
+}
+
+const char *slot_request(const struct slot *slot, char buffer[SLOT_REQUEST_SIZE])
+{
+    memcpy(buffer, slot->request, SLOT_REQUEST_SIZE - 1);
+    buffer[SLOT_REQUEST_SIZE - 1] = '\0';
+    for (char *c = buffer; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+    return buffer[0] ? buffer : "a request";
+}

@@ -1,0 +1,144 @@
+#include "server/leftovers.h"
+
+#include "cleanup.h"
+#include "net/address.h"
+#include "wsgi/python.h"
+
+#include <dirent.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+/* ---- sockets -------------------------------------------------------------------------------- */
+
+static bool is_socket(int fd, ino_t *ret_inode)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0 || !S_ISSOCK(status.st_mode))
+        return false;
+    *ret_inode = status.st_ino;
+    return true;
+}
+
+/* Calls `visit` with each descriptor that is a socket. */
+static void for_each_socket(void (*visit)(int fd, ino_t inode, void *data), void *data)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    struct dirent *entry;
+    ino_t inode;
+
+    while (directory && (entry = readdir(directory))) {
+        int fd = (int)strtol(entry->d_name, NULL, 10);
+        if (fd > STDERR_FILENO && is_socket(fd, &inode))
+            visit(fd, inode, data);
+    }
+    if (directory)
+        closedir(directory);
+}
+
+static void remember(int fd, ino_t inode, void *data)
+{
+    struct sockets *sockets = data;
+    ino_t *inodes = realloc(sockets->inodes, (sockets->count + 1) * sizeof(*inodes));
+
+    (void)fd;
+    if (!inodes)
+        return;
+    inodes[sockets->count++] = inode;
+    sockets->inodes = inodes;
+}
+
+void sockets_init(struct sockets *sockets)
+{
+    *sockets = (struct sockets){0};
+    for_each_socket(remember, sockets);
+}
+
+void sockets_done(struct sockets *sockets)
+{
+    free(sockets->inodes);
+    *sockets = (struct sockets){0};
+}
+
+/* ---- words ---------------------------------------------------------------------------------- */
+
+struct description {
+    const struct sockets *before;
+    FILE *words;
+    bool any;
+};
+
+static void say_peer(FILE *words, int fd, const struct sockaddr_un *peer)
+{
+    struct address address;
+
+    address_of_peer(fd, &address);
+    if (address.host[0])
+        fprintf(words, " to %s port %s", address.host, address.port);
+    else if (peer->sun_family == AF_UNIX && peer->sun_path[0])
+        fprintf(words, " to %s", peer->sun_path);
+}
+
+static void describe_socket(int fd, ino_t inode, void *data)
+{
+    struct description *description = data;
+    struct sockaddr_un peer = {0};
+    socklen_t size = sizeof(peer) - 1;
+
+    for (size_t i = 0; i < description->before->count; i++)
+        if (description->before->inodes[i] == inode)
+            return;
+    if (getpeername(fd, (struct sockaddr *)&peer, &size) < 0)
+        return;
+    fprintf(description->words, "%sa connection", description->any ? ", " : "");
+    say_peer(description->words, fd, &peer);
+    fprintf(description->words, " (descriptor %d)", fd);
+    description->any = true;
+}
+
+static size_t count_threads(void)
+{
+    DIR *directory = opendir("/proc/self/task");
+    struct dirent *entry;
+    size_t count = 0;
+
+    while (directory && (entry = readdir(directory)))
+        count += entry->d_name[0] != '.';
+    if (directory)
+        closedir(directory);
+    return count;
+}
+
+static void describe_threads(struct description *description)
+{
+    _cleanup_(freep) char *names = python_list_threads();
+    size_t count = count_threads();
+
+    if (names)
+        fprintf(description->words, "the threads %s", names);
+    else if (count > 1)
+        fprintf(description->words, "%zu threads of libraries", count - 1);
+    description->any = names || count > 1;
+}
+
+char *leftovers_describe(const struct sockets *before)
+{
+    char *text = NULL;
+    size_t size;
+    struct description description = {.before = before, .words = open_memstream(&text, &size)};
+
+    if (!description.words)
+        return NULL;
+    describe_threads(&description);
+    for_each_socket(describe_socket, &description);
+    fclose(description.words);
+    if (description.any)
+        return text;
+    free(text);
+    return NULL;
+}

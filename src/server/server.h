@@ -1,0 +1,19 @@
+#pragma once
+
+/* The server: holds the listeners, and sees to it that workers serve them, until it is stopped or
+ * nobody asks any more. What systemd knows as the main process.
+ *
+ *   server ── template ──┬─ worker (serves one connection)
+ *                        ├─ worker
+ *                        └─ spare  (waits for one)
+ *
+ * It runs no Python and reads no request: it starts templates, replaces them on a reload, waits for
+ * the last worker at the end, and tells systemd.
+ */
+
+#include "activation.h"
+#include "options.h"
+
+/* Serves the listeners. Returns the exit status of sysexits(3): 0 when it was stopped, or idle for
+ * --idle-timeout; else what kept the app from being loaded, or EX_OSERR. */
+int server_run(const struct options *options, const struct activation *activation);

@@ -1,0 +1,119 @@
+#include "server/spare.h"
+
+#include "cleanup.h"
+#include "leave.h"
+#include "log.h"
+#include "server/warm_up.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sysexits.h>
+
+/* How long to wait when no descriptor, or no memory, is left for a connection. */
+#define PAUSE_MSEC 100
+
+/* ---- SIGTERM -------------------------------------------------------------------------------- */
+
+/* systemd stops a unit by signalling all of its processes (KillMode=control-group): the request of
+ * a worker goes on nevertheless. A child that the app forks is no worker, and dies as usual. */
+static volatile pid_t survivor;
+
+static void survive(int signal_number)
+{
+    if (getpid() == survivor)
+        return;
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+}
+
+/* Unless the app has a handler of its own. */
+static void survive_termination(void)
+{
+    struct sigaction survival = {.sa_handler = survive, .sa_flags = SA_RESTART}, present;
+
+    survivor = getpid();
+    if (sigaction(SIGTERM, NULL, &present) == 0 && present.sa_handler == SIG_DFL)
+        sigaction(SIGTERM, &survival, NULL);
+}
+
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+static bool is_exhaustion(int error)
+{
+    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
+}
+
+/* Returns the connection, -ECANCELED, or another -errno. */
+static int wait_for_connection(const struct spare *spare)
+{
+    bool said = false;
+
+    for (;;) {
+        int fd = activation_accept(spare->activation, spare->stop, DEADLINE_NEVER);
+        if (!is_exhaustion(fd))
+            return fd;
+        if (!said)
+            log_line("cannot accept connections for now: %s", strerror(-fd));
+        said = true;
+        struct pollfd stop = {.fd = spare->stop};
+        if (poll(&stop, 1, PAUSE_MSEC) > 0)
+            return -ECANCELED;
+    }
+}
+
+static void get_ready(struct spare *spare)
+{
+    spare->worker.slot->state = SLOT_SPARE;
+    if (spare->announce)
+        eventfd_write(spare->wake, 1);
+}
+
+/* From here on it is a worker. Its descriptors are those of its connection. */
+static void begin(struct spare *spare)
+{
+    scoreboard_begin(spare->board, spare->worker.slot);
+    if (scoreboard_count(spare->board, SLOT_STARTING, SLOT_SPARE, spare->worker.slot->generation) ==
+        0)
+        eventfd_write(spare->wake, 1);
+    activation_close(spare->activation);
+    close(spare->stop);
+    close(spare->wake);
+}
+
+/* ---- loading -------------------------------------------------------------------------------- */
+
+static void load(struct spare *spare)
+{
+    _cleanup_(freep) char *problem = NULL;
+    const struct options *options = spare->worker.options;
+
+    int status = worker_load(&spare->worker, &problem);
+    if (status != 0) {
+        log_line("%s", problem ? problem : "out of memory");
+        leave(status);
+    }
+    if (options->warm_up)
+        warm_up(&spare->worker);
+}
+
+void spare_run(struct spare *spare)
+{
+    survive_termination();
+    sigprocmask(SIG_SETMASK, spare->signals, NULL);
+    if (!spare->worker.gateway && spare->worker.failure == 0)
+        load(spare);
+    get_ready(spare);
+    int fd = wait_for_connection(spare);
+    if (fd == -ECANCELED)
+        leave(0);
+    if (fd < 0) {
+        log_line("cannot accept a connection: %s", strerror(-fd));
+        leave(EX_OSERR);
+    }
+    begin(spare);
+    int status = worker_serve(&spare->worker, fd);
+    /* That the app cannot be loaded is the server's to say. */
+    worker_end(&spare->worker, spare->worker.failure == 0 ? status : 0);
+}

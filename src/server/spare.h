@@ -1,0 +1,24 @@
+#pragma once
+
+/* A spare: a worker that was forked ahead and waits for its connection. */
+
+#include "activation.h"
+#include "scoreboard.h"
+#include "worker.h"
+
+#include <signal.h>
+
+struct spare {
+    struct worker worker;
+    const struct activation *activation;
+    struct scoreboard *board;
+    int stop; /* the reading end of a pipe: once it has ended, nothing is accepted any more */
+    int wake; /* an eventfd: the template is to look at the scoreboard */
+    const sigset_t *signals; /* the mask for the app */
+    bool announce;           /* wake the template as soon as this spare can accept */
+};
+
+/* Becomes a spare, in a process that was just forked for it: prepares all that can be prepared,
+ * waits, serves one connection, and ends the process. With --import=worker the app is loaded first.
+ */
+_Noreturn void spare_run(struct spare *spare);

@@ -1,0 +1,415 @@
+#include "server/template.h"
+
+#include "cleanup.h"
+#include "leave.h"
+#include "log.h"
+#include "server/leftovers.h"
+#include "server/notify.h"
+#include "server/spare.h"
+#include "server/warm_up.h"
+#include "server/watch.h"
+#include "server/workers.h"
+#include "worker.h"
+#include "wsgi/python.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+
+/* How long nothing more has to change before the sources are taken to be complete. */
+#define SOURCES_SETTLE (100 * USEC_PER_MSEC)
+/* How long to wait before fork is tried again. */
+#define FORK_PAUSE (100 * USEC_PER_MSEC)
+/* The server hears of changed counts at most that often. */
+#define COUNTS_INTERVAL USEC_PER_SEC
+/* How long an app that cannot be loaded is excused to those who wait. */
+#define EXCUSES_TIME USEC_PER_SEC
+/* Spares that end one after the other, without a request, before there is no sense in more. */
+enum { MAX_LOST_SPARES = 5 };
+
+/* What it has at hand while it runs. */
+struct state {
+    const struct template *template;
+    struct worker worker; /* what every worker begins with */
+    struct workers workers;
+    struct sigaction on_child; /* the app's, for its workers */
+    int stop[2];               /* a pipe: the spares leave when the writing end is closed */
+    int wake;                  /* an eventfd for the spares */
+    int signals;               /* a signalfd for SIGCHLD */
+    int sources;               /* an inotify descriptor, or -1 */
+    bool ready;
+    bool idle_end; /* the spares were told to leave, because nobody asks */
+    unsigned lost_spares;
+    usec_t idle_since;
+    usec_t excuses_end;
+    usec_t fork_again;  /* not before that */
+    usec_t changed;     /* the last change of a source, or 0 */
+    usec_t counts_told; /* when */
+    bool counts_changed;
+};
+
+/* ---- preparation ---------------------------------------------------------------------------- */
+
+static void tell(const struct state *state, enum template_letter letter)
+{
+    char byte = (char)letter;
+
+    /* A server that has gone shows as the end of the socket. */
+    (void)send(state->template->control, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void check_leftovers(const struct sockets *before)
+{
+    _cleanup_(freep) char *leftovers = leftovers_describe(before);
+
+    if (leftovers)
+        log_line("the import left behind %s: workers are forked, so they have no such threads and "
+                 "share such connections; consider --import=worker",
+            leftovers);
+}
+
+static void watch_sources(struct state *state)
+{
+    _cleanup_(freep) char *directories = python_list_source_directories();
+
+    if (!directories)
+        return;
+    state->sources = watch_open(directories);
+    if (state->sources < 0)
+        log_line("--reload: cannot watch the sources: %s", strerror(-state->sources));
+}
+
+/* Imports the app and all that belongs to it. Leaves when that fails. */
+static void load(struct state *state)
+{
+    const struct options *options = state->template->options;
+    _cleanup_(sockets_done) struct sockets before;
+    _cleanup_(freep) char *problem = NULL;
+
+    sockets_init(&before);
+    int status = worker_load(&state->worker, &problem);
+    if (status != 0) {
+        log_line("%s", problem ? problem : "out of memory");
+        leave(status);
+    }
+    if (options->warm_up) {
+        warm_up(&state->worker);
+        python_freeze();
+    }
+    python_flush();
+    check_leftovers(&before);
+    if (options->reload)
+        watch_sources(state);
+}
+
+/* What the loop reads instead of being interrupted. SIGTERM and the like are the server's affair,
+ * also when they are sent to all processes of the unit. */
+static int take_signals(struct state *state)
+{
+    struct sigaction standard = {.sa_handler = SIG_DFL};
+    sigset_t blocked, children;
+
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    blocked = children;
+    sigaddset(&blocked, SIGTERM);
+    sigaddset(&blocked, SIGINT);
+    sigaddset(&blocked, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &blocked, NULL) < 0 ||
+        sigaction(SIGCHLD, &standard, &state->on_child) < 0)
+        return -1;
+    state->signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+    return state->signals < 0 ? -1 : 0;
+}
+
+static int open_descriptors(struct state *state)
+{
+    state->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (state->wake < 0 || pipe2(state->stop, O_CLOEXEC) < 0)
+        return -1;
+    return take_signals(state);
+}
+
+/* ---- forking -------------------------------------------------------------------------------- */
+
+/* What a worker must not have of the template: above all the pipe's writing end. */
+static void part(const struct state *state)
+{
+    setpgid(0, 0);
+    close(state->stop[1]);
+    close(state->signals);
+    close(state->template->control);
+    if (state->sources >= 0)
+        close(state->sources);
+    sigaction(SIGCHLD, &state->on_child, NULL);
+}
+
+static _Noreturn void become_spare(const struct state *state, struct slot *slot)
+{
+    const struct template *template = state->template;
+    struct spare spare = {
+        .worker = state->worker,
+        .activation = template->activation,
+        .board = template->board,
+        .stop = state->stop[0],
+        .wake = state->wake,
+        .signals = template->signals,
+        .announce = !state->ready,
+    };
+
+    slot->pid = getpid();
+    spare.worker.slot = slot;
+    part(state);
+    spare_run(&spare);
+}
+
+static void pause_forking(struct state *state)
+{
+    if (state->fork_again == 0)
+        log_line("cannot fork workers for now: %m");
+    state->fork_again = deadline_now() + FORK_PAUSE;
+}
+
+/* Returns whether there may be more. */
+static bool fork_spare(struct state *state)
+{
+    const struct template *template = state->template;
+    struct slot *slot = scoreboard_take(template->board, template->generation);
+
+    if (!slot)
+        return false;
+    pid_t pid = python_fork();
+    if (pid == 0)
+        become_spare(state, slot);
+    if (pid < 0) {
+        scoreboard_release(slot);
+        pause_forking(state);
+        return false;
+    }
+    /* Both do it, because either may be the first to need it. */
+    slot->pid = pid;
+    setpgid(pid, pid);
+    state->fork_again = 0;
+    return true;
+}
+
+static size_t count(const struct state *state, enum slot_state first, enum slot_state last)
+{
+    return scoreboard_count(state->template->board, first, last, state->template->generation);
+}
+
+static void fork_spares(struct state *state)
+{
+    if (state->idle_end || state->fork_again > deadline_now())
+        return;
+    while (count(state, SLOT_STARTING, SLOT_SPARE) < state->template->options->spare &&
+        fork_spare(state))
+        ;
+}
+
+/* ---- what happens --------------------------------------------------------------------------- */
+
+/* A spare has ended before it had a request. One may have been killed by whoever was short of
+ * memory; that one after the other ends so is the app's doing. */
+static void lose_spare(struct state *state, const struct departure *departure)
+{
+    bool exited = WIFEXITED(departure->status);
+    int status = exited ? WEXITSTATUS(departure->status) : EX_SOFTWARE;
+
+    if (status == 0)
+        return; /* it was told to */
+    if (exited && departure->state == SLOT_STARTING)
+        leave(status); /* the app cannot be loaded */
+    if (++state->lost_spares < MAX_LOST_SPARES)
+        return;
+    log_line("the last %d spare workers ended without a request: giving up", MAX_LOST_SPARES);
+    leave(status);
+}
+
+static void reap(struct state *state)
+{
+    struct signalfd_siginfo infos[8];
+    struct departure departure;
+    pid_t pid;
+
+    while (read(state->signals, infos, sizeof(infos)) == (ssize_t)sizeof(infos))
+        ;
+    while ((pid = workers_find_dead()) > 0) {
+        workers_bury(&state->workers, pid, &departure);
+        if (!departure.is_worker)
+            continue; /* a child of the import's */
+        state->counts_changed = true;
+        if (departure.state <= SLOT_SPARE)
+            lose_spare(state, &departure);
+        else
+            state->lost_spares = 0;
+    }
+}
+
+/* A spare has become ready, or the last one has got a request. */
+static void wake_up(struct state *state)
+{
+    eventfd_t value;
+
+    eventfd_read(state->wake, &value);
+    state->counts_changed = true;
+    if (state->ready || count(state, SLOT_SPARE, SLOT_DONE) == 0)
+        return;
+    state->ready = true;
+    state->idle_since = deadline_now();
+    tell(state, TEMPLATE_READY);
+}
+
+static void look_at_sources(struct state *state)
+{
+    if (watch_read(state->sources))
+        state->changed = deadline_now();
+}
+
+static void leave_if_told(const struct state *state)
+{
+    char byte;
+
+    if (recv(state->template->control, &byte, 1, MSG_DONTWAIT) == 0)
+        leave(0); /* the pipe ends with this process, and the spares with it */
+}
+
+/* ---- what is due ---------------------------------------------------------------------------- */
+
+/* When the template may leave because nobody asks. */
+static usec_t idle_deadline(const struct state *state)
+{
+    const struct template *template = state->template;
+    usec_t timeout = template->options->idle_timeout;
+    usec_t last_request = template->board->totals->last_request;
+    usec_t since = last_request > state->idle_since ? last_request : state->idle_since;
+
+    if (!state->ready || count(state, SLOT_RUNNING, SLOT_DONE) > 0)
+        return DEADLINE_NEVER;
+    if (template->failure != 0)
+        return 0;
+    return timeout == 0 ? DEADLINE_NEVER : since + timeout;
+}
+
+/* The spares leave first. One of them may get a connection at this very moment, and then all goes
+ * on; a connection after that waits with systemd for the next process. */
+static void begin_idle_end(struct state *state)
+{
+    state->idle_end = true;
+    close(state->stop[1]);
+    close(state->stop[0]);
+}
+
+static void resume(struct state *state)
+{
+    if (pipe2(state->stop, O_CLOEXEC) < 0) {
+        log_line("cannot make a pipe: %m");
+        leave(0); /* its workers go on, and systemd starts the next server */
+    }
+    state->idle_end = false;
+    state->idle_since = deadline_now();
+}
+
+static void go_on_with_idle_end(struct state *state)
+{
+    if (count(state, SLOT_STARTING, SLOT_SPARE) > 0)
+        return;
+    if (count(state, SLOT_RUNNING, SLOT_DONE) == 0 || state->excuses_end < deadline_now())
+        leave(state->template->failure);
+    resume(state);
+}
+
+/* Whether it is time; else *next is not later than that. */
+static bool is_due(usec_t when, usec_t *next)
+{
+    if (when <= deadline_now())
+        return true;
+    if (when < *next)
+        *next = when;
+    return false;
+}
+
+static void tell_what_is_due(struct state *state, usec_t *next)
+{
+    if (state->changed != 0 && is_due(state->changed + SOURCES_SETTLE, next)) {
+        state->changed = 0;
+        tell(state, TEMPLATE_CHANGED);
+    }
+    if (state->counts_changed && is_due(state->counts_told + COUNTS_INTERVAL, next)) {
+        state->counts_changed = false;
+        state->counts_told = deadline_now();
+        tell(state, TEMPLATE_COUNTS);
+    }
+}
+
+/* Returns when something is due next. */
+static usec_t do_what_is_due(struct state *state)
+{
+    usec_t next = workers_enforce_deadlines(&state->workers);
+
+    if (state->idle_end)
+        go_on_with_idle_end(state);
+    else if (is_due(idle_deadline(state), &next) || is_due(state->excuses_end, &next))
+        begin_idle_end(state);
+    fork_spares(state);
+    if (state->fork_again != 0)
+        is_due(state->fork_again, &next);
+    tell_what_is_due(state, &next);
+    state->template->board->totals->alive = deadline_now();
+    if (state->template->watchdog != 0)
+        is_due(deadline_now() + state->template->watchdog, &next);
+    return next;
+}
+
+static void wait_for_events(struct state *state, usec_t until)
+{
+    struct pollfd fds[] = {
+        {.fd = state->signals, .events = POLLIN},
+        {.fd = state->wake, .events = POLLIN},
+        {.fd = state->template->control, .events = POLLIN},
+        {.fd = state->sources, .events = POLLIN},
+    };
+
+    if (poll(fds, sizeof(fds) / sizeof(fds[0]), deadline_poll_timeout(until)) <= 0)
+        return;
+    if (fds[0].revents)
+        reap(state);
+    if (fds[1].revents)
+        wake_up(state);
+    if (fds[2].revents)
+        leave_if_told(state);
+    if (fds[3].revents)
+        look_at_sources(state);
+}
+
+void template_run(const struct template *template)
+{
+    struct state state = {
+        .template = template,
+        .worker = {.options = template->options, .failure = template->failure},
+        .workers = {.options = template->options, .board = template->board},
+        .sources = -1,
+        .excuses_end = DEADLINE_NEVER,
+    };
+
+    setpgid(0, 0);
+    sigprocmask(SIG_SETMASK, template->signals, NULL);
+    notify_forget();
+    if (template->failure != 0)
+        state.excuses_end = deadline_now() + EXCUSES_TIME;
+    else if (template->options->import == IMPORT_SERVER)
+        load(&state);
+    if (open_descriptors(&state) < 0) {
+        log_line("cannot prepare for workers: %m");
+        leave(EX_OSERR);
+    }
+    for (;;)
+        wait_for_events(&state, do_what_is_due(&state));
+}

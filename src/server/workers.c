@@ -1,0 +1,192 @@
+#include "server/workers.h"
+
+#include "log.h"
+#include "overdue.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+
+/* How long a worker that is to end may take to say goodbye: the client of an overdue request, and
+ * the tracebacks, come first. */
+#define GRACE (2 * USEC_PER_SEC)
+
+/* ---- burying -------------------------------------------------------------------------------- */
+
+pid_t workers_find_dead(void)
+{
+    siginfo_t info = {0};
+
+    /* WNOWAIT: as long as it is a zombie, nobody else can get its number. */
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        return 0;
+    return info.si_pid;
+}
+
+void workers_describe_status(int status, char *buffer, size_t size)
+{
+    if (WIFSIGNALED(status))
+        snprintf(buffer, size, "was killed by signal %d (%s%s)", WTERMSIG(status),
+            strsignal(WTERMSIG(status)), WCOREDUMP(status) ? ", core dumped" : "");
+    else
+        snprintf(buffer, size, "exited with status %d", WEXITSTATUS(status));
+}
+
+static void describe_end(int status, char *buffer, size_t size)
+{
+    bool exited = WIFEXITED(status);
+
+    if (exited && WEXITSTATUS(status) == EX_TEMPFAIL)
+        snprintf(buffer, size, "was ended by --request-timeout");
+    else if (exited && WEXITSTATUS(status) == 0)
+        snprintf(buffer, size, "was ended by the application (os._exit)");
+    else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+        snprintf(buffer, size, "was ended by --limit-cpu");
+    else
+        workers_describe_status(status, buffer, size);
+}
+
+/* A client that sent nothing is no request to speak of; one that has ended in order neither. */
+static bool is_worth_a_line(const struct slot *slot, int status)
+{
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return true;
+    return slot->state == SLOT_RUNNING && slot->request[0] != '\0';
+}
+
+static void log_end(const struct slot *slot, pid_t pid, int status)
+{
+    char name[SLOT_REQUEST_SIZE], how[128];
+    bool had_request = slot->state == SLOT_RUNNING || slot->state == SLOT_DONE;
+
+    if (!had_request && WIFEXITED(status))
+        return; /* it has said why */
+    if (!had_request) {
+        workers_describe_status(status, how, sizeof(how));
+        log_line("spare worker %d %s", pid, how);
+        return;
+    }
+    if (!is_worth_a_line(slot, status))
+        return;
+    describe_end(status, how, sizeof(how));
+    log_line("%s: worker %d %s after %.3f s", slot_request(slot, name), pid, how,
+        (double)(deadline_now() - slot->since) / (double)USEC_PER_SEC);
+}
+
+void workers_bury(struct workers *workers, pid_t pid, struct departure *ret)
+{
+    struct scoreboard_totals *totals = workers->board->totals;
+    struct slot *slot = scoreboard_find(workers->board, pid);
+    int status = 0;
+
+    if (slot)
+        kill(-pid, SIGKILL); /* the group still has its number: its leader is a zombie */
+    waitpid(pid, &status, 0);
+    *ret = (struct departure){.is_worker = slot, .status = status};
+    if (!slot)
+        return;
+    ret->state = (enum slot_state)slot->state;
+    ret->generation = slot->generation;
+    log_end(slot, pid, status);
+    if (slot->state == SLOT_RUNNING || slot->state == SLOT_DONE) {
+        totals->last_request = deadline_now();
+        __atomic_add_fetch(&totals->served, 1, __ATOMIC_RELAXED);
+    }
+    scoreboard_release(slot);
+}
+
+/* ---- deadlines ------------------------------------------------------------------------------ */
+
+/* Whether the process is a child of this one, alive or not: its number is nobody else's then. */
+static bool is_child(pid_t pid)
+{
+    siginfo_t info;
+
+    return pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* When a worker has to have ended, and DEADLINE_NEVER when it may take for ever. */
+static usec_t end_of_patience(const struct options *options, const struct slot *slot)
+{
+    switch (slot->state) {
+    case SLOT_STARTING:
+        if (options->import_timeout == 0)
+            return DEADLINE_NEVER;
+        return slot->since + options->import_timeout + (slot->overdue ? GRACE : 0);
+    case SLOT_RUNNING:
+    case SLOT_DONE:
+        if (options->request_timeout == 0)
+            return DEADLINE_NEVER;
+        return slot->since + options->request_timeout + options->linger_timeout + GRACE;
+    default: return DEADLINE_NEVER;
+    }
+}
+
+static void log_doom(const struct slot *slot, const char *why)
+{
+    char name[SLOT_REQUEST_SIZE];
+
+    log_line("%s: worker %d is killed after %.3f s: %s", slot_request(slot, name), slot->pid,
+        (double)(deadline_now() - slot->since) / (double)USEC_PER_SEC, why);
+}
+
+static void end_now(const struct slot *slot, const char *why)
+{
+    if (why)
+        log_doom(slot, why);
+    kill(-slot->pid, SIGKILL);
+}
+
+static void end_overdue(struct slot *slot)
+{
+    if (slot->state == SLOT_STARTING && !slot->overdue) {
+        log_line("worker %d has not imported the application after --import-timeout", slot->pid);
+        slot->overdue = true;
+        kill(slot->pid, OVERDUE_DUMP_SIGNAL);
+        return;
+    }
+    end_now(slot, slot->state == SLOT_STARTING ? NULL : "it survived its --request-timeout");
+}
+
+usec_t workers_enforce_deadlines(struct workers *workers)
+{
+    const struct options *options = workers->options;
+    usec_t now = deadline_now(), next = DEADLINE_NEVER;
+
+    /* A spare may get a request at any time, without telling. */
+    if (options->request_timeout > 0)
+        next = now + options->request_timeout + options->linger_timeout + GRACE;
+    for (size_t i = 0; i < workers->board->size; i++) {
+        struct slot *slot = &workers->board->slots[i];
+        usec_t end = end_of_patience(options, slot);
+        if (end <= now && is_child(slot->pid)) {
+            end_overdue(slot);
+            end = end_of_patience(options, slot);
+        }
+        if (end > now && end < next)
+            next = end;
+    }
+    return next;
+}
+
+void workers_kill(
+    struct workers *workers, enum slot_state first, enum slot_state last, const char *why)
+{
+    for (size_t i = 0; i < workers->board->size; i++) {
+        const struct slot *slot = &workers->board->slots[i];
+        if (slot->state >= (int)first && slot->state <= (int)last && is_child(slot->pid))
+            end_now(slot, why);
+    }
+}
+
+void workers_sweep(struct workers *workers, unsigned generation)
+{
+    for (size_t i = 0; i < workers->board->size; i++) {
+        struct slot *slot = &workers->board->slots[i];
+        if (slot->state != SLOT_FREE && slot->generation == generation && !is_child(slot->pid))
+            scoreboard_release(slot);
+    }
+}

@@ -1,0 +1,45 @@
+#pragma once
+
+/* The end of workers: those that have ended are buried, those that overran are ended.
+ *
+ * Workers are children of the template that forked them; when it has left, of the server (which is
+ * their subreaper). Both call this, each for its own children.
+ */
+
+#include "options.h"
+#include "scoreboard.h"
+
+#include <stdbool.h>
+
+struct workers {
+    const struct options *options;
+    struct scoreboard *board;
+};
+
+struct departure {
+    bool is_worker;
+    enum slot_state state; /* of a worker, when it ended */
+    unsigned generation;   /* of a worker */
+    int status;            /* see waitpid(2) */
+};
+
+/* A child that has ended and was not buried, or 0. */
+pid_t workers_find_dead(void);
+
+/* Takes the status of a child that has ended. If it is a worker, kills what it left behind in its
+ * process group, logs an end that was none of its own, and frees its slot. */
+void workers_bury(struct workers *workers, pid_t pid, struct departure *ret);
+
+/* Ends those that should have ended themselves: after --request-timeout, or --import-timeout.
+ * Returns when to call it again, at the latest. */
+usec_t workers_enforce_deadlines(struct workers *workers);
+
+/* Kills all workers in a state from `first` to `last`; `why`, unless NULL, is logged for each. */
+void workers_kill(
+    struct workers *workers, enum slot_state first, enum slot_state last, const char *why);
+
+/* Frees the slots that a template, which has left, had taken for workers that it never forked. */
+void workers_sweep(struct workers *workers, unsigned generation);
+
+/* How a child ended, in words: "was killed by signal 9 (Killed)", "exited with status 3". */
+void workers_describe_status(int status, char *buffer, size_t size);
