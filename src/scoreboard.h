@@ -21,6 +21,9 @@ enum slot_state {
     SLOT_DONE,     /* has ended its request, and is about to exit */
 };
 
+/* Changed counts are told to the server, and to systemd, at most that often. */
+#define SCOREBOARD_NEWS_INTERVAL USEC_PER_SEC
+
 /* The room for "METHOD target" of a request. */
 enum { SLOT_REQUEST_SIZE = 256 };
 
@@ -29,7 +32,7 @@ struct slot {
     volatile pid_t pid; /* its worker, 0 when free */
     unsigned generation;
     volatile usec_t since;           /* RUNNING: the request began; STARTING: it was forked */
-    bool overdue;                    /* STARTING: it was asked for its tracebacks */
+    bool doomed;                     /* it is being ended, and the log says why */
     char request[SLOT_REQUEST_SIZE]; /* "METHOD target", "" until that is known */
 };
 
@@ -43,6 +46,7 @@ struct scoreboard_totals {
     volatile uint64_t served;     /* requests that have ended */
     volatile usec_t last_request; /* when the last one began or ended */
     volatile usec_t alive;        /* when the template last went through its loop */
+    volatile usec_t told;         /* when the server last heard of changes */
 };
 
 /* Makes a scoreboard for `size` workers; processes forked later share it. Returns 0 or -errno. */

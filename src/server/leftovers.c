@@ -5,6 +5,7 @@
 #include "wsgi/python.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,16 +115,30 @@ static size_t count_threads(void)
     return count;
 }
 
+/* Waits a little for those that have nothing more to do: a thread that was joined has ended for
+ * Python, but the kernel may not have seen its end yet. */
+static size_t count_lasting_threads(void)
+{
+    size_t count = count_threads();
+
+    for (int i = 0; i < 50 && count > 1; i++) {
+        poll(NULL, 0, 2);
+        count = count_threads();
+    }
+    return count;
+}
+
 static void describe_threads(struct description *description)
 {
     _cleanup_(freep) char *names = python_list_threads();
-    size_t count = count_threads();
 
+    description->any = true;
     if (names)
         fprintf(description->words, "the threads %s", names);
-    else if (count > 1)
-        fprintf(description->words, "%zu threads of libraries", count - 1);
-    description->any = names || count > 1;
+    else if (count_lasting_threads() > 1)
+        fprintf(description->words, "threads of a library");
+    else
+        description->any = false;
 }
 
 char *leftovers_describe(const struct sockets *before)

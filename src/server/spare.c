@@ -70,12 +70,22 @@ static void get_ready(struct spare *spare)
         eventfd_write(spare->wake, 1);
 }
 
+/* The template learns of a request when its worker ends, and forks the next spare then: in between,
+ * that would only take the processor away from it. Sooner when no spare is left, or when the server
+ * has not told systemd of anything for a while. */
+static bool is_news(const struct spare *spare)
+{
+    const struct slot *slot = spare->worker.slot;
+
+    return slot->since >= spare->board->totals->told + SCOREBOARD_NEWS_INTERVAL ||
+        scoreboard_count(spare->board, SLOT_STARTING, SLOT_SPARE, slot->generation) == 0;
+}
+
 /* From here on it is a worker. Its descriptors are those of its connection. */
 static void begin(struct spare *spare)
 {
     scoreboard_begin(spare->board, spare->worker.slot);
-    if (scoreboard_count(spare->board, SLOT_STARTING, SLOT_SPARE, spare->worker.slot->generation) ==
-        0)
+    if (is_news(spare))
         eventfd_write(spare->wake, 1);
     activation_close(spare->activation);
     close(spare->stop);

@@ -27,8 +27,6 @@
 #define SOURCES_SETTLE (100 * USEC_PER_MSEC)
 /* How long to wait before fork is tried again. */
 #define FORK_PAUSE (100 * USEC_PER_MSEC)
-/* The server hears of changed counts at most that often. */
-#define COUNTS_INTERVAL USEC_PER_SEC
 /* How long an app that cannot be loaded is excused to those who wait. */
 #define EXCUSES_TIME USEC_PER_SEC
 /* Spares that end one after the other, without a request, before there is no sense in more. */
@@ -49,10 +47,10 @@ struct state {
     unsigned lost_spares;
     usec_t idle_since;
     usec_t excuses_end;
-    usec_t fork_again;  /* not before that */
-    usec_t changed;     /* the last change of a source, or 0 */
-    usec_t counts_told; /* when */
+    usec_t fork_again; /* not before that */
+    usec_t changed;    /* the last change of a source, or 0 */
     bool counts_changed;
+    size_t running_told;
 };
 
 /* ---- preparation ---------------------------------------------------------------------------- */
@@ -336,17 +334,29 @@ static bool is_due(usec_t when, usec_t *next)
     return false;
 }
 
-static void tell_what_is_due(struct state *state, usec_t *next)
+/* A worker that has begun in the meantime may not have said so, see spare.c. */
+static void tell_counts(struct state *state, usec_t *next)
 {
-    if (state->changed != 0 && is_due(state->changed + SOURCES_SETTLE, next)) {
-        state->changed = 0;
-        tell(state, TEMPLATE_CHANGED);
-    }
-    if (state->counts_changed && is_due(state->counts_told + COUNTS_INTERVAL, next)) {
-        state->counts_changed = false;
-        state->counts_told = deadline_now();
-        tell(state, TEMPLATE_COUNTS);
-    }
+    struct scoreboard_totals *totals = state->template->board->totals;
+    size_t running = count(state, SLOT_RUNNING, SLOT_DONE);
+
+    if (!is_due(totals->told + SCOREBOARD_NEWS_INTERVAL, next))
+        return;
+    if (!state->counts_changed && running == state->running_told)
+        return;
+    state->counts_changed = false;
+    state->running_told = running;
+    totals->told = deadline_now();
+    is_due(totals->told + SCOREBOARD_NEWS_INTERVAL, next);
+    tell(state, TEMPLATE_COUNTS);
+}
+
+static void tell_change(struct state *state, usec_t *next)
+{
+    if (state->changed == 0 || !is_due(state->changed + SOURCES_SETTLE, next))
+        return;
+    state->changed = 0;
+    tell(state, TEMPLATE_CHANGED);
 }
 
 /* Returns when something is due next. */
@@ -361,7 +371,8 @@ static usec_t do_what_is_due(struct state *state)
     fork_spares(state);
     if (state->fork_again != 0)
         is_due(state->fork_again, &next);
-    tell_what_is_due(state, &next);
+    tell_change(state, &next);
+    tell_counts(state, &next);
     state->template->board->totals->alive = deadline_now();
     if (state->template->watchdog != 0)
         is_due(deadline_now() + state->template->watchdog, &next);

@@ -62,8 +62,8 @@ static void log_end(const struct slot *slot, pid_t pid, int status)
     char name[SLOT_REQUEST_SIZE], how[128];
     bool had_request = slot->state == SLOT_RUNNING || slot->state == SLOT_DONE;
 
-    if (!had_request && WIFEXITED(status))
-        return; /* it has said why */
+    if (slot->doomed || (!had_request && WIFEXITED(status)))
+        return; /* it was said why, by this process or by the worker */
     if (!had_request) {
         workers_describe_status(status, how, sizeof(how));
         log_line("spare worker %d %s", pid, how);
@@ -115,7 +115,7 @@ static usec_t end_of_patience(const struct options *options, const struct slot *
     case SLOT_STARTING:
         if (options->import_timeout == 0)
             return DEADLINE_NEVER;
-        return slot->since + options->import_timeout + (slot->overdue ? GRACE : 0);
+        return slot->since + options->import_timeout + (slot->doomed ? GRACE : 0);
     case SLOT_RUNNING:
     case SLOT_DONE:
         if (options->request_timeout == 0)
@@ -133,18 +133,19 @@ static void log_doom(const struct slot *slot, const char *why)
         (double)(deadline_now() - slot->since) / (double)USEC_PER_SEC, why);
 }
 
-static void end_now(const struct slot *slot, const char *why)
+static void end_now(struct slot *slot, const char *why)
 {
     if (why)
         log_doom(slot, why);
+    slot->doomed = true;
     kill(-slot->pid, SIGKILL);
 }
 
 static void end_overdue(struct slot *slot)
 {
-    if (slot->state == SLOT_STARTING && !slot->overdue) {
+    if (slot->state == SLOT_STARTING && !slot->doomed) {
         log_line("worker %d has not imported the application after --import-timeout", slot->pid);
-        slot->overdue = true;
+        slot->doomed = true;
         kill(slot->pid, OVERDUE_DUMP_SIGNAL);
         return;
     }
@@ -176,7 +177,7 @@ void workers_kill(
     struct workers *workers, enum slot_state first, enum slot_state last, const char *why)
 {
     for (size_t i = 0; i < workers->board->size; i++) {
-        const struct slot *slot = &workers->board->slots[i];
+        struct slot *slot = &workers->board->slots[i];
         if (slot->state >= (int)first && slot->state <= (int)last && is_child(slot->pid))
             end_now(slot, why);
     }

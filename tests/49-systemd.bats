@@ -1,0 +1,340 @@
+#!/usr/bin/env bats
+# ways: source
+
+# Units of a real systemd, which is booted once for all tests: see tests/with-systemd. The files in
+# there are below $ROOT on the outside, sockets and fifos included.
+
+load helpers
+
+setup_file() {
+  # shellcheck disable=SC2016 # for the shell in there
+  coproc BOOTED {
+    exec "$TESTS/with-systemd" -- sh -c 'echo "$WITH_SYSTEMD" && exec cat' \
+      2>"$BATS_FILE_TMPDIR/complaint" 3>&- 4>&-
+  }
+  export BOOTED_BY=$BOOTED_PID
+  # bats 1.8 cannot skip here.
+  read -r SYSTEMD <&"${BOOTED[0]}" || SYSTEMD=
+  export SYSTEMD
+  if [[ -z $SYSTEMD ]]; then
+    local status=0
+    wait "$BOOTED_BY" || status=$?
+    cat "$BATS_FILE_TMPDIR/complaint" >&2
+    ((status == 77))
+  fi
+}
+
+teardown_file() {
+  [[ -n $SYSTEMD ]] || return 0
+  kill "$BOOTED_BY"
+  wait "$BOOTED_BY" || :
+}
+
+setup() {
+  [[ -n $SYSTEMD ]] || skip "$(cat "$BATS_FILE_TMPDIR/complaint")"
+  ROOT=/proc/$SYSTEMD/root
+  UNIT=test-$BATS_TEST_NUMBER
+  SERVICE=$UNIT.service
+  PLACE=/run/$UNIT # of its files: in there
+  FIFOS=$ROOT$PLACE
+  ADDRESS=$ROOT$PLACE/socket
+  # shellcheck disable=SC2034 # for http
+  TARGET=(--unix-socket "$ADDRESS")
+  # shellcheck disable=SC2034
+  ORIGIN=http://localhost
+  mkdir "$ROOT$PLACE"
+}
+
+teardown() {
+  [[ -n $SYSTEMD ]] || return 0
+  if [[ -z $BATS_TEST_COMPLETED ]]; then
+    inside systemctl status --no-pager "$UNIT.socket" "$SERVICE" || :
+    inside journalctl --no-pager --unit "$SERVICE" || :
+  fi
+  inside systemctl stop "$UNIT.socket"
+  # What a failed test has left waiting would make the stop wait, too.
+  inside systemctl kill --signal=KILL "$SERVICE" 2>/dev/null || :
+  inside systemctl stop "$SERVICE"
+}
+
+inside() {
+  nsenter --mount --uts --ipc --net --pid --cgroup --target "$SYSTEMD" "$@" 3>&-
+}
+
+# unit ARGUMENTS [SERVICE-LINE]...: installs and starts the socket of a service that runs the
+# program with these arguments. It is as the manual page shows it, but for the lines.
+unit() {
+  local arguments=$1 units=$ROOT/run/systemd/system
+  shift
+  mkdir -p "$units"
+  printf '%s\n' >"$units/$UNIT.socket" "[Socket]" "ListenStream=$PLACE/socket" \
+    "ListenStream=127.0.0.1:8000"
+  printf '%s\n' >"$units/$SERVICE" "[Unit]" "StartLimitIntervalSec=0" "[Service]" "Type=notify" \
+    "ExecStart=$(realpath "$PROGRAM") --python-path=$APPS $arguments" \
+    "ExecReload=kill -HUP \$MAINPID" \
+    "Environment=PYTHONDONTWRITEBYTECODE=1 FIFOS=$PLACE" "LimitCORE=0" "$@"
+  inside systemctl daemon-reload
+  inside systemctl start "$UNIT.socket"
+}
+
+# show PROPERTY: of the service.
+show() {
+  inside systemctl show --property "$1" --value "$SERVICE"
+}
+
+# shows PROPERTY PATTERN: matches what systemd shows?
+shows() {
+  # shellcheck disable=SC2053 # a pattern
+  [[ $(show "$1") == $2 ]]
+}
+
+# The types of service whose services say when they are ready again after a reload.
+notify_types() {
+  echo notify
+  local version
+  version=$(inside systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+  # shellcheck disable=SC2016
+  if ((version >= 253)); then echo notify-reload; fi
+}
+
+# under_load COMMAND...: clients ask without a pause while the command is run several times, each
+# time when the service is up. None of them sees an error.
+under_load() {
+  local report=$BATS_TEST_TMPDIR/report wrk status=0
+  nsenter --net --target "$SYSTEMD" wrk --connections 8 --threads 1 --timeout 60 --duration 300 \
+    http://127.0.0.1:8000/ >"$report" 2>&1 3>&- &
+  wrk=$!
+  eventually shows StatusText '*: [1-9]* served*' || status=1
+  for _ in 1 2 3 4 5 6; do
+    eventually shows ActiveState active && "$@" || status=1
+  done
+  kill -INT "$wrk" # this makes it report
+  wait "$wrk"
+  cat "$report"
+  ((status == 0)) && grep -q '^Requests/sec: *[1-9]' "$report" &&
+    ! grep -E 'Non-2xx|Socket errors' "$report"
+}
+
+answers() { # text
+  [[ $(http /) == "$1" ]]
+}
+
+has_logged() { # text
+  inside journalctl --output cat --unit "$SERVICE" | grep -qF -- "$1"
+}
+
+# Whether the service is the process that it was.
+goes_on_as() { # InvocationID
+  equal "$(show InvocationID)" "$1" && equal "$(show ActiveState)" active
+}
+
+@test "the first connection starts the service, which tells systemd how it is doing" {
+  unit "--idle-timeout=1h --spare=2 pauses:app"
+  mkfifo "$FIFOS/pause"
+  equal "$(show ActiveState)" inactive
+  http / >"$BATS_TEST_TMPDIR/answer" &
+  eventually shows StatusText '*0 served, 1 running*2 spare*'
+  equal "$(show ActiveState)" active
+  equal "$(inside cat "/proc/$(show MainPID)/comm")" wsgi-once
+  : >"$FIFOS/pause" # the app opens it, no more
+  wait $!
+  equal "$(cat "$BATS_TEST_TMPDIR/answer")" onetwo
+  eventually shows StatusText '*1 served, 0 running*2 spare*ends at ??:??:??*'
+}
+
+@test "an idle service ends with success, and the next connection starts it again" {
+  unit "--idle-timeout=100ms hello:app"
+  equal "$(http /)" "Hello."
+  eventually shows ActiveState inactive
+  equal "$(show Result) $(show ExecMainStatus)" "success 0"
+  equal "$(inside systemctl show --property SubState --value "$UNIT.socket")" listening
+  local before
+  before=$(show ExecMainStartTimestampMonotonic)
+  equal "$(http /)" "Hello."
+  (($(show ExecMainStartTimestampMonotonic) > before))
+}
+
+@test "a request that runs when the unit is stopped has its whole answer" {
+  unit "pauses:app"
+  mkfifo "$FIFOS/pause"
+  http / >"$BATS_TEST_TMPDIR/answer" &
+  eventually shows StatusText '*1 running*'
+  inside systemctl stop --no-block "$SERVICE"
+  eventually shows StatusText 'Stopping*1 running*'
+  equal "$(show ActiveState)" deactivating
+  : >"$FIFOS/pause" # the app opens it, no more
+  wait $!
+  equal "$(cat "$BATS_TEST_TMPDIR/answer")" onetwo
+  eventually shows ActiveState inactive
+  equal "$(show Result) $(show ExecMainStatus)" "success 0"
+}
+
+@test "systemctl restart under load fails no request" {
+  unit "hello:app"
+  under_load inside systemctl restart "$SERVICE"
+  equal "$(show Result)" success
+}
+
+@test "systemctl stop under load fails no request" {
+  unit "hello:app"
+  under_load inside systemctl stop "$SERVICE"
+  equal "$(show Result)" success
+}
+
+@test "systemctl reload under load fails no request, and the process stays" {
+  local type before
+  for type in $(notify_types); do
+    unit "hello:app" "Type=$type"
+    http /
+    before=$(show InvocationID)
+    under_load inside systemctl reload "$SERVICE"
+    goes_on_as "$before"
+    inside systemctl stop "$UNIT.socket" "$SERVICE"
+  done
+}
+
+@test "systemctl reload takes up what has changed, unless that is broken" {
+  local app=$ROOT$PLACE/changing.py type before
+  for type in $(notify_types); do
+    cp "$APPS/hello.py" "$app"
+    unit "$PLACE/changing.py" "Type=$type"
+    equal "$(http /)" "Hello."
+    before=$(show InvocationID)
+    sed 's/Hello/Goodbye/' "$APPS/hello.py" >"$app"
+    inside systemctl reload "$SERVICE"
+    eventually answers "Goodbye."
+    echo "broken_$type" | tr - _ >"$app"
+    inside systemctl reload "$SERVICE"
+    eventually has_logged "NameError: name '$(cat "$app")' is not defined"
+    eventually shows StatusText 'Serving*'
+    equal "$(http /)" "Goodbye."
+    goes_on_as "$before"
+    inside systemctl stop "$UNIT.socket" "$SERVICE"
+  done
+}
+
+@test "an import that fails: 500 for who waits, a failed unit, and another try" {
+  local client clients=()
+  unit "told_at_import:app"
+  mkfifo "$FIFOS/import"
+  for client in 1 2 3; do
+    mkfifo "$FIFOS/$client"
+    talk send 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' meet "$FIFOS/$client" read \
+      >"$BATS_TEST_TMPDIR/$client" &
+    clients+=($!)
+    cat "$FIFOS/$client" # it has said its request
+  done
+  echo "broken" >"$FIFOS/import"
+  for client in 1 2 3; do
+    wait "${clients[client - 1]}"
+    contains "$(cat "$BATS_TEST_TMPDIR/$client")" "HTTP/1.1 500 "
+  done
+  eventually shows ActiveState failed
+  equal "$(show Result) $(show ExecMainStatus)" "exit-code 70"
+  eventually has_logged "told to be broken"
+  rm "$FIFOS/import"
+  equal "$(http /)" "Hello."
+  equal "$(show ActiveState)" active
+}
+
+@test "an import may take longer than TimeoutStartSec=" {
+  unit "told_at_import:app" "TimeoutStartSec=2s"
+  mkfifo "$FIFOS/import"
+  http / >"$BATS_TEST_TMPDIR/answer" &
+  eventually shows ActiveState activating
+  local begun invocation
+  begun=$(show InactiveExitTimestampMonotonic)
+  invocation=$(show InvocationID)
+  eventually has_been "$((begun + 3000000))"
+  equal "$(show ActiveState)" activating
+  echo "all is well" >"$FIFOS/import"
+  wait $!
+  equal "$(cat "$BATS_TEST_TMPDIR/answer")" "Hello."
+  goes_on_as "$invocation"
+}
+
+has_been() { # a time in microseconds
+  local uptime
+  read -r uptime _ </proc/uptime
+  ((${uptime/./}0000 > $1))
+}
+
+# fed TIMES: waits until the watchdog has been fed so often.
+fed() {
+  local times before
+  for ((times = 0; times < $1; times++)); do
+    before=$(show WatchdogTimestampMonotonic)
+    eventually is_fed_after "$before"
+  done
+}
+
+is_fed_after() {
+  (($(show WatchdogTimestampMonotonic) > $1))
+}
+
+@test "the watchdog is fed, while idle and while a request runs" {
+  unit "--idle-timeout=1h held:app" "WatchdogSec=2s"
+  mkfifo "$FIFOS/hold"
+  inside systemctl start "$SERVICE"
+  local before
+  before=$(show InvocationID)
+  # At least every two seconds, or systemd ends it.
+  fed 4
+  http / >"$BATS_TEST_TMPDIR/answer" &
+  exec 5>"$FIFOS/hold" # returns when the app has opened it
+  fed 4
+  exec 5>&-
+  wait $!
+  equal "$(cat "$BATS_TEST_TMPDIR/answer")" "Held."
+  goes_on_as "$before"
+}
+
+@test "the watchdog notices a template that hangs, and the next connection starts anew" {
+  unit "--idle-timeout=1h hello:app" "WatchdogSec=1s"
+  http /
+  local server template
+  server=$(show MainPID)
+  template=$(cat "$ROOT/proc/$server/task/$server/children")
+  inside kill -STOP "${template% }"
+  eventually shows Result watchdog
+  eventually shows ActiveState failed
+  equal "$(http /)" "Hello."
+  (($(show MainPID) != server))
+}
+
+@test "the template that is killed is replaced, and the service goes on" {
+  unit "--idle-timeout=1h hello:app"
+  http /
+  local server template before
+  server=$(show MainPID)
+  before=$(show InvocationID)
+  template=$(cat "$ROOT/proc/$server/task/$server/children")
+  inside kill -KILL "${template% }"
+  equal "$(http /)" "Hello."
+  goes_on_as "$before"
+}
+
+@test "a request that exceeds MemoryMax= is killed, and the service goes on" {
+  unit "--idle-timeout=1h eats_memory:app" "MemoryMax=100M" "MemorySwapMax=0" "OOMPolicy=continue"
+  http /hello
+  shows MemoryCurrent '[0-9]*' || skip "no memory controller"
+  local before
+  before=$(show InvocationID)
+  run http /eat
+  ((status != 0))
+  eventually has_logged "GET /eat: "
+  has_logged "signal 9"
+  equal "$(http /hello)" "Hello."
+  goes_on_as "$before"
+}
+
+@test "what a request has left in a session of its own ends with the unit" {
+  local daemon
+  unit "--idle-timeout=1h leaves_daemon:app"
+  daemon=$(http /)
+  eventually shows StatusText '*1 served*'
+  inside kill -0 "$daemon"
+  inside systemctl stop "$SERVICE"
+  run inside kill -0 "$daemon"
+  ((status != 0))
+}

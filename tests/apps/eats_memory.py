@@ -1,0 +1,11 @@
+"""Takes as much memory as there is below /eat, and little elsewhere."""
+
+from hello import app as hello
+
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/eat":
+        eaten = []
+        while True:
+            eaten.append(b"x" * 1000000)
+    return hello(environ, start_response)

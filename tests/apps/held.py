@@ -1,0 +1,10 @@
+"""Answers when who has opened the fifo "hold" for writing closes it."""
+
+import os
+
+
+def app(environ, start_response):
+    with open(os.environ["FIFOS"] + "/hold", "rb") as fifo:
+        fifo.read()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"Held.\n"]

@@ -1,0 +1,8 @@
+"""Shows a random number, from a generator that was seeded at import."""
+
+import random
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"{random.random()}\n".encode()]

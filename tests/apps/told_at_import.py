@@ -1,0 +1,11 @@
+"""Learns at its import, from the fifo "import" if there is one, whether it is to be "broken"."""
+
+import os
+
+fifo = os.environ["FIFOS"] + "/import"
+if os.path.exists(fifo):
+    with open(fifo, encoding="ascii") as file:
+        if "broken" in file.read():
+            raise RuntimeError("told to be broken")
+
+from hello import app  # noqa: E402, F401
