@@ -33,7 +33,9 @@ teardown() {
 # server says nothing of its workers.
 judge_log() {
   local found=0
-  [[ -z ${SANITIZED:-} ]] || found=$(grep -cE 'ERROR: [A-Za-z]+Sanitizer|runtime error:' "$LOG") || :
+  if [[ -n ${SANITIZED:-} ]]; then
+    found=$(grep -cE 'ERROR: [A-Za-z]+Sanitizer|runtime error:' "$LOG") || :
+  fi
   if [[ (-z $BATS_TEST_COMPLETED || $found != 0) && -s $LOG ]]; then
     echo "--- log of the program:"
     cat "$LOG"
