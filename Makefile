@@ -5,6 +5,7 @@
 #                   (APP=module:callable, LISTEN=address for others)
 #   make check      runs all tests; JOBS=unit or JOBS=bats-accept for some
 #   make fuzz       runs the fuzzers for FUZZ_SECONDS (3600) each
+#   make endurance  sends REQUESTS (100000) to one server, which must not grow
 #   make bench      measures what a request costs
 #   make format     lays out the sources
 #   make install    into $(DESTDIR)$(prefix)
@@ -159,14 +160,18 @@ fuzz:
 	$(MAKE) --no-print-directory test-programs
 	BUILD=$(BUILD) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),3600) tests/run fuzz
 
+endurance: all
+	PROGRAM=$(BUILD)/wsgi-once tests/endurance $(or $(REQUESTS),100000)
+
 bench:
 	$(INSTALL_DEPENDENCIES) bench
 	$(MAKE) --no-print-directory all
 	BUILD=$(BUILD) tests/bench/cold
+	BUILD=$(BUILD) tests/bench/warm
 
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all needs-build install clean run test-programs check fuzz bench format
+.PHONY: all needs-build install clean run test-programs check fuzz endurance bench format
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,6 +267,16 @@ int activation_accept(const struct activation *activation, int stop, usec_t dead
         r = n > 0 && event.data.fd == stop ? -ECANCELED : 0;
     }
     return r;
+}
+
+bool activation_has_client(const struct activation *activation)
+{
+    for (size_t i = 0; i < activation->n_listeners; i++) {
+        struct pollfd listener = {.fd = activation->listeners[i], .events = POLLIN};
+        if (poll(&listener, 1, 0) > 0)
+            return true;
+    }
+    return false;
 }
 
 void activation_close(const struct activation *activation)

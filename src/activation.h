@@ -8,6 +8,7 @@
 
 #include "deadline.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct activation {
@@ -30,6 +31,9 @@ void activation_done(struct activation *activation);
 /* Closes the listeners, for a process that has its connection and shall not touch those of others.
  */
 void activation_close(const struct activation *activation);
+
+/* Whether a connection waits on any of the listeners. */
+bool activation_has_client(const struct activation *activation);
 
 /* Waits for a connection on any of the listeners; of many processes that do, one is woken for each.
  * `stop` is a descriptor that ends the wait once it can be read or has ended, or -1. A connection

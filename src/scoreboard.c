@@ -68,6 +68,11 @@ size_t scoreboard_count(const struct scoreboard *board, enum slot_state first, e
     return count;
 }
 
+bool slot_change(struct slot *slot, enum slot_state from, enum slot_state to)
+{
+    return __sync_bool_compare_and_swap(&slot->state, (int)from, (int)to);
+}
+
 void scoreboard_begin(struct scoreboard *board, struct slot *slot)
 {
     slot->since = board->totals->last_request = deadline_now();

@@ -15,6 +15,7 @@
 
 enum slot_state {
     SLOT_FREE,
+    SLOT_DOOMED,   /* killed before it was ready */
     SLOT_STARTING, /* forked, not ready to accept */
     SLOT_SPARE,    /* waits for a connection */
     SLOT_RUNNING,  /* has one */
@@ -62,6 +63,9 @@ struct slot *scoreboard_find(struct scoreboard *board, pid_t pid);
 /* How many slots are in a state from `first` to `last`; generation 0: of all generations. */
 size_t scoreboard_count(const struct scoreboard *board, enum slot_state first, enum slot_state last,
     unsigned generation);
+
+/* Changes the state if it is `from`: of two processes that want it, one succeeds. */
+bool slot_change(struct slot *slot, enum slot_state from, enum slot_state to);
 
 /* The worker's request begins, now. */
 void scoreboard_begin(struct scoreboard *board, struct slot *slot);

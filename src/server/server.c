@@ -48,6 +48,7 @@ struct server {
     struct generation next; /* on trial, to take over from the current one */
     unsigned last_number;
     bool reload_wanted;
+    bool taking_over; /* the spares of the template before are leaving */
     bool ending;
     int status;   /* the exit status */
     bool stopped; /* by a signal */
@@ -182,7 +183,7 @@ static void stop(struct server *server)
 
 static void kill_all(struct server *server)
 {
-    workers_kill(&server->workers, SLOT_RUNNING, SLOT_DONE, "the server was stopped");
+    workers_kill_running(&server->workers, "the server was stopped");
     if (server->current.pid > 0)
         kill(-server->current.pid, SIGKILL);
     if (server->next.pid > 0)
@@ -192,7 +193,7 @@ static void kill_all(struct server *server)
 static bool has_ended(const struct server *server)
 {
     return server->ending && server->current.pid == 0 && server->next.pid == 0 &&
-        scoreboard_count(&server->board, SLOT_STARTING, SLOT_DONE, 0) == 0;
+        scoreboard_count(&server->board, SLOT_DOOMED, SLOT_DONE, 0) == 0;
 }
 
 /* The app cannot be loaded. Who waits already is told so. */
@@ -228,7 +229,23 @@ static void take_over(struct server *server)
     retire(&server->current);
     server->current = server->next;
     server->next = (struct generation){.control = -1};
+    server->taking_over = true;
+}
+
+/* A reload is done when nobody can get the old app any more. */
+static void finish_take_over(struct server *server)
+{
+    const struct scoreboard *board = &server->board;
+    unsigned number = server->current.number;
+
+    workers_kill_starting(&server->workers, number);
+    if (scoreboard_count(board, SLOT_STARTING, SLOT_SPARE, 0) >
+        scoreboard_count(board, SLOT_STARTING, SLOT_SPARE, number))
+        return;
+    server->taking_over = false;
     log_line("reloaded %s", server->options->application);
+    notify_ready();
+    tell_counts(server);
 }
 
 /* ---- what happens to templates -------------------------------------------------------------- */
@@ -243,7 +260,7 @@ static void become_ready(struct server *server, struct generation *generation)
     }
     if (generation == &server->next)
         take_over(server);
-    if (server->current.failure == 0)
+    else if (generation->failure == 0)
         notify_ready();
     tell_counts(server);
     if (server->reload_wanted)
@@ -273,13 +290,13 @@ static void lose_current(struct server *server, const struct generation *lost, i
 
     if (lost->failure != 0)
         end(server, lost->failure);
-    else if (exited && WEXITSTATUS(status) == 0) {
+    else if (exited && lost->ready && WEXITSTATUS(status) == 0) {
         if (server->next.pid == 0) /* else that one goes on */
             end(server, 0);
     } else if (!exited && lost->ready && start(server, &server->current, 0) == 0)
         log_line("the application is imported anew");
     else
-        fail(server, exited ? WEXITSTATUS(status) : EX_SOFTWARE);
+        fail(server, exited && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : EX_SOFTWARE);
 }
 
 static void lose_next(struct server *server, int status)
@@ -304,7 +321,7 @@ static void lose(struct server *server, struct generation *generation, int statu
     workers_sweep(&server->workers, lost.number);
     if (server->ending)
         return;
-    if (!WIFEXITED(status)) {
+    if (!WIFEXITED(status) || (!lost.ready && WEXITSTATUS(status) == 0)) {
         char how[128];
         workers_describe_status(status, how, sizeof(how));
         log_line("the process %d that imported the application %s", lost.pid, how);
@@ -423,7 +440,9 @@ static usec_t do_what_is_due(struct server *server)
     ask_for_time(server, &next);
     feed_watchdog(server, &next);
     if (server->ending)
-        workers_kill(&server->workers, SLOT_STARTING, SLOT_STARTING, NULL);
+        workers_kill_starting(&server->workers, 0);
+    if (server->taking_over)
+        finish_take_over(server);
     if (server->ending && is_due(server->stop_deadline, &next)) {
         kill_all(server);
         server->stop_deadline = DEADLINE_NEVER;

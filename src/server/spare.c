@@ -65,7 +65,8 @@ static int wait_for_connection(const struct spare *spare)
 
 static void get_ready(struct spare *spare)
 {
-    spare->worker.slot->state = SLOT_SPARE;
+    if (!slot_change(spare->worker.slot, SLOT_STARTING, SLOT_SPARE))
+        leave(0); /* it was about to be killed */
     if (spare->announce)
         eventfd_write(spare->wake, 1);
 }

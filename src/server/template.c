@@ -29,8 +29,9 @@
 #define FORK_PAUSE (100 * USEC_PER_MSEC)
 /* How long an app that cannot be loaded is excused to those who wait. */
 #define EXCUSES_TIME USEC_PER_SEC
-/* Spares that end one after the other, without a request, before there is no sense in more. */
+/* Spares that end without a request, one soon after the other, before there is no sense in more. */
 enum { MAX_LOST_SPARES = 5 };
+#define LOST_SPARES_TIME (10 * USEC_PER_SEC)
 
 /* What it has at hand while it runs. */
 struct state {
@@ -45,6 +46,7 @@ struct state {
     bool ready;
     bool idle_end; /* the spares were told to leave, because nobody asks */
     unsigned lost_spares;
+    usec_t last_lost;
     usec_t idle_since;
     usec_t excuses_end;
     usec_t fork_again; /* not before that */
@@ -73,15 +75,16 @@ static void check_leftovers(const struct sockets *before)
             leftovers);
 }
 
-static void watch_sources(struct state *state)
+/* before: when the import began; what has changed since then may have been read too early. */
+static void watch_sources(struct state *state, const struct timespec *before)
 {
     _cleanup_(freep) char *directories = python_list_source_directories();
 
-    if (!directories)
-        return;
-    state->sources = watch_open(directories);
+    state->sources = directories ? watch_open(directories) : -ENOENT;
     if (state->sources < 0)
         log_line("--reload: cannot watch the sources: %s", strerror(-state->sources));
+    else if (python_sources_are_newer(before))
+        state->changed = deadline_now();
 }
 
 /* Imports the app and all that belongs to it. Leaves when that fails. */
@@ -90,7 +93,9 @@ static void load(struct state *state)
     const struct options *options = state->template->options;
     _cleanup_(sockets_done) struct sockets before;
     _cleanup_(freep) char *problem = NULL;
+    struct timespec began;
 
+    clock_gettime(CLOCK_REALTIME_COARSE, &began);
     sockets_init(&before);
     int status = worker_load(&state->worker, &problem);
     if (status != 0) {
@@ -104,7 +109,7 @@ static void load(struct state *state)
     python_flush();
     check_leftovers(&before);
     if (options->reload)
-        watch_sources(state);
+        watch_sources(state, &began);
 }
 
 /* What the loop reads instead of being interrupted. SIGTERM and the like are the server's affair,
@@ -218,14 +223,17 @@ static void fork_spares(struct state *state)
  * memory; that one after the other ends so is the app's doing. */
 static void lose_spare(struct state *state, const struct departure *departure)
 {
-    bool exited = WIFEXITED(departure->status);
+    bool exited = WIFEXITED(departure->status), started = departure->state == SLOT_SPARE;
     int status = exited ? WEXITSTATUS(departure->status) : EX_SOFTWARE;
+    usec_t now = deadline_now();
 
-    if (status == 0)
+    if (status == 0 && started)
         return; /* it was told to */
-    if (exited && departure->state == SLOT_STARTING)
-        leave(status); /* the app cannot be loaded */
-    if (++state->lost_spares < MAX_LOST_SPARES)
+    if ((exited && !started) || departure->state == SLOT_DOOMED)
+        leave(status != 0 ? status : EX_SOFTWARE); /* the app cannot be loaded */
+    state->lost_spares = now - state->last_lost > LOST_SPARES_TIME ? 1 : state->lost_spares + 1;
+    state->last_lost = now;
+    if (state->lost_spares < MAX_LOST_SPARES)
         return;
     log_line("the last %d spare workers ended without a request: giving up", MAX_LOST_SPARES);
     leave(status);
@@ -291,8 +299,6 @@ static usec_t idle_deadline(const struct state *state)
 
     if (!state->ready || count(state, SLOT_RUNNING, SLOT_DONE) > 0)
         return DEADLINE_NEVER;
-    if (template->failure != 0)
-        return 0;
     return timeout == 0 ? DEADLINE_NEVER : since + timeout;
 }
 
@@ -319,8 +325,8 @@ static void go_on_with_idle_end(struct state *state)
 {
     if (count(state, SLOT_STARTING, SLOT_SPARE) > 0)
         return;
-    if (count(state, SLOT_RUNNING, SLOT_DONE) == 0 || state->excuses_end < deadline_now())
-        leave(state->template->failure);
+    if (count(state, SLOT_RUNNING, SLOT_DONE) == 0)
+        leave(0);
     resume(state);
 }
 
@@ -332,6 +338,17 @@ static bool is_due(usec_t when, usec_t *next)
     if (when < *next)
         *next = when;
     return false;
+}
+
+/* An app that cannot be loaded is excused to those who wait already, and then that is the end. */
+static void leave_if_excused(const struct state *state, usec_t *next)
+{
+    const struct template *template = state->template;
+    bool done = state->ready && count(state, SLOT_SPARE, SLOT_SPARE) > 0 &&
+        count(state, SLOT_RUNNING, SLOT_DONE) == 0 && !activation_has_client(template->activation);
+
+    if (done || is_due(state->excuses_end, next))
+        leave(template->failure);
 }
 
 /* A worker that has begun in the meantime may not have said so, see spare.c. */
@@ -362,20 +379,23 @@ static void tell_change(struct state *state, usec_t *next)
 /* Returns when something is due next. */
 static usec_t do_what_is_due(struct state *state)
 {
-    usec_t next = workers_enforce_deadlines(&state->workers);
+    usec_t next = DEADLINE_NEVER, watchdog = state->template->watchdog;
 
-    if (state->idle_end)
+    if (state->template->failure != 0)
+        leave_if_excused(state, &next);
+    else if (state->idle_end)
         go_on_with_idle_end(state);
-    else if (is_due(idle_deadline(state), &next) || is_due(state->excuses_end, &next))
+    else if (is_due(idle_deadline(state), &next))
         begin_idle_end(state);
     fork_spares(state);
+    is_due(workers_enforce_deadlines(&state->workers), &next);
     if (state->fork_again != 0)
         is_due(state->fork_again, &next);
     tell_change(state, &next);
     tell_counts(state, &next);
     state->template->board->totals->alive = deadline_now();
-    if (state->template->watchdog != 0)
-        is_due(deadline_now() + state->template->watchdog, &next);
+    if (watchdog != 0)
+        is_due(deadline_now() + watchdog, &next);
     return next;
 }
 

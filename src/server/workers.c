@@ -133,11 +133,15 @@ static void log_doom(const struct slot *slot, const char *why)
         (double)(deadline_now() - slot->since) / (double)USEC_PER_SEC, why);
 }
 
+/* One that is becoming ready at this moment may have a connection before the signal comes: it must
+ * know of its end. */
 static void end_now(struct slot *slot, const char *why)
 {
     if (why)
         log_doom(slot, why);
     slot->doomed = true;
+    if (slot->state == SLOT_STARTING && !slot_change(slot, SLOT_STARTING, SLOT_DOOMED))
+        return;
     kill(-slot->pid, SIGKILL);
 }
 
@@ -173,13 +177,22 @@ usec_t workers_enforce_deadlines(struct workers *workers)
     return next;
 }
 
-void workers_kill(
-    struct workers *workers, enum slot_state first, enum slot_state last, const char *why)
+void workers_kill_running(struct workers *workers, const char *why)
 {
     for (size_t i = 0; i < workers->board->size; i++) {
         struct slot *slot = &workers->board->slots[i];
-        if (slot->state >= (int)first && slot->state <= (int)last && is_child(slot->pid))
+        if (slot->state >= SLOT_RUNNING && is_child(slot->pid))
             end_now(slot, why);
+    }
+}
+
+void workers_kill_starting(struct workers *workers, unsigned but_generation)
+{
+    for (size_t i = 0; i < workers->board->size; i++) {
+        struct slot *slot = &workers->board->slots[i];
+        if (slot->state == SLOT_STARTING && slot->generation != but_generation &&
+            is_child(slot->pid))
+            end_now(slot, NULL);
     }
 }
 

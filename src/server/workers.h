@@ -34,9 +34,11 @@ void workers_bury(struct workers *workers, pid_t pid, struct departure *ret);
  * Returns when to call it again, at the latest. */
 usec_t workers_enforce_deadlines(struct workers *workers);
 
-/* Kills all workers in a state from `first` to `last`; `why`, unless NULL, is logged for each. */
-void workers_kill(
-    struct workers *workers, enum slot_state first, enum slot_state last, const char *why);
+/* Kills all workers that have a request, and logs why. */
+void workers_kill_running(struct workers *workers, const char *why);
+
+/* Kills all that are not ready to accept, but those of one generation (0: all). */
+void workers_kill_starting(struct workers *workers, unsigned but_generation);
 
 /* Frees the slots that a template, which has left, had taken for workers that it never forked. */
 void workers_sweep(struct workers *workers, unsigned generation);

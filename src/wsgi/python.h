@@ -2,7 +2,9 @@
 
 /* The embedded interpreter: its start, its forks and its end. Free of Python types. */
 
+#include <stdbool.h>
 #include <sys/types.h>
+#include <time.h>
 
 struct python_config {
     const char *venv; /* a virtual environment, or NULL */
@@ -37,6 +39,10 @@ char *python_list_threads(void);
  * the standard library and of installed packages. On the heap, each ended by a NUL, and another one
  * at the end; NULL when that fails. */
 char *python_list_source_directories(void);
+
+/* Whether one of those source files has changed at that time (CLOCK_REALTIME_COARSE, which is what
+ * files are stamped with) or later. */
+bool python_sources_are_newer(const struct timespec *when);
 
 /* Does what an interpreter does at its end, as far as others notice: joins the threads that are not
  * daemons, runs the atexit functions, flushes standard output and error. Objects are not destroyed

@@ -1,0 +1,240 @@
+#!/usr/bin/env bats
+# ways: one
+#
+# The end of a server that was told to end. Its running requests do not suffer, and the connections
+# that come meanwhile wait for the next server. What happens under load is seen in 47-load.bats.
+
+load server
+
+# ends_with STATUS: the server, and with it all others.
+ends_with() {
+  equal "$(exit_status)" "$1"
+  equal "$(processes)" ""
+}
+
+# stop_server SIGNAL: and waits until it and the request that is held are all that is left, so that
+# nobody accepts connections any more.
+stop_server() {
+  kill -s "$1" "$SERVER"
+  eventually are_left "$SERVER" "$WORKER"
+}
+
+@test "SIGTERM and SIGINT end a server that has nothing to do: it exits with 0, none is left" {
+  for signal in TERM INT; do
+    for where in server worker; do
+      serve_on --import="$where" --spare=3 holds:app
+      eventually has_processes 5
+      kill -s "$signal" "$SERVER"
+      ends_with 0
+    done
+  done
+  equal "$(cat "$LOG")" ""
+}
+
+@test "running requests finish; connections that come meanwhile get the next server" {
+  for signal in TERM INT; do
+    for where in server worker; do
+      serve_on --import="$where" holds:app
+      local old new
+      old=$(template)
+      hold
+      stop_server "$signal"
+      http / >"$BATS_TEST_TMPDIR/next" 3>&- &
+      local next=$!
+      finishes "the beginning, the end"
+      equal "$(exit_status)" 0
+      wait "$next"
+      new=$(cut -d' ' -f2 "$BATS_TEST_TMPDIR/next")
+      [[ $new =~ ^[0-9]+$ && $new != "$old" ]]
+      kill -s "$signal" "$(pgrep -P "$ACTIVATOR")"
+      ends_with 0
+    done
+  done
+  equal "$(cat "$LOG")" ""
+}
+
+@test "content that is still being sent when the server is stopped arrives" {
+  serve_on --spare=1 catches:app
+  mkfifo "$FIFOS/pause"
+  talk send 'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n' \
+    expect '100 Continue\r\n\r\n' meet "$FIFOS/pause" send hello read \
+    >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  local talking=$!
+  timeout 20 cat "$FIFOS/pause" # it has arrived in the app
+  kill "$SERVER"
+  wait "$talking"
+  ends_with 0
+  contains "$(cat "$BATS_TEST_TMPDIR/answer")" "nothing raised"
+}
+
+@test "--stop-timeout: a request that takes longer is logged, and killed with its process group" {
+  for where in server worker; do
+    serve_on --import="$where" --stop-timeout=200ms holds:app
+    hold '?child'
+    kill "$SERVER"
+    equal "$(exit_status)" 0
+    eventually is_gone "$CHILD"
+    equal "$(processes)" ""
+    run wait "$HOLDING"
+    equal "$(cat "$BATS_TEST_TMPDIR/held")" "the beginning, "
+    run -0 grep -F "GET /hold?child" "$LOG"
+    contains "$output" "$WORKER"
+  done
+}
+
+@test "--stop-timeout: a request that finishes in time is not killed" {
+  serve_on --stop-timeout=5min holds:app
+  hold
+  stop_server TERM
+  come_and_go 3
+  finishes "the beginning, the end"
+  ends_with 0
+  equal "$(cat "$LOG")" ""
+}
+
+@test "--stop-timeout=0: a request may take as long as it wants" {
+  serve_on --stop-timeout=0 holds:app
+  hold
+  stop_server TERM
+  come_and_go 5
+  are_left "$SERVER" "$WORKER"
+  finishes "the beginning, the end"
+  ends_with 0
+}
+
+@test "a second SIGTERM kills at once" {
+  serve_on --stop-timeout=5min holds:app
+  hold '?child'
+  stop_server TERM
+  kill "$SERVER"
+  ends_with 0
+  eventually is_gone "$CHILD"
+  run -0 grep -F "GET /hold?child" "$LOG"
+  contains "$output" "$WORKER"
+}
+
+@test "a second SIGTERM kills at once, also with --stop-timeout=0" {
+  serve_on --stop-timeout=0 holds:app
+  hold
+  stop_server TERM
+  kill "$SERVER"
+  ends_with 0
+}
+
+@test "SIGTERM to all processes, as systemd sends it, lets the running request finish" {
+  for where in server worker; do
+    serve_on --import="$where" --spare=2 holds:app
+    hold
+    eventually has_processes 5
+    # shellcheck disable=SC2046 # several
+    kill $(processes)
+    eventually are_left "$SERVER" "$WORKER"
+    finishes "the beginning, the end"
+    ends_with 0
+  done
+  equal "$(cat "$LOG")" ""
+}
+
+@test "SIGTERM to all processes does not wait for spares and template" {
+  for where in server worker; do
+    serve_on --import="$where" --spare=3 holds:app
+    eventually has_processes 5
+    # shellcheck disable=SC2046 # several
+    kill $(processes)
+    ends_with 0
+  done
+  equal "$(cat "$LOG")" ""
+}
+
+@test "children of a request die of SIGTERM, as the app expects" {
+  serve_on terminates:app
+  equal "$(http /)" "-15 -15"
+}
+
+@test "SIGTERM during an import ends the server with 0; who waits gets the next one" {
+  for where in server worker; do
+    rm -rf "$FIFOS/was imported"
+    serve --idle-timeout=0 --import="$where" held_at_import:app
+    import_held
+    kill "$SERVER"
+    equal "$(exit_status)" 0
+    eventually is_gone "$CHILD"
+    is_gone "$WORKER"
+    wait "$WAITING"
+    [[ -s $BATS_TEST_TMPDIR/answer ]]
+    not_logged Traceback
+  done
+}
+
+# Lets a client wait for the import: of a process WORKER with a child CHILD.
+import_held() {
+  [[ -p $FIFOS/begun ]] || mkfifo "$FIFOS/begun" "$FIFOS/end"
+  http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  WAITING=$!
+  read -rt 20 WORKER CHILD <>"$FIFOS/begun"
+  find_server
+}
+
+@test "SIGTERM to all processes during an import ends the server with 0, too" {
+  for where in server worker; do
+    rm -rf "$FIFOS/was imported"
+    serve --idle-timeout=0 --import="$where" held_at_import:app
+    import_held
+    # shellcheck disable=SC2046 # several
+    kill $(processes)
+    equal "$(exit_status)" 0
+    eventually is_gone "$CHILD"
+    is_gone "$WORKER"
+    wait "$WAITING"
+    [[ -s $BATS_TEST_TMPDIR/answer ]]
+    not_logged Traceback
+  done
+}
+
+@test "SIGTERM while nobody is served yet, and nobody waits any more, leaves no process" {
+  for where in server worker; do
+    rm -rf "$FIFOS/was imported"
+    run_listening --import="$where" held_at_import:app
+    kill "$SERVER"
+    wait "$HANDING" # its status is the server's
+    equal "$(processes)" ""
+    eventually is_gone "$CHILD"
+  done
+  equal "$(cat "$LOG")" ""
+}
+
+# run_listening OPTION...: a server of a socket to which nobody connects; its app is being imported.
+run_listening() {
+  [[ -p $FIFOS/begun ]] || mkfifo "$FIFOS/begun" "$FIFOS/end"
+  rm -f "$BATS_TEST_TMPDIR/socket"
+  "$TESTS/hand-over" listen:"$BATS_TEST_TMPDIR/socket" -- \
+    "$PROGRAM" --idle-timeout=0 --python-path="$APPS" "$@" 2>>"$LOG" 3>&- &
+  HANDING=$!
+  read -rt 20 WORKER CHILD <>"$FIFOS/begun"
+  SERVER=$(pgrep -P "$HANDING")
+}
+
+@test "a server that was killed: spares and template leave by themselves, the request finishes" {
+  for where in server worker; do
+    serve_on --import="$where" --spare=3 holds:app
+    hold
+    eventually has_processes 6
+    kill -KILL "$SERVER"
+    eventually are_left "$WORKER"
+    finishes "the beginning, the end"
+    eventually none_is_left
+    equal "$(exit_status)" "signal 9"
+    http / | grep -E '^[0-9]+ [0-9]+$'
+  done
+}
+
+@test "a server that was killed while the app was imported: none stays" {
+  for where in server worker; do
+    rm -rf "$FIFOS/was imported"
+    run_listening --import="$where" held_at_import:app
+    kill -KILL "$SERVER"
+    # shellcheck disable=SC2016 # it is for the other shell
+    timeout 20 sh -c ': >"$FIFOS/end"'
+    eventually none_is_left
+  done
+}

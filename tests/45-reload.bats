@@ -1,0 +1,426 @@
+#!/usr/bin/env bats
+# ways: one
+#
+# Another application takes over from the one that runs. Each test changes an app of its own, which
+# answers with a word. That no connection is lost meanwhile is seen in 47-load.bats.
+
+load server
+
+# More than the setup of helpers.bash.
+eval "basic_$(declare -f setup)"
+setup() {
+  basic_setup
+  SITE=$BATS_TEST_TMPDIR/site
+  mkdir "$SITE"
+}
+
+# app WORD [LINE]...: prints an app that answers with the word, after these lines. /hold: the
+# beginning of the answer comes at once, and the word when the test lets go. Each import leaves a
+# line in a file.
+app() {
+  local word=$1
+  shift
+  cat <<END
+import os
+
+$(printf '%s\n' "$@")
+FIFOS = os.environ["FIFOS"]
+WORD = "$word"
+with open(FIFOS + "/imports", "a") as file:
+    print(WORD, file=file)
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    if environ["PATH_INFO"] == "/hold":
+        with open(FIFOS + "/begun", "w") as begun:
+            print(os.getpid(), file=begun)
+        yield b"the beginning, "
+        with open(FIFOS + "/end") as end:
+            end.read()
+    yield WORD.encode() + b"\n"
+END
+}
+
+# Lines of an app: its import waits for begin_import and for end_import.
+HELD='for fifo in "w", "r":
+    open(os.environ["FIFOS"] + "/import" + fifo, fifo).close()'
+
+hold_imports() {
+  mkfifo "$FIFOS/importw" "$FIFOS/importr"
+}
+
+begin_import() {
+  timeout 20 cat "$FIFOS/importw"
+}
+
+# shellcheck disable=SC2016 # it is for the other shell
+end_import() {
+  timeout 20 sh -c ': >"$FIFOS/importr"'
+}
+
+# write NAME: standard input becomes the content of a file of the app, in place.
+write() {
+  cat >"$SITE/$1"
+}
+
+# replace NAME: the same by way of another file, so that none ever sees a half.
+replace() {
+  cat >"$BATS_TEST_TMPDIR/replacement"
+  mv "$BATS_TEST_TMPDIR/replacement" "$SITE/$1"
+}
+
+serve_site() {
+  serve_on --python-path="$SITE" "$@" shop:app
+}
+
+answers() {
+  [[ $(http /) == "$1" ]]
+}
+
+# is_settled TEMPLATE: another template has taken over, and nobody of the old one waits for
+# connections any more: they would be children of the server now.
+is_settled() {
+  local now
+  now=$(template) || :
+  [[ $now =~ ^[0-9]+$ && $now != "$1" ]]
+}
+
+# reload: tells the server to, and waits until the new app has taken over.
+reload() {
+  local old
+  old=$(template)
+  kill -HUP "$SERVER"
+  eventually is_settled "$old"
+}
+
+# stays WORD: all requests are answered by that app, from the same server.
+stays() {
+  local n
+  for n in {1..6}; do
+    equal "$(http /)" "$1"
+  done
+  equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
+  equal "$(cat "$STATUSES")" ""
+}
+
+@test "SIGHUP: new requests get the new app, a running one ends with the old one" {
+  for where in server worker; do
+    app one | replace shop.py
+    serve_site --import="$where"
+    stays one
+    hold
+    app two | replace shop.py
+    reload
+    stays two
+    finishes "the beginning, one"
+    stays two
+  done
+  not_logged Traceback
+}
+
+@test "SIGHUP: the modules of the app are imported anew, too" {
+  app one "from goods import price" 'print("price:", price, flush=True)' | replace shop.py
+  echo "price = 5" | replace goods.py
+  serve_site
+  logged "price: 5"
+  echo "price = 6" | replace goods.py
+  reload
+  logged "price: 6"
+}
+
+@test "SIGHUP: an app that cannot be imported is logged, and the old one goes on" {
+  local broken=(
+    "def :"                                              # a syntax error
+    "import no_such_module"                              # an exception
+    "import os, signal; os.kill(os.getpid(), signal.SIGKILL)" # the process dies
+    "import sys; sys.exit(3)"                            # it wants to end
+    "import os; os._exit(3)"                             # it ends without a word
+    "import os; os._exit(0)"                             # even with success
+    "del app"                                            # there is none
+  )
+  for line in "${broken[@]}"; do
+    app one | replace shop.py
+    serve_site
+    : >"$LOG"
+    local old
+    old=$(template)
+    { app broken; echo "$line"; } | replace shop.py
+    kill -HUP "$SERVER"
+    logged "not reloaded"
+    eventually equal "$(template)" "$old"
+    case $line in
+      def*) grep -F "SyntaxError" "$LOG" && grep -F "shop.py" "$LOG" ;;
+      *no_such*) grep -F "Traceback" "$LOG" && grep -F "no_such_module" "$LOG" ;;
+      *SIGKILL*) grep -F "signal 9" "$LOG" ;;
+      del*) grep -F "shop:app" "$LOG" ;;
+    esac
+    stays one
+    app fixed | replace shop.py
+    reload
+    stays fixed
+  done
+}
+
+@test "SIGHUP: while a new app is being imported the old one serves" {
+  hold_imports
+  app one | replace shop.py
+  serve_site
+  app two "$HELD" | replace shop.py
+  local old
+  old=$(template)
+  kill -HUP "$SERVER"
+  begin_import
+  stays one
+  end_import
+  eventually is_settled "$old"
+  stays two
+}
+
+@test "SIGHUP: a second one is not lost while a new app is being imported" {
+  hold_imports
+  app one | replace shop.py
+  serve_site
+  app two "$HELD" | replace shop.py
+  kill -HUP "$SERVER"
+  begin_import
+  app three | replace shop.py
+  kill -HUP "$SERVER"
+  stays one # the signal has arrived, as well
+  end_import
+  eventually answers three
+  equal "$(tail -n 1 "$FIFOS/imports")" three
+}
+
+@test "SIGHUP: many in a row end with the newest app" {
+  app 0 | replace shop.py
+  serve_site
+  for n in {1..20}; do
+    app "$n" | replace shop.py
+    kill -HUP "$SERVER"
+  done
+  eventually answers 20
+  equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
+  not_logged "not reloaded"
+}
+
+@test "SIGHUP: during the first import it is not lost, and harms nobody" {
+  hold_imports
+  app one "$HELD" | replace shop.py
+  serve --idle-timeout=0 --python-path="$SITE" shop:app
+  http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  local waiting=$!
+  begin_import
+  find_server
+  app two | replace shop.py
+  kill -HUP "$SERVER"
+  end_import
+  wait "$waiting"
+  [[ $(cat "$BATS_TEST_TMPDIR/answer") == @(one|two) ]]
+  eventually answers two
+  equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
+  equal "$(cat "$STATUSES")" ""
+}
+
+@test "SIGHUP: it reloads what has not changed, too, and each time" {
+  app one | replace shop.py
+  serve_site
+  for n in {2..6}; do
+    reload
+    equal "$(wc -l <"$FIFOS/imports")" "$n"
+    stays one
+  done
+  not_logged Traceback
+}
+
+@test "SIGTERM while a new app is being imported ends all" {
+  hold_imports
+  app one | replace shop.py
+  serve_site
+  hold
+  app two "$HELD" | replace shop.py
+  kill -HUP "$SERVER"
+  begin_import
+  kill "$SERVER"
+  eventually are_left "$SERVER" "$WORKER"
+  finishes "the beginning, one"
+  equal "$(exit_status)" 0
+  equal "$(processes)" ""
+}
+
+@test "the idle server may end during a reload, no request is lost" {
+  hold_imports
+  app one | replace shop.py
+  serve --idle-timeout=1ms --python-path="$SITE" shop:app
+  hold
+  find_server
+  app two "$HELD" | replace shop.py
+  kill -HUP "$SERVER"
+  begin_import
+  finishes "the beginning, one"
+  # The old one leaves now. Who comes has to wait for the new one, of this server or of the next.
+  http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  local waiting=$!
+  end_import
+  # shellcheck disable=SC2016 # it is for the other shell
+  timeout 20 sh -c 'cat "$FIFOS/importw" && : >"$FIFOS/importr"' 3>&- &
+  local next_import=$!
+  wait "$waiting"
+  [[ $(cat "$BATS_TEST_TMPDIR/answer") == @(one|two) ]]
+  kill "$next_import" 2>/dev/null || :
+  equal "$(exit_status)" 0
+}
+
+@test "--reload: a source file that is written, or replaced, is reloaded" {
+  app one | write shop.py
+  serve_site --reload
+  stays one
+  app two | write shop.py
+  eventually answers two
+  app three | replace shop.py
+  eventually answers three
+  equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
+}
+
+@test "--reload: an app that was named as a file is reloaded, too" {
+  app one | write shop.wsgi
+  sed -i 's/^def app(/def application(/' "$SITE/shop.wsgi"
+  serve_on --reload "$SITE/shop.wsgi"
+  equal "$(http /)" one
+  app two | sed 's/^def app(/def application(/' | write shop.wsgi
+  eventually answers two
+  app three | sed 's/^def app(/def application(/' | replace shop.wsgi
+  eventually answers three
+}
+
+@test "--reload: a file that comes beside it, or goes, is a change" {
+  app one 'try:
+    from goods import price
+except ImportError:
+    price = None' | sed 's/^WORD = .*/WORD = f"price {price}"/' | write shop.py
+  serve_site --reload
+  equal "$(http /)" "price None"
+  echo "price = 5" | write goods.py
+  eventually answers "price 5"
+  rm "$SITE/goods.py"
+  eventually answers "price None"
+  echo "price = 6" | replace goods.py
+  eventually answers "price 6"
+}
+
+@test "--reload: a module of a package in a subdirectory is a source, too" {
+  mkdir -p "$SITE/goods/tools"
+  : | tee "$SITE/goods/__init__.py" >"$SITE/goods/tools/__init__.py"
+  echo "price = 5" | write goods/tools/hammers.py
+  app one "from goods.tools.hammers import price" | sed 's/^WORD = .*/WORD = f"price {price}"/' |
+    write shop.py
+  serve_site --reload
+  equal "$(http /)" "price 5"
+  echo "price = 6" | write goods/tools/hammers.py
+  eventually answers "price 6"
+  echo "price = 7" | replace goods/tools/hammers.py
+  eventually answers "price 7"
+}
+
+@test "--reload: a module that only the new app imports is watched from then on" {
+  mkdir "$SITE/goods"
+  echo "price = 5" | write goods/hammers.py
+  app one | write shop.py
+  serve_site --reload
+  app two "from goods.hammers import price" | sed 's/^WORD = .*/WORD = f"price {price}"/' |
+    write shop.py
+  eventually answers "price 5"
+  echo "price = 6" | write goods/hammers.py
+  eventually answers "price 6"
+}
+
+@test "--reload: broken source is logged and leaves the old app, until it is fixed" {
+  app one | write shop.py
+  serve_site --reload
+  echo "def :" | write shop.py
+  logged SyntaxError
+  logged "not reloaded"
+  stays one
+  app two | write shop.py
+  eventually answers two
+  stays two
+}
+
+@test "--reload: a change while the new app is being imported is not lost" {
+  hold_imports
+  app one | write shop.py
+  serve_site --reload
+  app two "$HELD" | write shop.py
+  begin_import
+  app three | write shop.py
+  end_import
+  eventually answers three
+}
+
+@test "--reload: a change during the first import is not lost" {
+  hold_imports
+  app one "$HELD" | write shop.py
+  serve --idle-timeout=0 --reload --python-path="$SITE" shop:app
+  http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  local waiting=$!
+  begin_import
+  find_server
+  app two | write shop.py
+  end_import
+  wait "$waiting"
+  eventually answers two
+}
+
+# What is no source is changed first; then the server of another socket has the time to notice a
+# change of its own source and to reload, which is what the first one should not have done.
+@test "--reload: other files are no change" {
+  app one | write shop.py
+  mkdir "$SITE/__pycache__" "$SITE/empty"
+  serve_site --reload
+  equal "$(wc -l <"$FIFOS/imports")" 1
+  local old
+  old=$(template)
+  for name in notes.txt .shop.py.swp shop.py~ shop.pyc py __pycache__/shop.cpython-312.pyc \
+    empty/unrelated.py; do
+    echo "x = 1" | write "$name"
+    echo "x = 2" | replace "$name"
+  done
+  rm "$SITE/notes.txt"
+  cat "$SITE/shop.py" >"$BATS_TEST_TMPDIR/read"
+  reload_another
+  equal "$(template)" "$old"
+  equal "$(wc -l <"$FIFOS/imports")" 1
+  app two | write shop.py
+  eventually answers two
+  equal "$(cat "$FIFOS/imports")" $'one\ntwo'
+}
+
+reload_another() {
+  (
+    ACTIVATOR=
+    SITE=$BATS_TEST_TMPDIR/another
+    mkdir "$SITE"
+    STATUSES=$SITE/statuses
+    : >"$STATUSES"
+    trap stop EXIT
+    app one | grep -v imports | sed '/^WORD/,/print/{/^WORD/!d}' >"$SITE/other.py"
+    serve --idle-timeout=0 --reload --python-path="$SITE" other:app 2>/dev/null
+    for word in one two three; do
+      sed -i "s/^WORD = .*/WORD = '$word'/" "$SITE/other.py"
+      eventually answers "$word" || exit
+    done
+  )
+}
+
+@test "without --reload, a change is not looked at" {
+  app one | write shop.py
+  serve_site
+  app two | write shop.py
+  reload_another
+  stays one
+}
+
+@test "--reload: with --import=worker it is refused" {
+  run --separate-stderr -64 "$PROGRAM" --reload --import=worker hello:app
+  says_one_line "--reload" "--import"
+}

@@ -1,0 +1,292 @@
+#!/usr/bin/env bats
+# ways: source
+#
+# What a request may take of the machine, and of the patience of the server: --limit-..., and
+# clients that are slow, silent or gone.
+
+# Each test sets TEMPLATE for itself.
+# shellcheck disable=SC2030,SC2031
+load server
+
+NOBODY=64123 # no user of this machine has that number
+
+# A server of misbehaving requests that stays, with its SERVER and TEMPLATE.
+serve_misbehaving() {
+  serve --idle-timeout=0 "$@" misbehaves:app
+  TEMPLATE=$(http /well)
+  find_server
+}
+
+serves_as_before() {
+  equal "$(http /well)" "$TEMPLATE" && equal "$(pgrep -P "$ACTIVATOR")" "$SERVER" &&
+    equal "$(cat "$STATUSES")" ""
+}
+
+# pid_of WHAT: the process that says in the log what it does.
+pid_of() {
+  logged "$1 in " >&2 || return
+  sed -n "s/^$1 in \([0-9]*\)\$/\1/p" "$LOG" | tail -n1
+}
+
+# says PATH TEXT: the program has logged the end of a request, with all there is to say.
+says() {
+  logged "wsgi-once: GET /$1: "
+  local line
+  line=$(grep -F "wsgi-once: GET /$1: " "$LOG")
+  equal "$(wc -l <<<"$line")" 1
+  contains "$line" " $(pid_of "$1") "
+  contains "$line" "$2"
+}
+
+# ---- resources ----
+
+@test "--limit-cpu: a request that computes for too long is ended" {
+  serve_misbehaving --limit-cpu=1s
+  hold
+  run -52 http /burns
+  says burns --limit-cpu
+  finishes "the beginning, the end"
+  serves_as_before
+}
+
+@test "--limit-cpu: so is one that ignores SIGXCPU" {
+  serve_misbehaving --limit-cpu=1s
+  run -52 http /burns_on
+  logged "wsgi-once: GET /burns_on: "
+  contains "$(grep -F "GET /burns_on: " "$LOG")" "$(pid_of burns)"
+  serves_as_before
+}
+
+@test "--limit-cpu: waiting costs nothing, nor does what other requests compute" {
+  serve_misbehaving --limit-cpu=1s --spare=1
+  hold
+  run -52 http /burns
+  run -52 http /burns
+  finishes "the beginning, the end"
+  serves_as_before
+}
+
+@test "--limit-memory: Python raises MemoryError, and the client sees 500" {
+  serve_misbehaving --limit-memory=256M
+  hold
+  equal "$(status /eats)" 500
+  logged MemoryError
+  finishes "the beginning, the end"
+  serves_as_before
+}
+
+@test "--limit-memory: without it, there is as much as the app wants" {
+  serve_misbehaving
+  equal "$(http /eats_in_c)" "all was there"
+}
+
+@test "--limit-memory: a library that crashes without memory takes nothing with it" {
+  serve_misbehaving --limit-memory=256M
+  hold
+  run -52 http /eats_in_c
+  says eats_in_c "signal 11"
+  finishes "the beginning, the end"
+  serves_as_before
+}
+
+@test "--limit-files: opening more is an error that the app sees" {
+  serve_misbehaving --limit-files=30
+  hold
+  equal "$(http /opens)" "True OSError 24" # EMFILE
+  finishes "the beginning, the end"
+  serves_as_before
+  run -1 grep '^wsgi-once: ' "$LOG"
+}
+
+# The bomb itself goes off at 64 processes.
+@test "--limit-processes: a fork bomb is bounded, and gone with its request" {
+  ((EUID == 0)) || skip "only root can become a user without other processes"
+  # The other user needs the program, the apps and the fifos.
+  chmod a+x "$BATS_RUN_TMPDIR" "${BATS_TEST_TMPDIR%/*}"
+  chmod a+rwx "$BATS_TEST_TMPDIR"
+  cp -r "$APPS" "$BATS_TEST_TMPDIR/apps"
+  cp "$PROGRAM" "$BATS_TEST_TMPDIR/wsgi-once"
+  chmod -R a+rX "$BATS_TEST_TMPDIR/apps" "$BATS_TEST_TMPDIR/wsgi-once"
+  local APPS=$BATS_TEST_TMPDIR/apps PROGRAM=$BATS_TEST_TMPDIR/as-nobody
+  cat >"$PROGRAM" <<END
+#!/bin/sh
+exec setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups $BATS_TEST_TMPDIR/wsgi-once "\$@"
+END
+  chmod a+rx "$PROGRAM"
+  mkfifo "$FIFOS/begun" "$FIFOS/end"
+  chmod a+rw "$FIFOS/begun" "$FIFOS/end"
+  local BEGUN
+  exec {BEGUN}<>"$FIFOS/begun"
+  serve_misbehaving --limit-processes=20
+  equal "$(ps -o uid= -p "$SERVER" | tr -d ' ')" "$NOBODY"
+  http /multiplies >"$FIFOS/bomb" 3>&- 4>&- &
+  local client=$! bomb
+  bomb=$(pid_of multiplies)
+  logged "stopped by BlockingIOError"
+  # The server may fork more workers meanwhile, which are not counted: it has no such limit.
+  serves_as_before
+  local count
+  count=$(pgrep -c -g "$bomb")
+  ((count > 5 && count <= 20)) || equal "$count" "between 6 and 20"
+  timeout 20 tee "$FIFOS/end" <<<"" >/dev/null
+  wait "$client"
+  exec {BEGUN}>&-
+  equal "$(cat "$FIFOS/bomb")" "the beginning, the end"
+  bomb_is_gone() {
+    ! pgrep -g "$bomb" >/dev/null
+  }
+  eventually bomb_is_gone
+  serves_as_before
+}
+
+@test "the limits are those of the app, not of the server" {
+  serve_misbehaving --limit-cpu=7s --limit-memory=512M --limit-files=77 --limit-processes=555
+  # Whole seconds, beyond what was used before the request.
+  [[ $(http /tells_limits) =~ ^[78]\ 536870912\ 77\ 555$ ]]
+  local process
+  for process in "$SERVER" "$TEMPLATE"; do
+    equal "$(limits_of "$process")" "$(limits_of $$)"
+  done
+}
+
+# limits_of PID: the soft ones.
+limits_of() {
+  sed -nE 's/^Max (cpu time|data size|open files|processes) +([^ ]+) .*/\1: \2/p' "/proc/$1/limits"
+}
+
+@test "what is 0, or not given, is not limited" {
+  serve_misbehaving --limit-cpu=0 --limit-memory=0 --limit-files=0 --limit-processes=0
+  local none
+  none=$(http /tells_limits)
+  serve_misbehaving
+  equal "$(http /tells_limits)" "$none"
+  [[ $none == "$(soft cpu) $(soft memory) $(soft files) $(soft processes)" ]]
+}
+
+# soft RESOURCE: the limit of this shell, as Python says it.
+soft() {
+  python3 -ISc 'import resource, sys
+kind = {"cpu": "CPU", "memory": "DATA", "files": "NOFILE", "processes": "NPROC"}[sys.argv[1]]
+print(resource.getrlimit(getattr(resource, "RLIMIT_" + kind))[0])' "$1"
+}
+
+@test "a limit above the hard one of the process stays at that" {
+  (
+    ulimit -n 200
+    serve_misbehaving --limit-files=100000
+    [[ $(http /tells_limits) == *" 200 "* ]]
+    stop
+  )
+}
+
+@test "the limits are there with Accept=yes as well" {
+  WAY=accept serve --limit-memory=256M --limit-files=77 misbehaves:app
+  [[ $(http /tells_limits) =~ \ 268435456\ 77\  ]]
+  equal "$(status /eats)" 500
+  logged MemoryError
+}
+
+# ---- clients ----
+
+# client NAME STEP...: one that goes on in the background, with its conversation in a file.
+client() {
+  local name=$1
+  shift
+  talk "$@" >"$FIFOS/$name.out" 3>&- 4>&- &
+  CLIENTS+=($!)
+}
+
+# A fifo is good for one meeting: who came late would meet whoever comes next.
+met() {
+  timeout 20 cat "$FIFOS/$1"
+}
+
+@test "clients that send a byte at a time keep nobody else waiting" {
+  CLIENTS=()
+  serve_misbehaving --max-workers=4
+  local steps name byte meeting
+  for name in one two three; do
+    steps=()
+    meeting=0
+    for byte in G E T ' ' / w e l l ' ' H T T P / 1 . 0 '\r' '\n' '\r' '\n'; do
+      steps+=(send "$byte")
+      [[ $byte != [/T] ]] || steps+=(nothing meet "$FIFOS/$name-$((++meeting))")
+    done
+    for ((; meeting > 0; meeting--)); do
+      mkfifo "$FIFOS/$name-$meeting"
+    done
+    client "$name" "${steps[@]}" read
+  done
+  # At each T and each slash.
+  for meeting in {1..5}; do
+    for name in one two three; do
+      met "$name-$meeting"
+    done
+    serves_as_before
+  done
+  wait "${CLIENTS[@]}"
+  for name in one two three; do
+    contains "$(cat "$FIFOS/$name.out")" "HTTP/1.1 200 "
+  done
+}
+
+@test "clients that say nothing keep nobody waiting, as long as there are fewer than workers" {
+  CLIENTS=()
+  serve_misbehaving --max-workers=4 --head-timeout=0
+  local name
+  for name in one two three; do
+    mkfifo "$FIFOS/silent-$name"
+    client "silent-$name" meet "$FIFOS/silent-$name" read
+    met "silent-$name"
+  done
+  serves_as_before
+  serves_as_before
+  serves_as_before
+}
+
+@test "with as many of them as workers, the next client waits for --head-timeout" {
+  CLIENTS=()
+  serve_misbehaving --max-workers=2 --head-timeout=300ms
+  local name
+  for name in one two three; do
+    mkfifo "$FIFOS/silent-$name"
+    client "silent-$name" meet "$FIFOS/silent-$name" read
+    met "silent-$name"
+  done
+  serves_as_before
+  for name in 0 1 2; do
+    wait "${CLIENTS[name]}" # an orderly end
+  done
+  equal "$(cat "$FIFOS"/silent-*.out)" ""
+  equal "$(grep -c '^wsgi-once: ' "$LOG")" 0
+}
+
+# spares_wait: the template has its two spares, which sleep, and no other child.
+spares_wait() {
+  [[ $(ps -o stat= --ppid "$TEMPLATE" | cut -c1 | tr -d '\n') == SS ]]
+}
+
+@test "clients that leave, at any moment, are forgotten" {
+  local request='POST /reads HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n' i family
+  for family in unix tcp; do
+    FAMILY=$family serve_misbehaving --head-timeout=0 --read-timeout=0 --write-timeout=0 \
+      --request-timeout=0
+    eventually spares_wait
+    for i in 0 1 17 "${#request}"; do
+      # not in the middle of an escape
+      [[ ${request:0:i} != *\\ ]]
+      run talk send "${request:0:i}" reset
+      run talk send "${request:0:i}" end reset
+    done
+    run talk send "${request}hello" reset
+    run talk send 'GET /sends_for_ever HTTP/1.1\r\nHost: a\r\n\r\n' expect '200 OK' reset
+    eventually spares_wait
+    serves_as_before
+  done
+}
+
+# ---- endurance ----
+
+@test "a thousand requests leave nothing behind" {
+  "$TESTS/endurance" 1000
+}

@@ -1,0 +1,414 @@
+#!/usr/bin/env bats
+# ways: one
+#
+# A worker that goes wrong takes nothing with it; and what happens when the app cannot be imported.
+
+# Each test sets TEMPLATE for itself.
+# shellcheck disable=SC2030,SC2031
+load server
+
+# The sanitizer, too, is to let a worker die by the signal.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-}:handle_segv=0:handle_abort=0
+
+EX_SOFTWARE=70
+GET='GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+NONSENSE='nonsense\r\n\r\n'
+
+# ---- processes ----
+
+# family_of PID: the processes below it, zombies included.
+family_of() {
+  local child
+  for child in $(pgrep -P "$1"); do
+    echo "$child"
+    family_of "$child"
+  done
+}
+
+no_zombie() {
+  local pids
+  pids=$(family_of "$SERVER" | paste -sd,)
+  [[ $(ps -o stat= -p "$pids") != *Z* ]]
+}
+
+# spares_wait NUMBER: the template has so many children, and all of them sleep.
+spares_wait() {
+  local states
+  states=$(ps -o stat= --ppid "$TEMPLATE" | cut -c1 | tr -d '\n')
+  ((${#states} == $1)) && [[ $states != *[!S]* ]]
+}
+
+# ---- requests ----
+
+# pid_of WHAT: the process that says in the log what it does.
+pid_of() {
+  logged "$1 in " >&2 || return
+  sed -n "s/^$1 in \([0-9]*\)\$/\1/p" "$LOG" | tail -n1
+}
+
+# A server of misbehaving requests that stays, with its SERVER and TEMPLATE.
+serve_misbehaving() {
+  serve --idle-timeout=0 "$@" misbehaves:app
+  TEMPLATE=$(http /well)
+  find_server
+}
+
+serves_as_before() {
+  equal "$(http /well)" "$TEMPLATE" && equal "$(pgrep -P "$ACTIVATOR")" "$SERVER" &&
+    equal "$(cat "$STATUSES")" ""
+}
+
+# The server, its template and a request that is held have not noticed anything.
+all_is_well() {
+  finishes "the beginning, the end"
+  serves_as_before
+  serves_as_before
+  eventually no_zombie
+}
+
+# one_line TARGET PID TEXT: one line of the program is about the request, with all that it has to
+# say.
+one_line() {
+  logged "wsgi-once: GET $1: "
+  local line
+  line=$(grep -F "wsgi-once: GET $1: " "$LOG")
+  equal "$(wc -l <<<"$line")" 1
+  [[ " ${line//[^0-9]/ } " == *" $2 "* ]] || equal "$line" "process $2"
+  contains "$line" "$3"
+  [[ $line =~ [0-9.]+\ ?m?s$ ]] || equal "$line" "a duration at its end"
+}
+
+# ---- workers that die ----
+
+# dies PATH TEXT: the client of a request sees the end of the connection and nothing else.
+dies() {
+  run -52 http "/$1?q=1"
+  one_line "/$1?q=1" "$(pid_of "$1")" "$2"
+}
+
+@test "a worker that segfaults, aborts or exits takes nothing with it" {
+  serve_misbehaving
+  hold
+  dies segfaults "signal 11"
+  dies aborts "signal 6"
+  dies exits "status 3"
+  dies exits_quietly "os._exit"
+  all_is_well
+}
+
+@test "a worker that is killed from outside takes nothing with it" {
+  serve_misbehaving
+  hold
+  http /is_deaf 3>&- 4>&- &
+  local client=$! victim code=0
+  victim=$(pid_of is_deaf)
+  kill -KILL "$victim"
+  wait "$client" || code=$?
+  equal "$code" 52
+  one_line /is_deaf "$victim" "signal 9"
+  all_is_well
+}
+
+@test "a worker that exits in the middle of its answer cuts it off" {
+  serve_misbehaving
+  hold
+  run -18 http /exits_midway
+  one_line /exits_midway "$(pid_of exits_midway)" "os._exit"
+  all_is_well
+}
+
+@test "many crashes one after the other are no reason to give up" {
+  serve_misbehaving
+  local i
+  for i in {1..30}; do
+    run -52 http "/segfaults?$i"
+  done
+  serves_as_before
+  logged "GET /segfaults?30: "
+  equal "$(grep -c '^wsgi-once: GET /segfaults?' "$LOG")" 30
+}
+
+@test "the line about a request cannot be forged by its target" {
+  serve_misbehaving
+  run talk send 'GET /segfaults?\x1b[31m\xff HTTP/1.1\r\nHost: a\r\n\r\n' read
+  run -52 http "/segfaults?$(printf 'x%.0s' {1..2000})"
+  logged "wsgi-once: GET /segfaults?xxx"
+  run -1 grep -P '[^\x20-\x7e\t]' <(grep '^wsgi-once: ' "$LOG")
+  equal "$(http /well)" "$TEMPLATE"
+}
+
+@test "spares that are killed while they wait are replaced" {
+  serve_misbehaving --spare=2
+  eventually spares_wait 2
+  local spares
+  mapfile -t spares < <(pgrep -P "$TEMPLATE")
+  kill -KILL "${spares[@]}"
+  eventually is_gone "${spares[0]}"
+  eventually is_gone "${spares[1]}"
+  eventually spares_wait 2
+  for spare in "${spares[@]}"; do
+    logged "$spare was killed by signal 9"
+  done
+  serves_as_before
+}
+
+@test "when the template is killed, the app is imported anew, and running requests go on" {
+  serve_misbehaving
+  hold
+  kill -KILL "$TEMPLATE"
+  eventually is_gone "$TEMPLATE"
+  equal "$(status /well)" 200
+  # An old spare may have got that one: then its parent is the server.
+  new_template() {
+    local parent
+    parent=$(http /well)
+    [[ $parent != "$TEMPLATE" && $parent != "$SERVER" ]]
+  }
+  eventually new_template
+  logged "$TEMPLATE"
+  finishes "the beginning, the end"
+  TEMPLATE=$(http /well)
+  serves_as_before
+  eventually no_zombie
+}
+
+# ---- --request-timeout ----
+
+# overdue PATH STATUS: a request that hangs is answered with this status (000: not at all), is
+# ended, and is in the log; nothing else is harmed.
+overdue() {
+  serve_misbehaving --request-timeout=2s --linger-timeout=100ms
+  local path=$1 begin
+  begin=$(status "/$path?q=1") || :
+  equal "$begin" "$2"
+  local worker
+  worker=$(pid_of "$path")
+  eventually is_gone "$worker"
+  logged "GET /$path?q=1: worker $worker"
+  contains "$(grep -F "GET /$path?q=1: worker $worker" "$LOG")" "--request-timeout"
+  serves_as_before
+  eventually no_zombie
+}
+
+@test "--request-timeout: an app that loops in C is answered for with 504, and ended" {
+  overdue loops_in_c 504
+  logged "in loops_in_c"
+}
+
+@test "--request-timeout: an app that hangs is ended with its children" {
+  overdue hangs_with_child 504
+  logged "in hangs_with_child"
+  eventually is_gone "$(pid_of child)"
+}
+
+@test "--request-timeout: an app that blocks all signals is killed by the server" {
+  overdue is_deaf 000
+}
+
+@test "--request-timeout: the log shows all threads of Python" {
+  serve --idle-timeout=0 --request-timeout=1s hangs:with_thread
+  equal "$(status /)" 504
+  logged "in with_thread"
+  logged "in in_background"
+  logged "GET /: worker "
+  contains "$(grep -F "GET /: worker " "$LOG")" "--request-timeout"
+}
+
+# The deadline is that of one request: another one begins later.
+@test "--request-timeout: other requests are unaffected" {
+  serve_misbehaving --request-timeout=3s
+  http /loops_in_c 3>&- 4>&- >/dev/null &
+  local client=$! worker
+  worker=$(pid_of loops_in_c)
+  hold
+  equal "$(http /well)" "$TEMPLATE"
+  finishes "the beginning, the end"
+  wait "$client"
+  eventually is_gone "$worker"
+  serves_as_before
+}
+
+# ---- what a request leaves behind ----
+
+@test "a child that a request leaves in its process group is killed at its end" {
+  serve_misbehaving
+  hold
+  equal "$(http /leaves_child)" left
+  eventually is_gone "$(pid_of leaves_child)"
+  eventually is_gone "$(pid_of child)"
+  all_is_well
+}
+
+@test "so is the child of a worker that is killed" {
+  serve_misbehaving
+  hold
+  run -52 http /dies_with_child
+  one_line /dies_with_child "$(pid_of dies_with_child)" "signal 9"
+  eventually is_gone "$(pid_of child)"
+  all_is_well
+}
+
+@test "a process that has begun a session of its own lives on, and is no zombie after that" {
+  serve_misbehaving
+  equal "$(http /leaves_session)" left
+  local child
+  child=$(pid_of child)
+  eventually is_gone "$(pid_of leaves_session)"
+  equal "$(http /well)" "$TEMPLATE"
+  equal "$(ps -o comm= -p "$child")" sleep
+  kill -KILL "$child"
+  eventually is_gone "$child"
+  serves_as_before
+}
+
+# ---- imports that fail ----
+
+# Imports wait at the gate until something is written to it.
+shut_gate() {
+  [[ -z ${GATE:-} ]] || exec {GATE}>&-
+  rm -f "$FIFOS/gate"
+  mkfifo "$FIFOS/gate"
+  exec {GATE}<>"$FIFOS/gate"
+}
+
+# package FILE: a module of the package `late`, from standard input. Before any module of it is
+# imported, the package waits for the gate.
+package() {
+  mkdir "$FIFOS/late"
+  shut_gate
+  cat >"$FIFOS/late/__init__.py" <<END
+import os
+with open("$FIFOS/gate", "rb", 0) as gate:
+    gate.read(1)
+END
+  cat >"$FIFOS/late/$1"
+}
+
+# stand_in_line NUMBER REQUEST: a client that has sent its request; the answer is in a file.
+stand_in_line() {
+  mkfifo "$FIFOS/client-$1"
+  talk send "$2" meet "$FIFOS/client-$1" read >"$FIFOS/answer-$1" 3>&- 4>&- &
+  CLIENTS[$1]=$!
+}
+
+# Clients come while the app is imported; the fourth one sends nonsense.
+fill_the_line() {
+  local i
+  CLIENTS=()
+  rm -f "$FIFOS"/client-*
+  for i in {1..6}; do
+    stand_in_line "$i" "$( ((i == 4)) && printf %s "$NONSENSE" || printf %s "$GET")"
+  done
+  for i in {1..6}; do
+    timeout 20 cat "$FIFOS/client-$i"
+  done
+}
+
+line_was_answered() {
+  local i
+  for i in {1..6}; do
+    wait "${CLIENTS[i]}"
+    contains "$(cat "$FIFOS/answer-$i")" "HTTP/1.1 $( ((i == 4)) && echo 400 || echo 500) "
+  done
+}
+
+no_server() {
+  ! pgrep -P "$ACTIVATOR" >/dev/null
+}
+
+# fails MODULE [TEXT]...: with each way to import, all who wait are told, and each server that has
+# tried ends with a status that says so. Then the file is fixed.
+fails() {
+  local where module=$1
+  shift
+  cp "$FIFOS/late/$module.py" "$FIFOS/broken" 2>/dev/null || :
+  for where in server worker; do
+    : >"$LOG"
+    : >"$STATUSES"
+    shut_gate
+    rm -f "$FIFOS/late/$module.py"
+    [[ ! -e $FIFOS/broken ]] || cp "$FIFOS/broken" "$FIFOS/late/$module.py"
+    serve --python-path="$FIFOS" --import=$where --import-timeout="${IMPORT_TIMEOUT:-5min}" \
+      "late.$module:app"
+    fill_the_line
+    printf '%99s' "" >&"$GATE"
+    line_was_answered
+    eventually no_server
+    equal "$where $(sort -u "$STATUSES")" "$where $EX_SOFTWARE"
+    local text
+    for text; do
+      logged "$text"
+    done
+    cp "$APPS/hello.py" "$FIFOS/late/$module.py"
+    equal "$(http /)" "Hello."
+    eventually no_server
+    equal "$where $(tail -n1 "$STATUSES")" "$where 0"
+  done
+}
+
+# The service manager gives a unit up that fails too often: the import is tried once for all.
+@test "one server is enough to tell all who wait that the app cannot be imported" {
+  package raising.py <<<'raise RuntimeError("no database")'
+  local i
+  for i in {1..5}; do
+    shut_gate
+    serve --python-path="$FIFOS" --max-workers=4 late.raising:app
+    fill_the_line
+    printf '%99s' "" >&"$GATE"
+    line_was_answered
+    eventually no_server
+    equal "$(cat "$STATUSES")" "$EX_SOFTWARE"
+    : >"$STATUSES"
+  done
+}
+
+@test "a module that is missing: all who wait are told, and the next connection tries again" {
+  package other.py <<<""
+  fails missing "late.missing" "GET /: answered 500"
+}
+
+@test "a syntax error in the app: likewise" {
+  package broken.py <<<'def app(:'
+  fails broken SyntaxError "broken.py"
+}
+
+@test "an exception at import: likewise" {
+  package raising.py <<<'raise RuntimeError("no database")'
+  fails raising Traceback "RuntimeError: no database"
+}
+
+@test "an import that segfaults: likewise" {
+  package crashing.py <<<'import ctypes; ctypes.string_at(0)'
+  fails crashing "signal 11"
+}
+
+@test "an import that calls os._exit(0): likewise" {
+  package leaving.py <<<'os = __import__("os"); os._exit(0)'
+  fails leaving
+}
+
+@test "an import that calls sys.exit(): likewise" {
+  package exiting.py <<<'import sys; sys.exit()'
+  fails exiting SystemExit
+}
+
+@test "an import that calls sys.exit() with a status of success: likewise" {
+  package exiting.py <<<'import sys; sys.exit(0)'
+  fails exiting SystemExit
+}
+
+@test "an import that hangs longer than --import-timeout: likewise, with tracebacks" {
+  package hanging.py <<'END'
+import threading, time
+
+def hang_here():
+    time.sleep(3600)
+
+def hang_there():
+    time.sleep(3600)
+
+threading.Thread(target=hang_there, daemon=True).start()
+hang_here()
+END
+  IMPORT_TIMEOUT=2s fails hanging "--import-timeout" "in hang_here" "in hang_there"
+}

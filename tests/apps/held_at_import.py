@@ -1,0 +1,19 @@
+"""The first time it is imported, it says its pid and that of a child at a fifo, and goes on when it
+is told to at another."""
+
+import os
+import subprocess
+
+from holds import app  # noqa: F401
+
+fifos = os.environ["FIFOS"]
+try:
+    os.mkdir(fifos + "/was imported")
+except FileExistsError:
+    pass
+else:
+    child = subprocess.Popen(["sleep", "3600"])
+    with open(fifos + "/begun", "w") as begun:
+        print(os.getpid(), child.pid, file=begun)
+    with open(fifos + "/end") as end:
+        end.read()

@@ -1,0 +1,180 @@
+"""Behaves well, or badly, in the way that the path names. /hold is that of holds.py."""
+
+import ctypes
+import itertools
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import holds
+
+
+def app(environ, start_response):
+    def respond(text=""):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [f"{text}\n".encode()]
+
+    if environ["PATH_INFO"] == "/hold":
+        return holds.app(environ, start_response)
+    return globals()[environ["PATH_INFO"][1:]](environ, respond)
+
+
+def say(what):
+    print(f"{what} in {os.getpid()}", file=sys.stderr)
+
+
+def leave_child(**options):
+    child = subprocess.Popen(["sleep", "3600"], **options)
+    print(f"child in {child.pid}", file=sys.stderr)
+
+
+# ---- well ----
+
+
+def well(environ, respond):
+    return respond(os.getppid())
+
+
+def reads(environ, respond):
+    say("reads")
+    return respond(len(environ["wsgi.input"].read()))
+
+
+def sends_for_ever(environ, respond):
+    say("sends_for_ever")
+    respond()
+    return itertools.repeat(bytes(65536))
+
+
+# ---- dying ----
+
+
+def segfaults(environ, respond):
+    say("segfaults")
+    ctypes.string_at(0)
+
+
+def aborts(environ, respond):
+    say("aborts")
+    os.abort()
+
+
+def exits(environ, respond):
+    say("exits")
+    os._exit(3)
+
+
+def exits_quietly(environ, respond):
+    say("exits_quietly")
+    os._exit(0)
+
+
+def exits_midway(environ, respond):
+    say("exits_midway")
+    respond()
+    yield b"the beginning"
+    os._exit(0)
+
+
+# ---- hanging ----
+
+
+def loops_in_c(environ, respond):
+    """Needs the interpreter all the time, and lets no signal handler of Python run."""
+    say("loops_in_c")
+    all(itertools.repeat(True))
+
+
+def is_deaf(environ, respond):
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    say("is_deaf")
+    time.sleep(3600)
+
+
+def hangs_with_child(environ, respond):
+    say("hangs_with_child")
+    leave_child()
+    time.sleep(3600)
+
+
+# ---- leaving processes behind ----
+
+
+def leaves_child(environ, respond):
+    say("leaves_child")
+    leave_child()
+    return respond("left")
+
+
+def leaves_session(environ, respond):
+    say("leaves_session")
+    leave_child(start_new_session=True)
+    return respond("left")
+
+
+def dies_with_child(environ, respond):
+    say("dies_with_child")
+    leave_child()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+# ---- taking too much ----
+
+
+def tells_limits(environ, respond):
+    kinds = "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_NOFILE", "RLIMIT_NPROC"
+    return respond(" ".join(str(resource.getrlimit(getattr(resource, k))[0]) for k in kinds))
+
+
+def burns(environ, respond):
+    say("burns")
+    while True:
+        pass
+
+
+def burns_on(environ, respond):
+    signal.signal(signal.SIGXCPU, signal.SIG_IGN)
+    burns(environ, respond)
+
+
+def eats(environ, respond):
+    say("eats")
+    return respond(len([bytes(1 << 20) for _ in range(1024)]))
+
+
+def eats_in_c(environ, respond):
+    """As a library would that takes malloc(3) to succeed."""
+    say("eats_in_c")
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    for _ in range(1024):
+        ctypes.memset(libc.malloc(1 << 20), 1, 1)
+    return respond("all was there")
+
+
+def opens(environ, respond):
+    files = []
+    try:
+        for _ in range(1000):
+            files.append(open("/dev/null", "rb"))
+    except OSError as error:
+        return respond(f"{len(files) < 1000} {type(error).__name__} {error.errno}")
+    return respond("all were opened")
+
+
+def multiplies(environ, respond):
+    """A fork bomb, with an end in case that nothing else bounds it."""
+    worker = os.getpid()
+    say("multiplies")
+    for _ in range(6):
+        try:
+            os.fork()
+        except OSError as error:
+            print(f"stopped by {type(error).__name__}", file=sys.stderr)
+    if os.getpid() != worker:
+        while True:
+            signal.pause()
+    return holds.app({**environ, "PATH_INFO": "/hold"}, lambda *_: respond())
