@@ -10,23 +10,15 @@
 #include "options.h"
 #include "server/notify.h"
 #include "server/server.h"
+#include "streams.h"
 #include "worker.h"
 #include "wsgi/python.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-
-/* A descriptor below 3 that is closed would be taken by the next open(2), and then printed to. */
-static void open_standard_streams(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
-            return;
-}
 
 static int fail(int status, char *problem)
 {
@@ -91,7 +83,7 @@ int main(int argc, char **argv)
     enum options_action action;
     _cleanup_(freep) char *problem = NULL;
 
-    open_standard_streams();
+    streams_open();
     signal(SIGPIPE, SIG_IGN); /* as Python does: what nobody reads is an error, not the end */
     if (options_parse(argc, argv, &options, &action, &problem) < 0)
         return fail(EX_USAGE, problem);

@@ -202,7 +202,9 @@ static usec_t unit(struct slice name)
 /* "30", "500ms", "1min 30s": what is most used of systemd.time(7); without a unit, seconds. */
 static const char *parse_duration(const char *text, usec_t *ret)
 {
-    static const char *allowed = "a time span such as 30, 500ms or 1min 30s (0: none)";
+    static const char *allowed =
+        "a time span such as 30, 500ms or 1min 30s (0: none), up to 100 years";
+    const usec_t most = USEC_PER_SEC * 86400 * 36525; /* sums of some do not overflow */
     usec_t total = 0;
 
     do {
@@ -221,6 +223,8 @@ static const char *parse_duration(const char *text, usec_t *ret)
             __builtin_add_overflow(total, usec, &total))
             return allowed;
     } while (*text);
+    if (total > most)
+        return allowed;
     *ret = total;
     return NULL;
 }

@@ -29,17 +29,19 @@ void scoreboard_done(struct scoreboard *board)
     *board = (struct scoreboard){0};
 }
 
+bool slot_change(struct slot *slot, enum slot_state from, enum slot_state to)
+{
+    return __sync_bool_compare_and_swap(&slot->state, (int)from, (int)to);
+}
+
 struct slot *scoreboard_take(struct scoreboard *board, unsigned generation)
 {
     for (size_t i = 0; i < board->size; i++) {
         struct slot *slot = &board->slots[i];
-        if (slot->state != SLOT_FREE)
+        if (!slot_change(slot, SLOT_FREE, SLOT_STARTING))
             continue;
-        *slot = (struct slot){
-            .state = SLOT_STARTING,
-            .generation = generation,
-            .since = deadline_now(),
-        };
+        slot->generation = generation;
+        slot->since = deadline_now();
         return slot;
     }
     return NULL;
@@ -68,11 +70,6 @@ size_t scoreboard_count(const struct scoreboard *board, enum slot_state first, e
     return count;
 }
 
-bool slot_change(struct slot *slot, enum slot_state from, enum slot_state to)
-{
-    return __sync_bool_compare_and_swap(&slot->state, (int)from, (int)to);
-}
-
 void scoreboard_begin(struct scoreboard *board, struct slot *slot)
 {
     slot->since = board->totals->last_request = deadline_now();
@@ -82,7 +79,9 @@ void scoreboard_begin(struct scoreboard *board, struct slot *slot)
 void scoreboard_release(struct slot *slot)
 {
     slot->pid = 0;
-    slot->state = SLOT_FREE;
+    slot->overdue = slot->doomed = false;
+    memset(slot->request, 0, sizeof(slot->request));
+    __atomic_store_n(&slot->state, SLOT_FREE, __ATOMIC_SEQ_CST);
 }
 
 void slot_name(struct slot *slot, const char *request)

@@ -32,8 +32,9 @@ struct slot {
     volatile int state; /* enum slot_state */
     volatile pid_t pid; /* its worker, 0 when free */
     unsigned generation;
-    volatile usec_t since;           /* RUNNING: the request began; STARTING: it was forked */
-    bool doomed;                     /* it is being ended, and the log says why */
+    volatile usec_t since; /* RUNNING: the request began; STARTING: it was forked */
+    bool overdue;          /* it was asked for its tracebacks, because it is not ready in time */
+    bool doomed;           /* it is being killed, and the log says why */
     char request[SLOT_REQUEST_SIZE]; /* "METHOD target", "" until that is known */
 };
 
@@ -54,7 +55,8 @@ struct scoreboard_totals {
 int scoreboard_init(struct scoreboard *board, size_t size);
 void scoreboard_done(struct scoreboard *board);
 
-/* Takes a free slot for a worker that is about to be forked. NULL when all are taken. */
+/* Takes a free slot for a worker that is about to be forked. NULL when all are taken. Several
+ * processes may do so at the same time. */
 struct slot *scoreboard_take(struct scoreboard *board, unsigned generation);
 
 /* The slot of a process, or NULL. */

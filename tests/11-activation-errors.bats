@@ -278,7 +278,7 @@ activate() {
       grep -qE '(recvfrom|recvmsg|read)\(.*GET / HTTP' "$TRACE"
       grep -q 'shutdown(' "$TRACE"
       if [[ $way == listener || $way == server ]]; then
-        grep -qE 'accept4?\(3, .* = [0-9]' "$TRACE"
+        grep -qE 'accept4?\(3, ' "$TRACE"
         run -1 grep -F 'shutdown(3,' "$TRACE"
       fi
     done

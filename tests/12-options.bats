@@ -136,7 +136,8 @@ names_in_manual() {
 }
 
 @test "a time span that is none" {
-  for value in "" soon -1 +1 s 5parsecs 1.5 "1min s" 99999999999999999999s 18446744073709551615h; do
+  for value in "" soon -1 +1 s 5parsecs 1.5 "1min s" 99999999999999999999s 18446744073709551615h \
+    36526d 18446744073709551ms; do
     refused "--head-timeout" "'$value'" "500ms" "1min 30s" -- --head-timeout="$value" hello:app
   done
 }
@@ -217,7 +218,7 @@ names_in_manual() {
 
 @test "time spans" {
   for value in 0 30 500ms 5s "5 s" "1min 30s" 1min30s "1h 2min 3s 4ms" 1hour 2minutes 3seconds \
-    1d 250us; do
+    1d 250us 36525d; do
     accepted --head-timeout="$value"
   done
 }

@@ -91,3 +91,10 @@ not_ended_before() {
   equal "$(tail -n 1 "$BATS_TEST_TMPDIR/answer" | tr -d '\r')" "Hello."
   equal "$(exit_status)" 0
 }
+
+@test "a process that the app's hooks fork with each worker does not hold up the end" {
+  serve forks_with_workers:app
+  equal "$(http /)" "Hello."
+  equal "$(exit_status)" 0
+  eventually none_is_left
+}

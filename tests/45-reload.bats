@@ -424,3 +424,49 @@ reload_another() {
   run --separate-stderr -64 "$PROGRAM" --reload --import=worker hello:app
   says_one_line "--reload" "--import"
 }
+
+@test "a reload succeeds though there are as many workers as there may be" {
+  app one | replace shop.py
+  serve_site --max-workers=1
+  hold
+  app two | replace shop.py
+  reload
+  equal "$(http /)" two
+  # The old request counts, too: this one waits for its end.
+  http / >"$BATS_TEST_TMPDIR/waits" &
+  local waits=$!
+  finishes "the beginning, one"
+  wait "$waits"
+  equal "$(cat "$BATS_TEST_TMPDIR/waits")" two
+}
+
+@test "what an import has started ends when another app takes over, or the server ends" {
+  local start='import subprocess
+with open(os.environ["FIFOS"] + "/started", "a") as file:
+    print(subprocess.Popen(["sleep", "3600"]).pid, file=file)'
+  app one "$start" | replace shop.py
+  serve_site
+  app two "$start" | replace shop.py
+  reload
+  local started
+  mapfile -t started <"$FIFOS/started"
+  equal "${#started[@]}" 2
+  eventually is_gone "${started[0]}"
+  run ! is_gone "${started[1]}"
+  kill "$SERVER"
+  equal "$(exit_status)" 0
+  eventually is_gone "${started[1]}"
+}
+
+@test "a template that hangs does not keep another one from taking over" {
+  app one | replace shop.py
+  serve_site
+  local old
+  old=$(template)
+  kill -STOP "$old"
+  app two | replace shop.py
+  kill -HUP "$SERVER"
+  eventually is_gone "$old"
+  eventually answers two
+  stays two
+}

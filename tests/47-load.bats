@@ -175,3 +175,11 @@ greets() {
 has_failed() {
   (($(grep -c "not reloaded" "$LOG") >= $1))
 }
+
+# ---- threads ------------------------------------------------------------------------------------
+
+# The kernel may tell any of them that a worker has ended.
+@test "threads that the import left do not keep the server from seeing that its workers end" {
+  serve_on four_threads:app
+  equal "$(http "/[1-2000]" | grep -cx "Hello.")" 2000
+}

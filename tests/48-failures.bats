@@ -412,3 +412,10 @@ hang_here()
 END
   IMPORT_TIMEOUT=2s fails hanging "--import-timeout" "in hang_here" "in hang_there"
 }
+
+@test "an import that closes the server's descriptors ends visibly" {
+  serve closes_descriptors:app
+  equal "$(status /)" 500
+  equal "$(exit_status)" "$EX_SOFTWARE"
+  eventually no_server
+}

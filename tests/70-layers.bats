@@ -59,7 +59,8 @@ only() {
 # Which floor a file is on: it may use what is below, and its own folder.
 floor() {
   case $1 in
-    cleanup.h | deadline.h | slice.h | problem.[ch] | log.[ch] | leave.[ch]) echo 0 ;;
+    cleanup.h | deadline.h | slice.h) echo 0 ;;
+    problem.[ch] | log.[ch] | leave.[ch] | streams.[ch]) echo 0 ;;
     http/*) echo 1 ;;
     net/* | options.[ch] | activation.[ch] | scoreboard.[ch]) echo 2 ;;
     wsgi/*) echo 3 ;;
@@ -198,6 +199,8 @@ floor() {
     'overdue\.o overdue'
     # who goes on after SIGTERM
     'server/spare\.o survivor'
+    # where on_child says that it was called
+    'server/template\.o children_event'
     # never written, but Python's API asks for pointers without const: the parts of a heap type,
     # the names of keyword arguments, the interpreter's argv
     'wsgi/[a-z_]+\.o (methods|slots|spec|members|getters)'

@@ -14,6 +14,11 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+struct socket {
+    int fd;
+    ino_t inode;
+};
+
 /* ---- sockets -------------------------------------------------------------------------------- */
 
 static bool is_socket(int fd, ino_t *ret_inode)
@@ -44,14 +49,13 @@ static void for_each_socket(void (*visit)(int fd, ino_t inode, void *data), void
 
 static void remember(int fd, ino_t inode, void *data)
 {
-    struct sockets *sockets = data;
-    ino_t *inodes = realloc(sockets->inodes, (sockets->count + 1) * sizeof(*inodes));
+    struct sockets *list = data;
+    struct socket *sockets = realloc(list->sockets, (list->count + 1) * sizeof(*sockets));
 
-    (void)fd;
-    if (!inodes)
+    if (!sockets)
         return;
-    inodes[sockets->count++] = inode;
-    sockets->inodes = inodes;
+    sockets[list->count++] = (struct socket){.fd = fd, .inode = inode};
+    list->sockets = sockets;
 }
 
 void sockets_init(struct sockets *sockets)
@@ -60,9 +64,19 @@ void sockets_init(struct sockets *sockets)
     for_each_socket(remember, sockets);
 }
 
+bool sockets_are_open(const struct sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->count; i++) {
+        ino_t inode;
+        if (!is_socket(sockets->sockets[i].fd, &inode) || inode != sockets->sockets[i].inode)
+            return false;
+    }
+    return true;
+}
+
 void sockets_done(struct sockets *sockets)
 {
-    free(sockets->inodes);
+    free(sockets->sockets);
     *sockets = (struct sockets){0};
 }
 
@@ -92,7 +106,7 @@ static void describe_socket(int fd, ino_t inode, void *data)
     socklen_t size = sizeof(peer) - 1;
 
     for (size_t i = 0; i < description->before->count; i++)
-        if (description->before->inodes[i] == inode)
+        if (description->before->sockets[i].inode == inode)
             return;
     if (getpeername(fd, (struct sockaddr *)&peer, &size) < 0)
         return;

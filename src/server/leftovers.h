@@ -3,17 +3,20 @@
 /* What an import left behind and forked workers cannot have, or would share: threads and connected
  * sockets. */
 
+#include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 struct sockets {
-    ino_t *inodes; /* on the heap; `count` of them */
+    struct socket *sockets; /* on the heap; `count` of them */
     size_t count;
 };
 
-/* Remembers the sockets that are open now, which are no leftovers. */
+/* Remembers the sockets that are open now, but for the standard streams. */
 void sockets_init(struct sockets *sockets);
 void sockets_done(struct sockets *sockets);
+
+/* Whether all of them are still open, under their numbers. */
+bool sockets_are_open(const struct sockets *sockets);
 
 /* What there is of threads and, beyond `before`, of connected sockets: words for the log, on the
  * heap, or NULL when all is well. */

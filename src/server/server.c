@@ -25,6 +25,9 @@
 #define EXTENSION_INTERVAL (5 * USEC_PER_SEC)
 /* From the tracebacks of an import that takes too long to its end. */
 #define IMPORT_GRACE USEC_PER_SEC
+/* How long a template that is told to leave may take. */
+#define RETIREMENT_TIME (5 * USEC_PER_SEC)
+enum { MAX_RETIRED = 8 };
 
 /* A template and what is known of it. */
 struct generation {
@@ -45,10 +48,11 @@ struct server {
     sigset_t inherited; /* the signal mask that this process was started with */
     int signals;        /* a signalfd */
     struct generation current;
-    struct generation next; /* on trial, to take over from the current one */
+    struct generation next;                 /* on trial, to take over from the current one */
+    struct generation retired[MAX_RETIRED]; /* told to leave */
     unsigned last_number;
     bool reload_wanted;
-    bool taking_over; /* the spares of the template before are leaving */
+    unsigned taking_over; /* the generation whose predecessor's spares are leaving, or 0 */
     bool ending;
     int status;   /* the exit status */
     bool stopped; /* by a signal */
@@ -82,6 +86,18 @@ static void tell_counts(const struct server *server)
         server->ending ? "Stopping" : "Serving", server->options->application,
         server->board.totals->served, running,
         scoreboard_count(&server->board, SLOT_STARTING, SLOT_SPARE, 0), idle_end);
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+/* Whether it is time; else *next is not later than that. */
+static bool is_due(usec_t when, usec_t *next)
+{
+    if (when <= deadline_now())
+        return true;
+    if (when < *next)
+        *next = when;
+    return false;
 }
 
 /* ---- templates ------------------------------------------------------------------------------ */
@@ -147,12 +163,63 @@ static int start(struct server *server, struct generation *generation, int failu
     return 0;
 }
 
-/* A template that is ready leaves when it is told; one that imports cannot listen. */
-static void retire(struct generation *generation)
+/* Makes a template leave: one that is ready listens, one that imports cannot. */
+static void retire(struct server *server, struct generation *generation)
 {
-    if (generation->pid > 0 && !generation->ready)
-        kill(-generation->pid, SIGKILL);
+    struct generation *place = server->retired;
+
     close_control(generation);
+    if (generation->pid > 0) {
+        if (!generation->ready)
+            kill(-generation->pid, SIGKILL);
+        while (place < server->retired + MAX_RETIRED - 1 && place->pid > 0)
+            place++;
+        if (place->pid > 0)
+            kill(-place->pid, SIGKILL);
+        *place = *generation;
+        place->deadline = deadline_after(RETIREMENT_TIME);
+    }
+    *generation = (struct generation){.control = -1};
+}
+
+/* Whatever the app's hooks do in it. */
+static void enforce_retirement(struct server *server, usec_t *next)
+{
+    for (size_t i = 0; i < MAX_RETIRED; i++) {
+        struct generation *retired = &server->retired[i];
+        if (retired->pid == 0 || !is_due(retired->deadline, next))
+            continue;
+        kill(-retired->pid, SIGKILL);
+        retired->deadline = DEADLINE_NEVER;
+    }
+}
+
+static bool are_retired_gone(const struct server *server)
+{
+    for (size_t i = 0; i < MAX_RETIRED; i++)
+        if (server->retired[i].pid > 0)
+            return false;
+    return true;
+}
+
+/* A template with this number, whatever it is to the server; or NULL. */
+static struct generation *find_generation(struct server *server, pid_t pid)
+{
+    if (server->current.pid == pid)
+        return &server->current;
+    if (server->next.pid == pid)
+        return &server->next;
+    for (size_t i = 0; i < MAX_RETIRED; i++)
+        if (server->retired[i].pid == pid)
+            return &server->retired[i];
+    return NULL;
+}
+
+/* A slot has become free: templates may want it. */
+static void nudge(const struct generation *generation)
+{
+    if (generation->control >= 0)
+        (void)send(generation->control, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -177,8 +244,8 @@ static void stop(struct server *server)
     end(server, 0);
     if (timeout > 0)
         notify_extend(timeout + EXTENSION);
-    retire(&server->current);
-    retire(&server->next);
+    retire(server, &server->current);
+    retire(server, &server->next);
 }
 
 static void kill_all(struct server *server)
@@ -188,11 +255,14 @@ static void kill_all(struct server *server)
         kill(-server->current.pid, SIGKILL);
     if (server->next.pid > 0)
         kill(-server->next.pid, SIGKILL);
+    for (size_t i = 0; i < MAX_RETIRED; i++)
+        server->retired[i].deadline = 0;
 }
 
 static bool has_ended(const struct server *server)
 {
     return server->ending && server->current.pid == 0 && server->next.pid == 0 &&
+        are_retired_gone(server) &&
         scoreboard_count(&server->board, SLOT_DOOMED, SLOT_DONE, 0) == 0;
 }
 
@@ -226,23 +296,23 @@ static void reload(struct server *server)
 
 static void take_over(struct server *server)
 {
-    retire(&server->current);
+    retire(server, &server->current);
     server->current = server->next;
     server->next = (struct generation){.control = -1};
-    server->taking_over = true;
+    server->taking_over = server->current.number;
 }
 
 /* A reload is done when nobody can get the old app any more. */
 static void finish_take_over(struct server *server)
 {
     const struct scoreboard *board = &server->board;
-    unsigned number = server->current.number;
+    unsigned number = server->taking_over;
 
     workers_kill_starting(&server->workers, number);
     if (scoreboard_count(board, SLOT_STARTING, SLOT_SPARE, 0) >
         scoreboard_count(board, SLOT_STARTING, SLOT_SPARE, number))
         return;
-    server->taking_over = false;
+    server->taking_over = 0;
     log_line("reloaded %s", server->options->application);
     notify_ready();
     tell_counts(server);
@@ -254,10 +324,6 @@ static void become_ready(struct server *server, struct generation *generation)
 {
     generation->ready = true;
     generation->deadline = DEADLINE_NEVER;
-    if (server->ending) {
-        retire(generation);
-        return;
-    }
     if (generation == &server->next)
         take_over(server);
     else if (generation->failure == 0)
@@ -288,11 +354,9 @@ static void lose_current(struct server *server, const struct generation *lost, i
 {
     bool exited = WIFEXITED(status);
 
-    if (lost->failure != 0)
-        end(server, lost->failure);
-    else if (exited && lost->ready && WEXITSTATUS(status) == 0) {
+    if (lost->failure != 0 || (exited && lost->ready && WEXITSTATUS(status) == 0)) {
         if (server->next.pid == 0) /* else that one goes on */
-            end(server, 0);
+            end(server, lost->failure);
     } else if (!exited && lost->ready && start(server, &server->current, 0) == 0)
         log_line("the application is imported anew");
     else
@@ -319,13 +383,15 @@ static void lose(struct server *server, struct generation *generation, int statu
     close_control(generation);
     *generation = (struct generation){.control = -1};
     workers_sweep(&server->workers, lost.number);
-    if (server->ending)
+    if (server->ending || (generation != &server->current && generation != &server->next))
         return;
     if (!WIFEXITED(status) || (!lost.ready && WEXITSTATUS(status) == 0)) {
         char how[128];
         workers_describe_status(status, how, sizeof(how));
         log_line("the process %d that imported the application %s", lost.pid, how);
     }
+    if (generation == &server->current)
+        server->taking_over = 0;
     if (generation == &server->current)
         lose_current(server, &lost, status);
     else
@@ -340,12 +406,14 @@ static void reap(struct server *server)
     pid_t pid;
 
     while ((pid = workers_find_dead()) > 0) {
-        bool is_current = pid == server->current.pid, is_next = pid == server->next.pid;
-        if (is_current || is_next)
+        struct generation *generation = find_generation(server, pid);
+        if (generation)
             kill(-pid, SIGKILL); /* what the import had started */
         workers_bury(&server->workers, pid, &departure);
-        if (is_current || is_next)
-            lose(server, is_current ? &server->current : &server->next, departure.status);
+        if (generation)
+            lose(server, generation, departure.status);
+        nudge(&server->current);
+        nudge(&server->next);
     }
 }
 
@@ -379,16 +447,6 @@ static int open_signals(struct server *server)
 }
 
 /* ---- what is due ---------------------------------------------------------------------------- */
-
-/* Whether it is time; else *next is not later than that. */
-static bool is_due(usec_t when, usec_t *next)
-{
-    if (when <= deadline_now())
-        return true;
-    if (when < *next)
-        *next = when;
-    return false;
-}
 
 /* First its tracebacks, to see where it hangs. */
 static void enforce_import_deadline(struct generation *generation, usec_t *next)
@@ -447,6 +505,7 @@ static usec_t do_what_is_due(struct server *server)
         kill_all(server);
         server->stop_deadline = DEADLINE_NEVER;
     }
+    enforce_retirement(server, &next);
     return next;
 }
 
@@ -471,7 +530,9 @@ static void wait_for_events(struct server *server, usec_t until)
 
 static int prepare(struct server *server)
 {
-    int r = scoreboard_init(&server->board, server->options->max_workers);
+    /* Room for the running ones, and for the spares of two templates. */
+    const struct options *options = server->options;
+    int r = scoreboard_init(&server->board, options->max_workers + 2 * options->spare + 1);
 
     server->workers = (struct workers){.options = server->options, .board = &server->board};
     server->watchdog = notify_watchdog_interval();

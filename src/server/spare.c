@@ -66,7 +66,8 @@ static int wait_for_connection(const struct spare *spare)
 static void get_ready(struct spare *spare)
 {
     if (!slot_change(spare->worker.slot, SLOT_STARTING, SLOT_SPARE))
-        leave(0); /* it was about to be killed */
+        leave(0); /* it is about to be killed */
+    spare->worker.slot->overdue = false;
     if (spare->announce)
         eventfd_write(spare->wake, 1);
 }

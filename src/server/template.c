@@ -9,6 +9,7 @@
 #include "server/warm_up.h"
 #include "server/watch.h"
 #include "server/workers.h"
+#include "streams.h"
 #include "worker.h"
 #include "wsgi/python.h"
 
@@ -18,7 +19,6 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -41,7 +41,7 @@ struct state {
     struct sigaction on_child; /* the app's, for its workers */
     int stop[2];               /* a pipe: the spares leave when the writing end is closed */
     int wake;                  /* an eventfd for the spares */
-    int signals;               /* a signalfd for SIGCHLD */
+    int children;              /* an eventfd: one of them may have ended */
     int sources;               /* an inotify descriptor, or -1 */
     bool ready;
     bool idle_end; /* the spares were told to leave, because nobody asks */
@@ -63,6 +63,17 @@ static void tell(const struct state *state, enum template_letter letter)
 
     /* A server that has gone shows as the end of the socket. */
     (void)send(state->template->control, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* An app that makes itself a daemon closes all that it did not open. */
+static void check_descriptors(const struct sockets *before)
+{
+    streams_open();
+    if (sockets_are_open(before))
+        return;
+    log_line("the import has closed descriptors that are not its own, the sockets of the server "
+             "among them");
+    leave(EX_SOFTWARE);
 }
 
 static void check_leftovers(const struct sockets *before)
@@ -102,6 +113,7 @@ static void load(struct state *state)
         log_line("%s", problem ? problem : "out of memory");
         leave(status);
     }
+    check_descriptors(&before);
     if (options->warm_up) {
         warm_up(&state->worker);
         python_freeze();
@@ -112,30 +124,44 @@ static void load(struct state *state)
         watch_sources(state, &began);
 }
 
-/* What the loop reads instead of being interrupted. SIGTERM and the like are the server's affair,
- * also when they are sent to all processes of the unit. */
+static volatile sig_atomic_t children_event;
+
+/* A handler, because a signalfd sees nothing of what the kernel hands to another thread, and an
+ * import may have left some. */
+static void on_child(int signal_number)
+{
+    int saved_errno = errno;
+
+    (void)signal_number;
+    eventfd_write(children_event, 1);
+    errno = saved_errno;
+}
+
+/* SIGTERM and the like are the server's affair, also when they are sent to all processes of the
+ * unit. */
 static int take_signals(struct state *state)
 {
-    struct sigaction standard = {.sa_handler = SIG_DFL};
+    struct sigaction action = {.sa_handler = on_child, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
     sigset_t blocked, children;
 
+    children_event = state->children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
-    blocked = children;
+    sigemptyset(&blocked);
     sigaddset(&blocked, SIGTERM);
     sigaddset(&blocked, SIGINT);
     sigaddset(&blocked, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &blocked, NULL) < 0 ||
-        sigaction(SIGCHLD, &standard, &state->on_child) < 0)
+        sigaction(SIGCHLD, &action, &state->on_child) < 0)
         return -1;
-    state->signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
-    return state->signals < 0 ? -1 : 0;
+    return sigprocmask(SIG_UNBLOCK, &children, NULL);
 }
 
 static int open_descriptors(struct state *state)
 {
     state->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (state->wake < 0 || pipe2(state->stop, O_CLOEXEC) < 0)
+    state->children = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (state->wake < 0 || state->children < 0 || pipe2(state->stop, O_CLOEXEC) < 0)
         return -1;
     return take_signals(state);
 }
@@ -143,11 +169,13 @@ static int open_descriptors(struct state *state)
 /* ---- forking -------------------------------------------------------------------------------- */
 
 /* What a worker must not have of the template: above all the pipe's writing end. */
-static void part(const struct state *state)
+static void part(const void *data)
 {
+    const struct state *state = data;
+
     setpgid(0, 0);
     close(state->stop[1]);
-    close(state->signals);
+    close(state->children);
     close(state->template->control);
     if (state->sources >= 0)
         close(state->sources);
@@ -167,9 +195,8 @@ static _Noreturn void become_spare(const struct state *state, struct slot *slot)
         .announce = !state->ready,
     };
 
-    slot->pid = getpid();
     spare.worker.slot = slot;
-    part(state);
+    slot->pid = getpid();
     spare_run(&spare);
 }
 
@@ -188,7 +215,7 @@ static bool fork_spare(struct state *state)
 
     if (!slot)
         return false;
-    pid_t pid = python_fork();
+    pid_t pid = python_fork(part, state);
     if (pid == 0)
         become_spare(state, slot);
     if (pid < 0) {
@@ -196,7 +223,7 @@ static bool fork_spare(struct state *state)
         pause_forking(state);
         return false;
     }
-    /* Both do it, because either may be the first to need it. */
+    /* It does both, too, because either may need it first. */
     slot->pid = pid;
     setpgid(pid, pid);
     state->fork_again = 0;
@@ -208,12 +235,23 @@ static size_t count(const struct state *state, enum slot_state first, enum slot_
     return scoreboard_count(state->template->board, first, last, state->template->generation);
 }
 
+/* The first one is there even if the workers of another template, which is about to be replaced,
+ * are as many as there may be: who has none never gets ready. */
+static bool is_spare_wanted(const struct state *state)
+{
+    const struct template *template = state->template;
+    size_t spares = count(state, SLOT_STARTING, SLOT_SPARE);
+    size_t running = scoreboard_count(template->board, SLOT_RUNNING, SLOT_DONE, 0);
+
+    return spares < template->options->spare &&
+        (spares + running < template->options->max_workers || (!state->ready && spares == 0));
+}
+
 static void fork_spares(struct state *state)
 {
     if (state->idle_end || state->fork_again > deadline_now())
         return;
-    while (count(state, SLOT_STARTING, SLOT_SPARE) < state->template->options->spare &&
-        fork_spare(state))
+    while (is_spare_wanted(state) && fork_spare(state))
         ;
 }
 
@@ -241,12 +279,11 @@ static void lose_spare(struct state *state, const struct departure *departure)
 
 static void reap(struct state *state)
 {
-    struct signalfd_siginfo infos[8];
     struct departure departure;
+    eventfd_t value;
     pid_t pid;
 
-    while (read(state->signals, infos, sizeof(infos)) == (ssize_t)sizeof(infos))
-        ;
+    eventfd_read(state->children, &value);
     while ((pid = workers_find_dead()) > 0) {
         workers_bury(&state->workers, pid, &departure);
         if (!departure.is_worker)
@@ -279,11 +316,12 @@ static void look_at_sources(struct state *state)
         state->changed = deadline_now();
 }
 
+/* What the server says is no more than that a slot has become free. */
 static void leave_if_told(const struct state *state)
 {
-    char byte;
+    char bytes[64];
 
-    if (recv(state->template->control, &byte, 1, MSG_DONTWAIT) == 0)
+    if (recv(state->template->control, bytes, sizeof(bytes), MSG_DONTWAIT) == 0)
         leave(0); /* the pipe ends with this process, and the spares with it */
 }
 
@@ -297,7 +335,9 @@ static usec_t idle_deadline(const struct state *state)
     usec_t last_request = template->board->totals->last_request;
     usec_t since = last_request > state->idle_since ? last_request : state->idle_since;
 
-    if (!state->ready || count(state, SLOT_RUNNING, SLOT_DONE) > 0)
+    /* A spare that is about to import would hold up the end, and who comes meanwhile. */
+    if (!state->ready || count(state, SLOT_RUNNING, SLOT_DONE) > 0 ||
+        count(state, SLOT_STARTING, SLOT_STARTING) > 0)
         return DEADLINE_NEVER;
     return timeout == 0 ? DEADLINE_NEVER : since + timeout;
 }
@@ -402,7 +442,7 @@ static usec_t do_what_is_due(struct state *state)
 static void wait_for_events(struct state *state, usec_t until)
 {
     struct pollfd fds[] = {
-        {.fd = state->signals, .events = POLLIN},
+        {.fd = state->children, .events = POLLIN},
         {.fd = state->wake, .events = POLLIN},
         {.fd = state->template->control, .events = POLLIN},
         {.fd = state->sources, .events = POLLIN},

@@ -6,9 +6,10 @@
  * reload is a new template; the old one leaves once the new one is ready. A template runs no code
  * of the app but its import, the warm-up and the hooks of os.register_at_fork.
  *
- * It talks to the server through a socket. The server closes its end to make it leave; the template
- * sends one of the letters below. Its exit status is 0 when it left as told, or because nobody has
- * asked for anything (--idle-timeout), else why the app cannot be loaded.
+ * It talks to the server through a socket. The server closes its end to make it leave, and sends
+ * any byte to have it look at the scoreboard; the template sends one of the letters below. Its exit
+ * status is 0 when it left as told, or because nobody has asked for anything (--idle-timeout), else
+ * why the app cannot be loaded.
  */
 
 #include "activation.h"

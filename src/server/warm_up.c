@@ -90,7 +90,8 @@ void warm_up(const struct worker *worker)
         return;
     }
     serve_to(worker, pair[0]);
-    while (waitpid(client, &status, 0) < 0 && errno == EINTR)
-        ;
+    while (waitpid(client, &status, 0) < 0)
+        if (errno != EINTR)
+            return; /* the app has had SIGCHLD ignored */
     report(target, status);
 }

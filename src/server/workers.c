@@ -109,13 +109,14 @@ static bool is_child(pid_t pid)
 }
 
 /* When a worker has to have ended, and DEADLINE_NEVER when it may take for ever. */
-static usec_t end_of_patience(const struct options *options, const struct slot *slot)
+static usec_t end_of_patience(
+    const struct options *options, const struct slot *slot, enum slot_state state)
 {
-    switch (slot->state) {
+    switch (state) {
     case SLOT_STARTING:
         if (options->import_timeout == 0)
             return DEADLINE_NEVER;
-        return slot->since + options->import_timeout + (slot->doomed ? GRACE : 0);
+        return slot->since + options->import_timeout + (slot->overdue ? GRACE : 0);
     case SLOT_RUNNING:
     case SLOT_DONE:
         if (options->request_timeout == 0)
@@ -133,27 +134,34 @@ static void log_doom(const struct slot *slot, const char *why)
         (double)(deadline_now() - slot->since) / (double)USEC_PER_SEC, why);
 }
 
-/* One that is becoming ready at this moment may have a connection before the signal comes: it must
- * know of its end. */
-static void end_now(struct slot *slot, const char *why)
+static void end_running(struct slot *slot, const char *why)
 {
-    if (why)
-        log_doom(slot, why);
+    log_doom(slot, why);
     slot->doomed = true;
-    if (slot->state == SLOT_STARTING && !slot_change(slot, SLOT_STARTING, SLOT_DOOMED))
-        return;
     kill(-slot->pid, SIGKILL);
 }
 
-static void end_overdue(struct slot *slot)
+/* One that becomes ready at this moment may have a connection before the signal comes: it must know
+ * first that it shall not accept. */
+static void end_starting(struct slot *slot)
 {
-    if (slot->state == SLOT_STARTING && !slot->doomed) {
-        log_line("worker %d has not imported the application after --import-timeout", slot->pid);
-        slot->doomed = true;
-        kill(slot->pid, OVERDUE_DUMP_SIGNAL);
+    if (!slot_change(slot, SLOT_STARTING, SLOT_DOOMED))
         return;
+    slot->doomed = true;
+    kill(-slot->pid, SIGKILL);
+}
+
+static void end_overdue(struct slot *slot, enum slot_state state)
+{
+    if (state != SLOT_STARTING)
+        end_running(slot, "it survived its --request-timeout");
+    else if (slot->overdue)
+        end_starting(slot);
+    else {
+        log_line("worker %d has not imported the application after --import-timeout", slot->pid);
+        slot->overdue = true;
+        kill(slot->pid, OVERDUE_DUMP_SIGNAL);
     }
-    end_now(slot, slot->state == SLOT_STARTING ? NULL : "it survived its --request-timeout");
 }
 
 usec_t workers_enforce_deadlines(struct workers *workers)
@@ -166,10 +174,11 @@ usec_t workers_enforce_deadlines(struct workers *workers)
         next = now + options->request_timeout + options->linger_timeout + GRACE;
     for (size_t i = 0; i < workers->board->size; i++) {
         struct slot *slot = &workers->board->slots[i];
-        usec_t end = end_of_patience(options, slot);
+        enum slot_state state = (enum slot_state)slot->state;
+        usec_t end = end_of_patience(options, slot, state);
         if (end <= now && is_child(slot->pid)) {
-            end_overdue(slot);
-            end = end_of_patience(options, slot);
+            end_overdue(slot, state);
+            end = end_of_patience(options, slot, state);
         }
         if (end > now && end < next)
             next = end;
@@ -182,7 +191,7 @@ void workers_kill_running(struct workers *workers, const char *why)
     for (size_t i = 0; i < workers->board->size; i++) {
         struct slot *slot = &workers->board->slots[i];
         if (slot->state >= SLOT_RUNNING && is_child(slot->pid))
-            end_now(slot, why);
+            end_running(slot, why);
     }
 }
 
@@ -192,7 +201,7 @@ void workers_kill_starting(struct workers *workers, unsigned but_generation)
         struct slot *slot = &workers->board->slots[i];
         if (slot->state == SLOT_STARTING && slot->generation != but_generation &&
             is_child(slot->pid))
-            end_now(slot, NULL);
+            end_starting(slot);
     }
 }
 

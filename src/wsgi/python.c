@@ -200,14 +200,23 @@ int python_start(const struct python_config *config, char **ret_problem)
 
 /* ---- forking -------------------------------------------------------------------------------- */
 
-pid_t python_fork(void)
+static pid_t fork_and_call(void (*in_child)(const void *data), const void *data)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        in_child(data);
+    return pid;
+}
+
+pid_t python_fork(void (*in_child)(const void *data), const void *data)
 {
     if (!Py_IsInitialized())
-        return fork();
+        return fork_and_call(in_child, data);
 
     PyGILState_STATE state = PyGILState_Ensure();
     PyOS_BeforeFork();
-    pid_t pid = fork();
+    pid_t pid = fork_and_call(in_child, data);
     int saved_errno = errno;
     if (pid == 0)
         PyOS_AfterFork_Child();

@@ -20,8 +20,9 @@ struct python_config {
 int python_start(const struct python_config *config, char **ret_problem);
 
 /* fork(2) with the interpreter's hooks before and after it, those of os.register_at_fork included;
- * also when the interpreter was not started. errno is that of fork. */
-pid_t python_fork(void);
+ * also when the interpreter was not started. In the child, in_child(data) comes before the hooks,
+ * which may fork again. errno is that of fork. */
+pid_t python_fork(void (*in_child)(const void *data), const void *data);
 
 /* Leaves all objects that there are alone from now on: the collector would write to each of them,
  * which a forked process pays for. */
