@@ -3,6 +3,7 @@
 /* Points in time that an operation must not pass, on the clock that never jumps. */
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -27,6 +28,16 @@ static inline usec_t deadline_after(usec_t timeout)
     usec_t now = deadline_now();
 
     return timeout == 0 || timeout > DEADLINE_NEVER - now ? DEADLINE_NEVER : now + timeout;
+}
+
+/* Whether it is time; else *next, when to wake up, is not later than that. */
+static inline bool deadline_is_due(usec_t deadline, usec_t *next)
+{
+    if (deadline <= deadline_now())
+        return true;
+    if (deadline < *next)
+        *next = deadline;
+    return false;
 }
 
 /* The time left, as poll(2) wants it: milliseconds rounded up, 0 when passed, -1 for ever. */

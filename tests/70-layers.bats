@@ -158,7 +158,8 @@ floor() {
 
 @test "messages are written by main, server, worker and gateway" {
   # The layers below return what went wrong: their caller knows whether it is worth a line.
-  local writers='main|server/(server|template|spare|workers|warm_up)|worker|wsgi/gateway'
+  local servers='server/(server|generation|template|load|spare|workers|warm_up)'
+  local writers="main|$servers|worker|wsgi/gateway"
   including '"log\.h"' | only "(log|$writers)\.c"
   symbols 'U' | grep -E ' log_line$' | only "($writers)\.o log_line"
 }

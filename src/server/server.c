@@ -2,7 +2,7 @@
 
 #include "cleanup.h"
 #include "log.h"
-#include "overdue.h"
+#include "server/generation.h"
 #include "server/notify.h"
 #include "server/template.h"
 #include "server/workers.h"
@@ -23,23 +23,6 @@
 /* While the app is imported, systemd is asked for this much more time, that often. */
 #define EXTENSION (15 * USEC_PER_SEC)
 #define EXTENSION_INTERVAL (5 * USEC_PER_SEC)
-/* From the tracebacks of an import that takes too long to its end. */
-#define IMPORT_GRACE USEC_PER_SEC
-/* How long a template that is told to leave may take. */
-#define RETIREMENT_TIME (5 * USEC_PER_SEC)
-enum { MAX_RETIRED = 8 };
-
-/* A template and what is known of it. */
-struct generation {
-    pid_t pid;   /* 0: there is none */
-    int control; /* see server/template.h; -1: closed */
-    unsigned number;
-    int failure; /* the exit status that it excuses to the clients, or 0 */
-    bool ready;
-    bool overdue; /* --import-timeout has passed */
-    usec_t deadline;
-};
-
 struct server {
     const struct options *options;
     const struct activation *activation;
@@ -48,8 +31,8 @@ struct server {
     sigset_t inherited; /* the signal mask that this process was started with */
     int signals;        /* a signalfd */
     struct generation current;
-    struct generation next;                 /* on trial, to take over from the current one */
-    struct generation retired[MAX_RETIRED]; /* told to leave */
+    struct generation next; /* on trial, to take over from the current one */
+    struct retired retired;
     unsigned last_number;
     bool reload_wanted;
     unsigned taking_over; /* the generation whose predecessor's spares are leaving, or 0 */
@@ -88,118 +71,34 @@ static void tell_counts(const struct server *server)
         scoreboard_count(&server->board, SLOT_STARTING, SLOT_SPARE, 0), idle_end);
 }
 
-/* ---- time ------------------------------------------------------------------------------------ */
-
-/* Whether it is time; else *next is not later than that. */
-static bool is_due(usec_t when, usec_t *next)
-{
-    if (when <= deadline_now())
-        return true;
-    if (when < *next)
-        *next = when;
-    return false;
-}
-
 /* ---- templates ------------------------------------------------------------------------------ */
-
-static void close_control(struct generation *generation)
-{
-    if (generation->control >= 0)
-        close(generation->control);
-    generation->control = -1;
-}
 
 /* What the template must not have of the server: above all the ends of the sockets that tell the
  * other templates to leave. */
-static _Noreturn void become_template(
-    struct server *server, int control, unsigned number, int failure)
+static void part(void *data)
 {
-    struct template template = {
-        .options = server->options,
-        .activation = server->activation,
-        .board = &server->board,
-        .signals = &server->inherited,
-        .generation = number,
-        .failure = failure,
-        .control = control,
-        .watchdog = server->watchdog / 4,
-    };
+    struct server *server = data;
 
-    close_control(&server->current);
-    close_control(&server->next);
+    generation_close(&server->current);
+    generation_close(&server->next);
     close(server->signals);
-    template_run(&template);
 }
 
 /* Starts a template. failure: the app cannot be loaded, for this exit status. Returns 0 or -errno.
  */
 static int start(struct server *server, struct generation *generation, int failure)
 {
-    bool imports = failure == 0 && server->options->import == IMPORT_SERVER;
-    unsigned number = ++server->last_number;
-    int pair[2];
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-        return -errno;
-    pid_t pid = fork();
-    if (pid == 0) {
-        close(pair[0]);
-        become_template(server, pair[1], number, failure);
-    }
-    int error = errno;
-    close(pair[1]);
-    if (pid < 0) {
-        close(pair[0]);
-        return -error;
-    }
-    setpgid(pid, pid); /* it does that, too: either may need it first */
-    *generation = (struct generation){
-        .pid = pid,
-        .control = pair[0],
-        .number = number,
+    struct template template = {
+        .options = server->options,
+        .activation = server->activation,
+        .board = &server->board,
+        .signals = &server->inherited,
+        .generation = ++server->last_number,
         .failure = failure,
-        .deadline = imports ? deadline_after(server->options->import_timeout) : DEADLINE_NEVER,
+        .watchdog = server->watchdog / 4,
     };
-    return 0;
-}
 
-/* Makes a template leave: one that is ready listens, one that imports cannot. */
-static void retire(struct server *server, struct generation *generation)
-{
-    struct generation *place = server->retired;
-
-    close_control(generation);
-    if (generation->pid > 0) {
-        if (!generation->ready)
-            kill(-generation->pid, SIGKILL);
-        while (place < server->retired + MAX_RETIRED - 1 && place->pid > 0)
-            place++;
-        if (place->pid > 0)
-            kill(-place->pid, SIGKILL);
-        *place = *generation;
-        place->deadline = deadline_after(RETIREMENT_TIME);
-    }
-    *generation = (struct generation){.control = -1};
-}
-
-/* Whatever the app's hooks do in it. */
-static void enforce_retirement(struct server *server, usec_t *next)
-{
-    for (size_t i = 0; i < MAX_RETIRED; i++) {
-        struct generation *retired = &server->retired[i];
-        if (retired->pid == 0 || !is_due(retired->deadline, next))
-            continue;
-        kill(-retired->pid, SIGKILL);
-        retired->deadline = DEADLINE_NEVER;
-    }
-}
-
-static bool are_retired_gone(const struct server *server)
-{
-    for (size_t i = 0; i < MAX_RETIRED; i++)
-        if (server->retired[i].pid > 0)
-            return false;
-    return true;
+    return generation_start(generation, &template, part, server);
 }
 
 /* A template with this number, whatever it is to the server; or NULL. */
@@ -209,17 +108,7 @@ static struct generation *find_generation(struct server *server, pid_t pid)
         return &server->current;
     if (server->next.pid == pid)
         return &server->next;
-    for (size_t i = 0; i < MAX_RETIRED; i++)
-        if (server->retired[i].pid == pid)
-            return &server->retired[i];
-    return NULL;
-}
-
-/* A slot has become free: templates may want it. */
-static void nudge(const struct generation *generation)
-{
-    if (generation->control >= 0)
-        (void)send(generation->control, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return retired_find(&server->retired, pid);
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -244,25 +133,24 @@ static void stop(struct server *server)
     end(server, 0);
     if (timeout > 0)
         notify_extend(timeout + EXTENSION);
-    retire(server, &server->current);
-    retire(server, &server->next);
+    generation_retire(&server->current, &server->retired);
+    generation_retire(&server->next, &server->retired);
 }
 
 static void kill_all(struct server *server)
 {
+    usec_t next;
+
     workers_kill_running(&server->workers, "the server was stopped");
-    if (server->current.pid > 0)
-        kill(-server->current.pid, SIGKILL);
-    if (server->next.pid > 0)
-        kill(-server->next.pid, SIGKILL);
-    for (size_t i = 0; i < MAX_RETIRED; i++)
-        server->retired[i].deadline = 0;
+    generation_kill(&server->current);
+    generation_kill(&server->next);
+    retired_enforce(&server->retired, true, &next);
 }
 
 static bool has_ended(const struct server *server)
 {
     return server->ending && server->current.pid == 0 && server->next.pid == 0 &&
-        are_retired_gone(server) &&
+        retired_are_gone(&server->retired) &&
         scoreboard_count(&server->board, SLOT_DOOMED, SLOT_DONE, 0) == 0;
 }
 
@@ -296,9 +184,9 @@ static void reload(struct server *server)
 
 static void take_over(struct server *server)
 {
-    retire(server, &server->current);
+    generation_retire(&server->current, &server->retired);
     server->current = server->next;
-    server->next = (struct generation){.control = -1};
+    server->next = GENERATION_NONE;
     server->taking_over = server->current.number;
 }
 
@@ -339,7 +227,7 @@ static void listen_to(struct server *server, struct generation *generation)
     ssize_t n = recv(generation->control, &letter, 1, 0);
 
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-        close_control(generation); /* it has left; SIGCHLD comes */
+        generation_close(generation); /* it has left; SIGCHLD comes */
     if (n != 1)
         return;
     switch ((enum template_letter)letter) {
@@ -380,8 +268,8 @@ static void lose(struct server *server, struct generation *generation, int statu
 {
     struct generation lost = *generation;
 
-    close_control(generation);
-    *generation = (struct generation){.control = -1};
+    generation_close(generation);
+    *generation = GENERATION_NONE;
     workers_sweep(&server->workers, lost.number);
     if (server->ending || (generation != &server->current && generation != &server->next))
         return;
@@ -408,12 +296,12 @@ static void reap(struct server *server)
     while ((pid = workers_find_dead()) > 0) {
         struct generation *generation = find_generation(server, pid);
         if (generation)
-            kill(-pid, SIGKILL); /* what the import had started */
+            generation_kill(generation); /* what the import had started */
         workers_bury(&server->workers, pid, &departure);
         if (generation)
             lose(server, generation, departure.status);
-        nudge(&server->current);
-        nudge(&server->next);
+        generation_nudge(&server->current);
+        generation_nudge(&server->next);
     }
 }
 
@@ -448,64 +336,47 @@ static int open_signals(struct server *server)
 
 /* ---- what is due ---------------------------------------------------------------------------- */
 
-/* First its tracebacks, to see where it hangs. */
-static void enforce_import_deadline(struct generation *generation, usec_t *next)
-{
-    if (generation->pid == 0 || !is_due(generation->deadline, next))
-        return;
-    if (generation->overdue) {
-        kill(-generation->pid, SIGKILL);
-        generation->deadline = DEADLINE_NEVER;
-        return;
-    }
-    log_line("the application is not imported after --import-timeout");
-    generation->overdue = true;
-    generation->deadline = deadline_after(IMPORT_GRACE);
-    kill(generation->pid, OVERDUE_DUMP_SIGNAL);
-    is_due(generation->deadline, next);
-}
-
 static void ask_for_time(struct server *server, usec_t *next)
 {
     bool starts = !server->current.ready && server->current.failure == 0;
 
-    if (server->ending || !starts || !is_due(server->extend_again, next))
+    if (server->ending || !starts || !deadline_is_due(server->extend_again, next))
         return;
     notify_extend(EXTENSION);
     server->extend_again = deadline_after(EXTENSION_INTERVAL);
-    is_due(server->extend_again, next);
+    deadline_is_due(server->extend_again, next);
 }
 
 /* Only as long as the template, too, goes round in its loop. */
 static void feed_watchdog(struct server *server, usec_t *next)
 {
-    if (server->watchdog == 0 || !is_due(server->watchdog_again, next))
+    if (server->watchdog == 0 || !deadline_is_due(server->watchdog_again, next))
         return;
     usec_t now = deadline_now();
     if (!server->current.ready || server->board.totals->alive + server->watchdog > now)
         notify_watchdog();
     server->watchdog_again = now + server->watchdog / 2;
-    is_due(server->watchdog_again, next);
+    deadline_is_due(server->watchdog_again, next);
 }
 
 /* Returns when something is due next. */
-static usec_t do_what_is_due(struct server *server)
+static usec_t do_what_deadline_is_due(struct server *server)
 {
     usec_t next = workers_enforce_deadlines(&server->workers);
 
-    enforce_import_deadline(&server->current, &next);
-    enforce_import_deadline(&server->next, &next);
+    generation_enforce_deadline(&server->current, &next);
+    generation_enforce_deadline(&server->next, &next);
     ask_for_time(server, &next);
     feed_watchdog(server, &next);
     if (server->ending)
         workers_kill_starting(&server->workers, 0);
     if (server->taking_over)
         finish_take_over(server);
-    if (server->ending && is_due(server->stop_deadline, &next)) {
+    if (server->ending && deadline_is_due(server->stop_deadline, &next)) {
         kill_all(server);
         server->stop_deadline = DEADLINE_NEVER;
     }
-    enforce_retirement(server, &next);
+    retired_enforce(&server->retired, false, &next);
     return next;
 }
 
@@ -549,8 +420,8 @@ int server_run(const struct options *options, const struct activation *activatio
         .options = options,
         .activation = activation,
         .signals = -1,
-        .current = {.control = -1},
-        .next = {.control = -1},
+        .current = GENERATION_NONE,
+        .next = GENERATION_NONE,
         .stop_deadline = DEADLINE_NEVER,
     };
     int r = prepare(&server);
@@ -558,7 +429,7 @@ int server_run(const struct options *options, const struct activation *activatio
     if (r < 0)
         log_line("cannot start the server: %s", strerror(-r));
     while (r == 0 && !has_ended(&server))
-        wait_for_events(&server, do_what_is_due(&server));
+        wait_for_events(&server, do_what_deadline_is_due(&server));
     scoreboard_done(&server.board);
     return r < 0 ? EX_OSERR : server.status;
 }

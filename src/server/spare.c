@@ -1,9 +1,8 @@
 #include "server/spare.h"
 
-#include "cleanup.h"
 #include "leave.h"
 #include "log.h"
-#include "server/warm_up.h"
+#include "server/load.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -94,28 +93,12 @@ static void begin(struct spare *spare)
     close(spare->wake);
 }
 
-/* ---- loading -------------------------------------------------------------------------------- */
-
-static void load(struct spare *spare)
-{
-    _cleanup_(freep) char *problem = NULL;
-    const struct options *options = spare->worker.options;
-
-    int status = worker_load(&spare->worker, &problem);
-    if (status != 0) {
-        log_line("%s", problem ? problem : "out of memory");
-        leave(status);
-    }
-    if (options->warm_up)
-        warm_up(&spare->worker);
-}
-
 void spare_run(struct spare *spare)
 {
     survive_termination();
     sigprocmask(SIG_SETMASK, spare->signals, NULL);
     if (!spare->worker.gateway && spare->worker.failure == 0)
-        load(spare);
+        load_in_worker(&spare->worker);
     get_ready(spare);
     int fd = wait_for_connection(spare);
     if (fd == -ECANCELED)

@@ -1,15 +1,12 @@
 #include "server/template.h"
 
-#include "cleanup.h"
 #include "leave.h"
 #include "log.h"
-#include "server/leftovers.h"
+#include "server/load.h"
 #include "server/notify.h"
 #include "server/spare.h"
-#include "server/warm_up.h"
 #include "server/watch.h"
 #include "server/workers.h"
-#include "streams.h"
 #include "worker.h"
 #include "wsgi/python.h"
 
@@ -63,65 +60,6 @@ static void tell(const struct state *state, enum template_letter letter)
 
     /* A server that has gone shows as the end of the socket. */
     (void)send(state->template->control, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-/* An app that makes itself a daemon closes all that it did not open. */
-static void check_descriptors(const struct sockets *before)
-{
-    streams_open();
-    if (sockets_are_open(before))
-        return;
-    log_line("the import has closed descriptors that are not its own, the sockets of the server "
-             "among them");
-    leave(EX_SOFTWARE);
-}
-
-static void check_leftovers(const struct sockets *before)
-{
-    _cleanup_(freep) char *leftovers = leftovers_describe(before);
-
-    if (leftovers)
-        log_line("the import left behind %s: workers are forked, so they have no such threads and "
-                 "share such connections; consider --import=worker",
-            leftovers);
-}
-
-/* before: when the import began; what has changed since then may have been read too early. */
-static void watch_sources(struct state *state, const struct timespec *before)
-{
-    _cleanup_(freep) char *directories = python_list_source_directories();
-
-    state->sources = directories ? watch_open(directories) : -ENOENT;
-    if (state->sources < 0)
-        log_line("--reload: cannot watch the sources: %s", strerror(-state->sources));
-    else if (python_sources_are_newer(before))
-        state->changed = deadline_now();
-}
-
-/* Imports the app and all that belongs to it. Leaves when that fails. */
-static void load(struct state *state)
-{
-    const struct options *options = state->template->options;
-    _cleanup_(sockets_done) struct sockets before;
-    _cleanup_(freep) char *problem = NULL;
-    struct timespec began;
-
-    clock_gettime(CLOCK_REALTIME_COARSE, &began);
-    sockets_init(&before);
-    int status = worker_load(&state->worker, &problem);
-    if (status != 0) {
-        log_line("%s", problem ? problem : "out of memory");
-        leave(status);
-    }
-    check_descriptors(&before);
-    if (options->warm_up) {
-        warm_up(&state->worker);
-        python_freeze();
-    }
-    python_flush();
-    check_leftovers(&before);
-    if (options->reload)
-        watch_sources(state, &began);
 }
 
 static volatile sig_atomic_t children_event;
@@ -370,16 +308,6 @@ static void go_on_with_idle_end(struct state *state)
     resume(state);
 }
 
-/* Whether it is time; else *next is not later than that. */
-static bool is_due(usec_t when, usec_t *next)
-{
-    if (when <= deadline_now())
-        return true;
-    if (when < *next)
-        *next = when;
-    return false;
-}
-
 /* An app that cannot be loaded is excused to those who wait already, and then that is the end. */
 static void leave_if_excused(const struct state *state, usec_t *next)
 {
@@ -387,7 +315,7 @@ static void leave_if_excused(const struct state *state, usec_t *next)
     bool done = state->ready && count(state, SLOT_SPARE, SLOT_SPARE) > 0 &&
         count(state, SLOT_RUNNING, SLOT_DONE) == 0 && !activation_has_client(template->activation);
 
-    if (done || is_due(state->excuses_end, next))
+    if (done || deadline_is_due(state->excuses_end, next))
         leave(template->failure);
 }
 
@@ -397,27 +325,27 @@ static void tell_counts(struct state *state, usec_t *next)
     struct scoreboard_totals *totals = state->template->board->totals;
     size_t running = count(state, SLOT_RUNNING, SLOT_DONE);
 
-    if (!is_due(totals->told + SCOREBOARD_NEWS_INTERVAL, next))
+    if (!deadline_is_due(totals->told + SCOREBOARD_NEWS_INTERVAL, next))
         return;
     if (!state->counts_changed && running == state->running_told)
         return;
     state->counts_changed = false;
     state->running_told = running;
     totals->told = deadline_now();
-    is_due(totals->told + SCOREBOARD_NEWS_INTERVAL, next);
+    deadline_is_due(totals->told + SCOREBOARD_NEWS_INTERVAL, next);
     tell(state, TEMPLATE_COUNTS);
 }
 
 static void tell_change(struct state *state, usec_t *next)
 {
-    if (state->changed == 0 || !is_due(state->changed + SOURCES_SETTLE, next))
+    if (state->changed == 0 || !deadline_is_due(state->changed + SOURCES_SETTLE, next))
         return;
     state->changed = 0;
     tell(state, TEMPLATE_CHANGED);
 }
 
 /* Returns when something is due next. */
-static usec_t do_what_is_due(struct state *state)
+static usec_t do_what_deadline_is_due(struct state *state)
 {
     usec_t next = DEADLINE_NEVER, watchdog = state->template->watchdog;
 
@@ -425,17 +353,17 @@ static usec_t do_what_is_due(struct state *state)
         leave_if_excused(state, &next);
     else if (state->idle_end)
         go_on_with_idle_end(state);
-    else if (is_due(idle_deadline(state), &next))
+    else if (deadline_is_due(idle_deadline(state), &next))
         begin_idle_end(state);
     fork_spares(state);
-    is_due(workers_enforce_deadlines(&state->workers), &next);
+    deadline_is_due(workers_enforce_deadlines(&state->workers), &next);
     if (state->fork_again != 0)
-        is_due(state->fork_again, &next);
+        deadline_is_due(state->fork_again, &next);
     tell_change(state, &next);
     tell_counts(state, &next);
     state->template->board->totals->alive = deadline_now();
     if (watchdog != 0)
-        is_due(deadline_now() + watchdog, &next);
+        deadline_is_due(deadline_now() + watchdog, &next);
     return next;
 }
 
@@ -469,6 +397,7 @@ void template_run(const struct template *template)
         .sources = -1,
         .excuses_end = DEADLINE_NEVER,
     };
+    bool changed = false;
 
     setpgid(0, 0);
     sigprocmask(SIG_SETMASK, template->signals, NULL);
@@ -476,11 +405,13 @@ void template_run(const struct template *template)
     if (template->failure != 0)
         state.excuses_end = deadline_now() + EXCUSES_TIME;
     else if (template->options->import == IMPORT_SERVER)
-        load(&state);
+        state.sources = load_in_template(template->options, &state.worker, &changed);
+    if (changed)
+        state.changed = deadline_now();
     if (open_descriptors(&state) < 0) {
         log_line("cannot prepare for workers: %m");
         leave(EX_OSERR);
     }
     for (;;)
-        wait_for_events(&state, do_what_is_due(&state));
+        wait_for_events(&state, do_what_deadline_is_due(&state));
 }

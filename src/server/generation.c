@@ -1,0 +1,145 @@
+#include "server/generation.h"
+
+#include "log.h"
+#include "overdue.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* From the tracebacks of an import that takes too long to its end. */
+#define IMPORT_GRACE USEC_PER_SEC
+/* How long a template that was told to leave may take, whatever the app's hooks do in it. */
+#define RETIREMENT_TIME (5 * USEC_PER_SEC)
+
+enum { MAX_RETIRED = sizeof(((struct retired *)0)->generations) / sizeof(struct generation) };
+
+/* ---- the beginning -------------------------------------------------------------------------- */
+
+/* With --import=worker it is the workers that are waited for, by the template. */
+static usec_t import_deadline(const struct template *template)
+{
+    bool imports = template->failure == 0 && template->options->import == IMPORT_SERVER;
+
+    return imports ? deadline_after(template->options->import_timeout) : DEADLINE_NEVER;
+}
+
+int generation_start(struct generation *generation, struct template *template,
+    void (*in_child)(void *data), void *data)
+{
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+        return -errno;
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(pair[0]);
+        in_child(data);
+        template->control = pair[1];
+        template_run(template);
+    }
+    int error = errno;
+    close(pair[1]);
+    if (pid < 0) {
+        close(pair[0]);
+        return -error;
+    }
+    setpgid(pid, pid); /* it does that, too: either may need it first */
+    *generation = (struct generation){
+        .pid = pid,
+        .control = pair[0],
+        .number = template->generation,
+        .failure = template->failure,
+        .deadline = import_deadline(template),
+    };
+    return 0;
+}
+
+/* ---- meanwhile ------------------------------------------------------------------------------ */
+
+void generation_nudge(const struct generation *generation)
+{
+    if (generation->control >= 0)
+        (void)send(generation->control, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void generation_enforce_deadline(struct generation *generation, usec_t *next)
+{
+    if (generation->pid == 0 || !deadline_is_due(generation->deadline, next))
+        return;
+    if (generation->overdue) {
+        generation_kill(generation);
+        generation->deadline = DEADLINE_NEVER;
+        return;
+    }
+    log_line("the application is not imported after --import-timeout");
+    generation->overdue = true;
+    generation->deadline = deadline_after(IMPORT_GRACE);
+    kill(generation->pid, OVERDUE_DUMP_SIGNAL);
+    deadline_is_due(generation->deadline, next);
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+void generation_kill(const struct generation *generation)
+{
+    if (generation->pid > 0)
+        kill(-generation->pid, SIGKILL);
+}
+
+void generation_close(struct generation *generation)
+{
+    if (generation->control >= 0)
+        close(generation->control);
+    generation->control = -1;
+}
+
+/* The last one has to make room when all are taken. */
+static void remember(struct retired *retired, const struct generation *generation)
+{
+    struct generation *place = retired->generations;
+
+    while (place < retired->generations + MAX_RETIRED - 1 && place->pid > 0)
+        place++;
+    generation_kill(place);
+    *place = *generation;
+    place->deadline = deadline_after(RETIREMENT_TIME);
+}
+
+void generation_retire(struct generation *generation, struct retired *retired)
+{
+    generation_close(generation);
+    if (!generation->ready) /* it imports, and does not listen */
+        generation_kill(generation);
+    if (generation->pid > 0)
+        remember(retired, generation);
+    *generation = GENERATION_NONE;
+}
+
+struct generation *retired_find(struct retired *retired, pid_t pid)
+{
+    for (size_t i = 0; i < MAX_RETIRED; i++)
+        if (retired->generations[i].pid == pid)
+            return &retired->generations[i];
+    return NULL;
+}
+
+void retired_enforce(struct retired *retired, bool at_once, usec_t *next)
+{
+    for (size_t i = 0; i < MAX_RETIRED; i++) {
+        struct generation *generation = &retired->generations[i];
+        if (generation->pid == 0 || !(at_once || deadline_is_due(generation->deadline, next)))
+            continue;
+        generation_kill(generation);
+        generation->deadline = DEADLINE_NEVER;
+    }
+}
+
+bool retired_are_gone(const struct retired *retired)
+{
+    for (size_t i = 0; i < MAX_RETIRED; i++)
+        if (retired->generations[i].pid > 0)
+            return false;
+    return true;
+}

@@ -1,0 +1,59 @@
+#pragma once
+
+/* The server's side of a template: its start, what the server says to it, its end.
+ *
+ * One is current; one may be on trial, to take over; those before have been told to leave, and are
+ * remembered until they have.
+ */
+
+#include "deadline.h"
+#include "server/template.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct generation {
+    pid_t pid;   /* 0: there is none */
+    int control; /* see server/template.h; -1: closed */
+    unsigned number;
+    int failure;  /* the exit status that it excuses to the clients, or 0 */
+    bool ready;   /* its first worker can accept */
+    bool overdue; /* --import-timeout has passed */
+    usec_t deadline;
+};
+
+#define GENERATION_NONE ((struct generation){.control = -1})
+
+/* Those that were told to leave. Zeroed at first. */
+struct retired {
+    struct generation generations[8];
+};
+
+/* Forks a template. It is given `template` with its end of the socket, after in_child(data) in the
+ * new process, which is to close what is the server's alone. Returns 0 or -errno. */
+int generation_start(struct generation *generation, struct template *template,
+    void (*in_child)(void *data), void *data);
+
+/* A slot has become free: it may want it. */
+void generation_nudge(const struct generation *generation);
+
+/* Ends a template that is not ready when its deadline passes, after the tracebacks that show where
+ * it hangs. *next becomes the time at which to ask again, if that is earlier. */
+void generation_enforce_deadline(struct generation *generation, usec_t *next);
+
+/* Kills it, if there is one, and what its import has started. */
+void generation_kill(const struct generation *generation);
+
+/* Closes the server's end of the socket. */
+void generation_close(struct generation *generation);
+
+/* Makes a template leave, and remembers it; *generation is none afterwards. */
+void generation_retire(struct generation *generation, struct retired *retired);
+
+/* The one with this process, or NULL. */
+struct generation *retired_find(struct retired *retired, pid_t pid);
+
+/* Kills those that should have left; all of them if `at_once`. *next as above. */
+void retired_enforce(struct retired *retired, bool at_once, usec_t *next);
+
+bool retired_are_gone(const struct retired *retired);

@@ -1,0 +1,86 @@
+#include "server/load.h"
+
+#include "cleanup.h"
+#include "leave.h"
+#include "log.h"
+#include "server/leftovers.h"
+#include "server/warm_up.h"
+#include "server/watch.h"
+#include "streams.h"
+#include "wsgi/python.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+/* An app that makes itself a daemon closes all that it did not open. */
+static void check_descriptors(const struct sockets *before)
+{
+    streams_open();
+    if (sockets_are_open(before))
+        return;
+    log_line("the import has closed descriptors that are not its own, the sockets of the server "
+             "among them");
+    leave(EX_SOFTWARE);
+}
+
+static void check_leftovers(const struct sockets *before)
+{
+    _cleanup_(freep) char *leftovers = leftovers_describe(before);
+
+    if (leftovers)
+        log_line("the import left behind %s: workers are forked, so they have no such threads and "
+                 "share such connections; consider --import=worker",
+            leftovers);
+}
+
+/* before: when the import began; what has changed since then may have been read too early. */
+static int watch_sources(const struct timespec *before, bool *ret_changed)
+{
+    _cleanup_(freep) char *directories = python_list_source_directories();
+
+    int fd = directories ? watch_open(directories) : -ENOENT;
+    if (fd < 0)
+        log_line("--reload: cannot watch the sources: %s", strerror(-fd));
+    else
+        *ret_changed = python_sources_are_newer(before);
+    return fd;
+}
+
+/* Starts Python and imports the app. Leaves when that fails. */
+static void import(struct worker *worker)
+{
+    _cleanup_(freep) char *problem = NULL;
+    int status = worker_load(worker, &problem);
+
+    if (status == 0)
+        return;
+    log_line("%s", problem ? problem : "out of memory");
+    leave(status);
+}
+
+int load_in_template(const struct options *options, struct worker *worker, bool *ret_changed)
+{
+    _cleanup_(sockets_done) struct sockets before;
+    struct timespec began;
+
+    clock_gettime(CLOCK_REALTIME_COARSE, &began);
+    sockets_init(&before);
+    import(worker);
+    check_descriptors(&before);
+    if (options->warm_up) {
+        warm_up(worker);
+        python_freeze();
+    }
+    python_flush();
+    check_leftovers(&before);
+    return options->reload ? watch_sources(&began, ret_changed) : -1;
+}
+
+void load_in_worker(struct worker *worker)
+{
+    import(worker);
+    if (worker->options->warm_up)
+        warm_up(worker);
+}

@@ -1,0 +1,17 @@
+#pragma once
+
+/* Importing the app, in either of the places of --import, with the warm-up. Both functions log why
+ * that fails, and end the process with the exit status that says so. */
+
+#include "options.h"
+#include "worker.h"
+
+#include <stdbool.h>
+
+/* Before workers are forked: what the import has left behind that they should not have is logged,
+ * and what is held in buffers is written. With --reload, returns a descriptor of watch.h, and
+ * whether a source has changed since the import began; else, or when that fails, a negative one. */
+int load_in_template(const struct options *options, struct worker *worker, bool *ret_changed);
+
+/* For this worker only. */
+void load_in_worker(struct worker *worker);
