@@ -173,16 +173,17 @@ static size_t count(const struct state *state, enum slot_state first, enum slot_
     return scoreboard_count(state->template->board, first, last, state->template->generation);
 }
 
-/* The first one is there even if the workers of another template, which is about to be replaced,
- * are as many as there may be: who has none never gets ready. */
+/* The very first one is forked even if the workers of another template, which is about to be
+ * replaced, are as many as there may be: who has none never gets ready. */
 static bool is_spare_wanted(const struct state *state)
 {
     const struct template *template = state->template;
     size_t spares = count(state, SLOT_STARTING, SLOT_SPARE);
     size_t running = scoreboard_count(template->board, SLOT_RUNNING, SLOT_DONE, 0);
+    bool is_first = !state->ready && count(state, SLOT_DOOMED, SLOT_DONE) == 0;
 
     return spares < template->options->spare &&
-        (spares + running < template->options->max_workers || (!state->ready && spares == 0));
+        (spares + running < template->options->max_workers || is_first);
 }
 
 static void fork_spares(struct state *state)
