@@ -214,17 +214,22 @@ static int handle(struct worker *worker, struct exchange *exchange)
     return path ? 0 : EX_OSERR;
 }
 
-static int serve(struct worker *worker, struct conn *conn)
+static struct request_limits request_limits(const struct options *options)
 {
-    const struct options *options = worker->options;
-    struct request request;
-    struct exchange exchange = {.conn = conn, .request = &request};
-    struct request_limits limits = {
+    return (struct request_limits){
         .line = options->max_request_line,
         .section = options->max_field_section,
         .fields = options->max_fields,
         .content = options->max_content,
     };
+}
+
+static int serve(struct worker *worker, struct conn *conn)
+{
+    const struct options *options = worker->options;
+    struct request request;
+    struct exchange exchange = {.conn = conn, .request = &request};
+    struct request_limits limits = request_limits(options);
 
     int r = conn_read_request(conn, &limits, deadline_after(options->head_timeout), &request);
     if (r < 0)
@@ -238,6 +243,29 @@ static int serve(struct worker *worker, struct conn *conn)
     }
     overdue_name(exchange.name, is_to_head(&exchange));
     return handle(worker, &exchange);
+}
+
+void worker_rehearse(const struct worker *worker)
+{
+    static const char head[] = "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n";
+    const struct options *options = worker->options;
+    struct request_limits limits = request_limits(options);
+    struct request request = {0};
+    struct conn conn;
+    struct exchange exchange = {.conn = &conn, .request = &request};
+    char path[] = "/";
+    size_t size = sizeof(head) - 1;
+
+    conn_init(&conn, -1, head_capacity(options) + CONTENT_CAPACITY); /* there is no client */
+    if (conn.buffer && size <= head_capacity(options)) {
+        memcpy(conn.buffer, head, size);
+        if (request_parse(&request, conn.buffer, size, &limits, &size) == 0 &&
+            prepare(&exchange, options, path) == 0) {
+            gateway_rehearse(worker->gateway, &exchange);
+            reply_done(&exchange.reply);
+        }
+    }
+    conn_done(&conn);
 }
 
 /* Limits that cannot be set are no limits: better not to serve. */

@@ -22,6 +22,11 @@ struct worker {
  * one line on the heap. */
 int worker_load(struct worker *worker, char **ret_problem);
 
+/* Goes through the motions of a request as far as they need no client and nothing of the app: a
+ * forked process has its own copy of the memory that is written to for that, before its connection
+ * comes. For a worker that is loaded. */
+void worker_rehearse(const struct worker *worker);
+
 /* Serves the connection fd, which it takes over; loads the app if that was not done. Returns the
  * exit status for the process: 0 also for what the client or the app did wrong and was answered,
  * else what worker_load said, or EX_OSERR. When the deadline of the request passes, the process

@@ -99,6 +99,8 @@ void spare_run(struct spare *spare)
     sigprocmask(SIG_SETMASK, spare->signals, NULL);
     if (!spare->worker.gateway && spare->worker.failure == 0)
         load_in_worker(&spare->worker);
+    if (spare->worker.gateway)
+        worker_rehearse(&spare->worker);
     get_ready(spare);
     int fd = wait_for_connection(spare);
     if (fd == -ECANCELED)

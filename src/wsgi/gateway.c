@@ -274,6 +274,29 @@ static int call(
     return r > 0 && exchange->reply.head_sent ? -EIO : r;
 }
 
+static void rehearse(struct gateway *gateway, struct exchange *exchange)
+{
+    _cleanup_ref_ PyObject *input = input_new(gateway->input_type, &exchange->content);
+    _cleanup_ref_ PyObject *start_response =
+        start_response_new(gateway->start_response_type, &exchange->reply);
+    _cleanup_ref_ PyObject *environ =
+        input && start_response ? environ_new(gateway->environ_base, exchange, input) : NULL;
+
+    if (!environ)
+        PyErr_Clear(); /* the request itself will tell */
+    if (start_response)
+        start_response_cut(start_response);
+    if (input)
+        input_cut(input);
+}
+
+void gateway_rehearse(struct gateway *gateway, struct exchange *exchange)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    rehearse(gateway, exchange);
+    PyGILState_Release(state);
+}
+
 static int run(struct gateway *gateway, struct exchange *exchange)
 {
     _cleanup_ref_ PyObject *input = input_new(gateway->input_type, &exchange->content);

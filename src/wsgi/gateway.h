@@ -17,6 +17,10 @@ struct gateway;
 int gateway_new(
     const struct application *application, struct gateway **ret_gateway, char **ret_problem);
 
+/* Makes the objects that the request would need, and drops them: what is written to in memory then
+ * was not yet, in a process that was just forked. Nothing of the app is called. */
+void gateway_rehearse(struct gateway *gateway, struct exchange *exchange);
+
 /* Runs the request. At the return, no Python object can reach the exchange any more, and the
  * close() of what the app returned was called.
  *
