@@ -245,26 +245,30 @@ static int serve(struct worker *worker, struct conn *conn)
     return handle(worker, &exchange);
 }
 
-void worker_rehearse(const struct worker *worker)
+static void rehearse(const struct worker *worker, struct conn *conn)
 {
     static const char head[] = "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n";
-    const struct options *options = worker->options;
-    struct request_limits limits = request_limits(options);
+    struct request_limits limits = request_limits(worker->options);
     struct request request = {0};
-    struct conn conn;
-    struct exchange exchange = {.conn = &conn, .request = &request};
+    struct exchange exchange = {.conn = conn, .request = &request};
     char path[] = "/";
     size_t size = sizeof(head) - 1;
 
-    conn_init(&conn, -1, head_capacity(options) + CONTENT_CAPACITY); /* there is no client */
-    if (conn.buffer && size <= head_capacity(options)) {
-        memcpy(conn.buffer, head, size);
-        if (request_parse(&request, conn.buffer, size, &limits, &size) == 0 &&
-            prepare(&exchange, options, path) == 0) {
-            gateway_rehearse(worker->gateway, &exchange);
-            reply_done(&exchange.reply);
-        }
-    }
+    memcpy(conn->buffer, head, size);
+    if (request_parse(&request, conn->buffer, size, &limits, &size) != 0 ||
+        prepare(&exchange, worker->options, path) != 0)
+        return;
+    gateway_rehearse(worker->gateway, &exchange);
+    reply_done(&exchange.reply);
+}
+
+void worker_rehearse(const struct worker *worker)
+{
+    struct conn conn;
+
+    conn_init(&conn, -1, head_capacity(worker->options) + CONTENT_CAPACITY); /* with nobody */
+    if (conn.buffer)
+        rehearse(worker, &conn);
     conn_done(&conn);
 }
 
