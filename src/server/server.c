@@ -360,7 +360,7 @@ static void feed_watchdog(struct server *server, usec_t *next)
 }
 
 /* Returns when something is due next. */
-static usec_t do_what_deadline_is_due(struct server *server)
+static usec_t do_what_is_due(struct server *server)
 {
     usec_t next = workers_enforce_deadlines(&server->workers);
 
@@ -429,7 +429,7 @@ int server_run(const struct options *options, const struct activation *activatio
     if (r < 0)
         log_line("cannot start the server: %s", strerror(-r));
     while (r == 0 && !has_ended(&server))
-        wait_for_events(&server, do_what_deadline_is_due(&server));
+        wait_for_events(&server, do_what_is_due(&server));
     scoreboard_done(&server.board);
     return r < 0 ? EX_OSERR : server.status;
 }

@@ -346,7 +346,7 @@ static void tell_change(struct state *state, usec_t *next)
 }
 
 /* Returns when something is due next. */
-static usec_t do_what_deadline_is_due(struct state *state)
+static usec_t do_what_is_due(struct state *state)
 {
     usec_t next = DEADLINE_NEVER, watchdog = state->template->watchdog;
 
@@ -414,5 +414,5 @@ void template_run(const struct template *template)
         leave(EX_OSERR);
     }
     for (;;)
-        wait_for_events(&state, do_what_deadline_is_due(&state));
+        wait_for_events(&state, do_what_is_due(&state));
 }
