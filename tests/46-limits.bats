@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ways: source
+# ways: load
 #
 # What a request may take of the machine, and of the patience of the server: --limit-..., and
 # clients that are slow, silent or gone.

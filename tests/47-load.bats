@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ways: source
+# ways: load
 #
 # Nothing is lost while servers end and begin, or apps take over from each other, under load.
 
@@ -20,16 +20,16 @@ idle_ends() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "1,500 requests that come when the idle server ends are answered" {
-  idle_ends unix 1500 1 --idle-timeout=1ms
+@test "1,000 requests that come when the idle server ends are answered" {
+  idle_ends unix 1000 1 --idle-timeout=1ms
 }
 
-@test "1,500 requests that come three at once when the idle server ends are answered" {
-  idle_ends tcp 500 3 --idle-timeout=10ms --spare=1
+@test "1,050 requests that come three at once when the idle server ends are answered" {
+  idle_ends tcp 350 3 --idle-timeout=10ms --spare=1
 }
 
-@test "500 requests that come when the idle server ends are answered by workers that import" {
-  idle_ends unix 250 2 --idle-timeout=10ms --import=worker
+@test "200 requests that come when the idle server ends are answered by workers that import" {
+  idle_ends unix 100 2 --idle-timeout=10ms --import=worker
 }
 
 # ---- wrk ----------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ways: source
+# ways: load
 
 # Units of a real systemd, which is booted once for all tests: see tests/with-systemd. The files in
 # there are below $ROOT on the outside, sockets and fifos included.
