@@ -10,24 +10,6 @@ load server
 
 NOBODY=64123 # no user of this machine has that number
 
-# A server of misbehaving requests that stays, with its SERVER and TEMPLATE.
-serve_misbehaving() {
-  serve --idle-timeout=0 "$@" misbehaves:app
-  TEMPLATE=$(http /well)
-  find_server
-}
-
-serves_as_before() {
-  equal "$(http /well)" "$TEMPLATE" && equal "$(pgrep -P "$ACTIVATOR")" "$SERVER" &&
-    equal "$(cat "$STATUSES")" ""
-}
-
-# pid_of WHAT: the process that says in the log what it does.
-pid_of() {
-  logged "$1 in " >&2 || return
-  sed -n "s/^$1 in \([0-9]*\)\$/\1/p" "$LOG" | tail -n1
-}
-
 # says PATH TEXT: the program has logged the end of a request, with all there is to say.
 says() {
   logged "wsgi-once: GET /$1: "

@@ -40,24 +40,6 @@ spares_wait() {
 
 # ---- requests ----
 
-# pid_of WHAT: the process that says in the log what it does.
-pid_of() {
-  logged "$1 in " >&2 || return
-  sed -n "s/^$1 in \([0-9]*\)\$/\1/p" "$LOG" | tail -n1
-}
-
-# A server of misbehaving requests that stays, with its SERVER and TEMPLATE.
-serve_misbehaving() {
-  serve --idle-timeout=0 "$@" misbehaves:app
-  TEMPLATE=$(http /well)
-  find_server
-}
-
-serves_as_before() {
-  equal "$(http /well)" "$TEMPLATE" && equal "$(pgrep -P "$ACTIVATOR")" "$SERVER" &&
-    equal "$(cat "$STATUSES")" ""
-}
-
 # The server, its template and a request that is held have not noticed anything.
 all_is_well() {
   finishes "the beginning, the end"

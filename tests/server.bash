@@ -88,6 +88,24 @@ finishes() {
   equal "$(cat "$BATS_TEST_TMPDIR/held")" "$1"
 }
 
+# pid_of WHAT: the process that says in the log what it does.
+pid_of() {
+  logged "$1 in " >&2 || return
+  sed -n "s/^$1 in \([0-9]*\)\$/\1/p" "$LOG" | tail -n1
+}
+
+# A server of misbehaving requests that stays, with its SERVER and TEMPLATE.
+serve_misbehaving() {
+  serve --idle-timeout=0 "$@" misbehaves:app
+  TEMPLATE=$(http /well)
+  find_server
+}
+
+serves_as_before() {
+  equal "$(http /well)" "$TEMPLATE" && equal "$(pgrep -P "$ACTIVATOR")" "$SERVER" &&
+    equal "$(cat "$STATUSES")" ""
+}
+
 # come_and_go N: so many servers of another socket, one after the other, serve a request each and
 # end because they are idle: for a test that something did not happen meanwhile.
 come_and_go() {

@@ -274,7 +274,19 @@ static int call(
     return r > 0 && exchange->reply.head_sent ? -EIO : r;
 }
 
-static void rehearse(struct gateway *gateway, struct exchange *exchange)
+/* In the place of call: the objects were made, and that is all. */
+static int drop(
+    struct gateway *gateway, struct exchange *exchange, PyObject *environ, PyObject *start_response)
+{
+    (void)gateway;
+    (void)exchange;
+    (void)environ;
+    start_response_cut(start_response);
+    return 0;
+}
+
+static int run(struct gateway *gateway, struct exchange *exchange,
+    int (*use)(struct gateway *, struct exchange *, PyObject *environ, PyObject *start_response))
 {
     _cleanup_ref_ PyObject *input = input_new(gateway->input_type, &exchange->content);
     _cleanup_ref_ PyObject *start_response =
@@ -282,40 +294,24 @@ static void rehearse(struct gateway *gateway, struct exchange *exchange)
     _cleanup_ref_ PyObject *environ =
         input && start_response ? environ_new(gateway->environ_base, exchange, input) : NULL;
 
-    if (!environ)
-        PyErr_Clear(); /* the request itself will tell */
-    if (start_response)
-        start_response_cut(start_response);
-    if (input)
-        input_cut(input);
-}
-
-void gateway_rehearse(struct gateway *gateway, struct exchange *exchange)
-{
-    PyGILState_STATE state = PyGILState_Ensure();
-    rehearse(gateway, exchange);
-    PyGILState_Release(state);
-}
-
-static int run(struct gateway *gateway, struct exchange *exchange)
-{
-    _cleanup_ref_ PyObject *input = input_new(gateway->input_type, &exchange->content);
-    _cleanup_ref_ PyObject *start_response =
-        start_response_new(gateway->start_response_type, &exchange->reply);
-    _cleanup_ref_ PyObject *environ =
-        input && start_response ? environ_new(gateway->environ_base, exchange, input) : NULL;
-
-    int r = environ ? call(gateway, exchange, environ, start_response) : take_blame(exchange);
+    int r = environ ? use(gateway, exchange, environ, start_response) : take_blame(exchange);
     if (input)
         input_cut(input);
     conn_calm(exchange->conn);
     return r;
 }
 
+void gateway_rehearse(struct gateway *gateway, struct exchange *exchange)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    run(gateway, exchange, drop);
+    PyGILState_Release(state);
+}
+
 int gateway_run(struct gateway *gateway, struct exchange *exchange)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    int r = run(gateway, exchange);
+    int r = run(gateway, exchange, call);
     PyGILState_Release(state);
     return r;
 }
