@@ -78,6 +78,17 @@ answers() {
   [[ $(http /) == "$1" ]]
 }
 
+has_one_template() {
+  [[ $(template) =~ ^[0-9]+$ ]]
+}
+
+# becomes WORD: waits until that app has taken over, and nobody of another one waits for connections
+# any more: they would be children of the server, too.
+becomes() {
+  eventually answers "$1"
+  eventually has_one_template
+}
+
 # is_settled TEMPLATE: another template has taken over, and nobody of the old one waits for
 # connections any more: they would be children of the server now.
 is_settled() {
@@ -342,7 +353,7 @@ except ImportError:
   logged "not reloaded"
   stays one
   app two | write shop.py
-  eventually answers two
+  becomes two
   stays two
 }
 
@@ -467,6 +478,6 @@ with open(os.environ["FIFOS"] + "/started", "a") as file:
   app two | replace shop.py
   kill -HUP "$SERVER"
   eventually is_gone "$old"
-  eventually answers two
+  becomes two
   stays two
 }

@@ -151,17 +151,32 @@ static void end_starting(struct slot *slot)
     kill(-slot->pid, SIGKILL);
 }
 
-static void end_overdue(struct slot *slot, enum slot_state state)
+static bool is_one_overdue(const struct scoreboard *board)
+{
+    for (size_t i = 0; i < board->size; i++)
+        if (board->slots[i].state == SLOT_STARTING && board->slots[i].overdue)
+            return true;
+    return false;
+}
+
+/* The tracebacks of one show where they all hang; those of several would be mixed. */
+static void warn_starting(const struct scoreboard *board, struct slot *slot)
+{
+    if (!is_one_overdue(board)) {
+        log_line("worker %d has not imported the application after --import-timeout", slot->pid);
+        kill(slot->pid, OVERDUE_DUMP_SIGNAL);
+    }
+    slot->overdue = true;
+}
+
+static void end_overdue(const struct scoreboard *board, struct slot *slot, enum slot_state state)
 {
     if (state != SLOT_STARTING)
         end_running(slot, "it survived its --request-timeout");
     else if (slot->overdue)
         end_starting(slot);
-    else {
-        log_line("worker %d has not imported the application after --import-timeout", slot->pid);
-        slot->overdue = true;
-        kill(slot->pid, OVERDUE_DUMP_SIGNAL);
-    }
+    else
+        warn_starting(board, slot);
 }
 
 usec_t workers_enforce_deadlines(struct workers *workers)
@@ -177,7 +192,7 @@ usec_t workers_enforce_deadlines(struct workers *workers)
         enum slot_state state = (enum slot_state)slot->state;
         usec_t end = end_of_patience(options, slot, state);
         if (end <= now && is_child(slot->pid)) {
-            end_overdue(slot, state);
+            end_overdue(workers->board, slot, state);
             end = end_of_patience(options, slot, state);
         }
         if (end > now && end < next)
