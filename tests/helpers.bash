@@ -118,8 +118,8 @@ has_status() {
   [[ -n $(sed -n "$1p" "$STATUSES") ]]
 }
 
-# The process that is the Nth to end has ended; or, of servers, all have: one may have served several
-# requests, when they came soon after each other.
+# The process that is the Nth to end has ended; or, of servers, all have: one may have served
+# several requests, when they came soon after each other.
 has_ended() {
   has_status "$1" || { [[ $WAY == server ]] && has_status 1 && ! pgrep -P "$ACTIVATOR" >/dev/null; }
 }
