@@ -36,7 +36,7 @@ struct spec {
 
 static const struct spec specs[] = {
     {NULL, 0, NULL, 0, NULL, "Application"},
-    {"chdir", STRING, "DIR", offsetof(struct options, chdir), NULL,
+    {"directory", STRING, "DIR", offsetof(struct options, directory), NULL,
         "change to this directory before anything else"},
     {"python-path", STRINGS, "DIR", offsetof(struct options, python_path), NULL,
         "put this directory in front of sys.path (repeatable)"},

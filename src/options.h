@@ -16,7 +16,7 @@ enum options_import {
 
 struct options {
     const char *application; /* module:callable, module:factory() or a file */
-    const char *chdir;
+    const char *directory;
     const char **python_path; /* `python_paths` directories, in the order given */
     size_t python_paths;
     const char *venv;

@@ -85,9 +85,9 @@ int worker_load(struct worker *worker, char **ret_problem)
         .n_path = options->python_paths,
     };
 
-    if (options->chdir && chdir(options->chdir) < 0)
-        return problem_set(
-            ret_problem, EX_CONFIG, "option --chdir: cannot enter '%s': %m", options->chdir);
+    if (options->directory && chdir(options->directory) < 0)
+        return problem_set(ret_problem, EX_CONFIG, "option --directory: cannot enter '%s': %m",
+            options->directory);
     int r = python_start(&config, ret_problem);
     if (r == 0)
         r = application_load(&source, &application, ret_problem);

@@ -115,7 +115,7 @@ names_in_manual() {
 }
 
 @test "an option without its argument" {
-  refused "--chdir" "argument" -- --chdir
+  refused "--directory" "argument" -- --directory
   refused "--max-content" "argument" -- --max-content
 }
 

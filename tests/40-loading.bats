@@ -177,17 +177,17 @@ fails() {
 
 # ---- where ----
 
-@test "--chdir comes first: relative files, relative --python-path and the app count from there" {
+@test "--directory comes first: relative files, relative --python-path and the app count from there" {
   mkdir "$BATS_TEST_TMPDIR/site"
   cp "$APPS/whereabouts.py" "$BATS_TEST_TMPDIR/site/"
   write site/lib/library.py <<<'ANSWER app "from lib"'
   cd /
-  serve --chdir="$BATS_TEST_TMPDIR/site" whereabouts.py
+  serve --directory="$BATS_TEST_TMPDIR/site" whereabouts.py
   equal "$(get_environ cwd /)" "'$BATS_TEST_TMPDIR/site'"
   equal "$(get_environ file /)" "'$BATS_TEST_TMPDIR/site/whereabouts.py'"
-  serve --chdir="$BATS_TEST_TMPDIR/site" whereabouts
+  serve --directory="$BATS_TEST_TMPDIR/site" whereabouts
   equal "$(get_environ cwd /)" "'$BATS_TEST_TMPDIR/site'"
-  serve --python-path=lib --chdir="$BATS_TEST_TMPDIR/site" library:app
+  serve --python-path=lib --directory="$BATS_TEST_TMPDIR/site" library:app
   equal "$(http /)" "from lib"
 }
 
@@ -287,9 +287,9 @@ fails() {
   done
 }
 
-@test "--chdir to where one cannot go" {
-  fails $EX_CONFIG --chdir="$BATS_TEST_TMPDIR/nowhere" hello:app -- \
-    "--chdir" "'$BATS_TEST_TMPDIR/nowhere'" "No such file or directory"
+@test "--directory to where one cannot go" {
+  fails $EX_CONFIG --directory="$BATS_TEST_TMPDIR/nowhere" hello:app -- \
+    "--directory" "'$BATS_TEST_TMPDIR/nowhere'" "No such file or directory"
 }
 
 @test "what the app left running at its failed import does not keep the process" {

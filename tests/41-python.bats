@@ -136,9 +136,9 @@ refused() {
   contains "$(seen path)" "$(python "sys.path[1:]" | tr -d '[')"
 }
 
-@test "--venv with a relative path counts from --chdir" {
+@test "--venv with a relative path counts from --directory" {
   make_venv
-  shows --chdir="$BATS_TEST_TMPDIR" --venv=venv
+  shows --directory="$BATS_TEST_TMPDIR" --venv=venv
   equal "$(seen prefix)" "'$VENV'"
   equal "$(seen only_in_venv)" "'$SITE/only_in_venv.py'"
 }
