@@ -1,6 +1,6 @@
 # wsgi-once
 #
-#   make            builds build/wsgi-once
+#   make            builds build/wsgi-once and build/wsgi-once-generator
 #   make run        serves the demo app on http://127.0.0.1:8000
 #                   (APP=module:callable, LISTEN=address for others)
 #   make check      runs all tests; JOBS=unit or JOBS=bats-accept for some
@@ -8,7 +8,7 @@
 #   make endurance  sends REQUESTS (100000) to one server, which must not grow
 #   make bench      measures what a request costs
 #   make format     lays out the sources
-#   make install    into $(DESTDIR)$(prefix)
+#   make install    into $(DESTDIR)$(prefix), and where systemd looks for units and generators
 #
 # CFLAGS, CPPFLAGS and LDFLAGS are yours; what the project needs is added to them. V=1 shows the
 # commands, WERROR=1 makes warnings errors. `make run`, `check`, `fuzz` and `bench` install what
@@ -18,7 +18,11 @@ VERSION := 0.1.0
 
 prefix = /usr/local
 bindir = $(prefix)/bin
-mandir = $(prefix)/share/man
+datadir = $(prefix)/share
+mandir = $(datadir)/man
+
+# The group that may connect to the sockets: that of the distribution's front server.
+SOCKET_GROUP = www-data
 
 CC = cc
 CLANG = clang
@@ -34,7 +38,7 @@ FUZZ_SECONDS =
 JOBS =
 INSTALL_DEPENDENCIES = packaging/install-dependencies
 
-all: $(BUILD)/wsgi-once
+all: $(BUILD)/wsgi-once $(BUILD)/wsgi-once-generator
 
 # ---- flags ---------------------------------------------------------------------------------------
 
@@ -75,12 +79,29 @@ endif
 
 # ---- the program ---------------------------------------------------------------------------------
 
-sources := $(wildcard src/*.c src/*/*.c)
+sources := $(filter-out src/generator/%,$(wildcard src/*.c src/*/*.c))
+generator_sources := $(wildcard src/generator/*.c) src/options.c src/problem.c src/http/syntax.c
 http_sources := $(wildcard src/http/*.c)
 
-$(BUILD)/wsgi-once: $(sources:%.c=$(BUILD)/%.o)
-	$(call say,LINK)
-	$(link) $(library_flags)
+define program_rules
+$(1)/wsgi-once: $(sources:%.c=$(1)/%.o)
+	$$(call say,LINK)
+	$$(link) $(library_flags)
+
+$(1)/wsgi-once-generator: $(generator_sources:%.c=$(1)/%.o)
+	$$(call say,LINK)
+	$$(link)
+
+# What is written into units depends on where the program will be.
+$(1)/src/generator/units.o: own_CPPFLAGS += -DPROGRAM_PATH='"$(bindir)/wsgi-once"' \
+	-DLEAN_PATH='"$(datadir)/wsgi-once/lean.conf"'
+$(1)/src/generator/units.o: $(1)/paths
+endef
+$(foreach directory,$(BUILD) $(BUILD)/sanitize,$(eval $(call program_rules,$(directory))))
+
+$(BUILD)/paths $(BUILD)/sanitize/paths: always
+	mkdir -p $(@D)
+	echo '$(bindir) $(datadir)' | cmp -s - $@ || echo '$(bindir) $(datadir)' >$@
 
 # The sources are compiled once for each directory of programs.
 define rules_below
@@ -97,12 +118,40 @@ needs-build:
 		echo "wsgi-once needs $(PKG_CONFIG), libsystemd and python3-embed to be built:" \
 			"packaging/install-dependencies build" >&2; exit 1; }
 
-install: $(BUILD)/wsgi-once
-	$(INSTALL) -D -m 755 $(BUILD)/wsgi-once $(DESTDIR)$(bindir)/wsgi-once
-	$(INSTALL) -D -m 644 src/wsgi-once.8 $(DESTDIR)$(mandir)/man8/wsgi-once.8
-
 clean:
 	rm -rf $(BUILD)
+
+# ---- installing ----------------------------------------------------------------------------------
+
+# Where this systemd looks for what it loads, as it says itself.
+examples = $(DESTDIR)$(datadir)/doc/wsgi-once/examples
+systemd_directory = $(DESTDIR)$(shell $(PKG_CONFIG) --variable=systemd$(1)dir systemd)
+
+install: all needs-systemd
+	$(INSTALL) -D -m 755 $(BUILD)/wsgi-once -t $(DESTDIR)$(bindir)
+	$(INSTALL) -D -m 755 $(BUILD)/wsgi-once-generator -t $(call systemd_directory,systemgenerator)
+	mkdir -p $(call systemd_directory,usergenerator)
+	for link in $(call systemd_directory,usergenerator) $(DESTDIR)$(bindir); do \
+		ln -sfr $(call systemd_directory,systemgenerator)/wsgi-once-generator "$$link"; done
+	$(INSTALL) -D -m 644 src/wsgi-once.8 src/wsgi-once-generator.8 -t $(DESTDIR)$(mandir)/man8
+	$(INSTALL) -D -m 644 src/wsgi-once.conf.5 -t $(DESTDIR)$(mandir)/man5
+	for unit in socket service; do \
+		$(INSTALL) -D -m 644 systemd/system/wsgi-once-.$$unit.d/* \
+			-t $(call systemd_directory,systemunit)/wsgi-once-.$$unit.d; \
+		$(INSTALL) -D -m 644 systemd/user/wsgi-once-.$$unit.d/* \
+			-t $(call systemd_directory,userunit)/wsgi-once-.$$unit.d; done
+	sed -i 's/^SocketGroup=.*/SocketGroup=$(SOCKET_GROUP)/' \
+		$(call systemd_directory,systemunit)/wsgi-once-.socket.d/10-wsgi-once.conf
+	$(INSTALL) -D -m 644 systemd/lean.conf -t $(DESTDIR)$(datadir)/wsgi-once
+	$(INSTALL) -D -m 644 systemd/examples/*.* -t $(examples)
+	$(INSTALL) -D -m 644 systemd/examples/user/* -t $(examples)/user
+	sed -i 's|/usr/local/bin/|$(bindir)/|; s|/usr/local/share/|$(datadir)/|' \
+		$(examples)/*.* $(examples)/user/*
+
+needs-systemd:
+	$(PKG_CONFIG) --exists systemd || { \
+		echo "make install needs $(PKG_CONFIG) to know systemd, and where its units belong:" \
+			"packaging/install-dependencies build" >&2; exit 1; }
 
 # ---- trying it -----------------------------------------------------------------------------------
 
@@ -142,11 +191,7 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(http_sources:%.c=$(BUI
 	$(call say,LINK)
 	$(link)
 
-$(BUILD)/sanitize/wsgi-once: $(sources:%.c=$(BUILD)/sanitize/%.o)
-	$(call say,LINK)
-	$(link) $(library_flags)
-
-test-programs: $(BUILD)/wsgi-once $(BUILD)/sanitize/wsgi-once \
+test-programs: all $(BUILD)/sanitize/wsgi-once $(BUILD)/sanitize/wsgi-once-generator \
 	$(unit_tests:%=$(BUILD)/unit/%) $(unit_tests:%=$(BUILD)/sanitize/unit/%) \
 	$(fuzzers:%=$(BUILD)/fuzz/%)
 
@@ -172,6 +217,7 @@ bench:
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all needs-build install clean run test-programs check fuzz endurance bench format
+.PHONY: all always needs-build needs-systemd install clean run test-programs check fuzz endurance \
+	bench format
 .SECONDARY:
 .DELETE_ON_ERROR:

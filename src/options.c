@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum kind {
     STRING,
@@ -339,6 +340,7 @@ int options_parse(int argc, char **argv, struct options *ret_options,
 
     set_initial_values(ret_options);
     make_getopt_table(table);
+    optind = 0; /* getopt_long(3) begins anew */
     opterr = 0;
     while ((result = getopt_long(argc, argv, "+:", table, NULL)) != -1) {
         if (result < FIRST_VALUE)
@@ -362,6 +364,86 @@ int options_parse(int argc, char **argv, struct options *ret_options,
     *ret_action = OPTIONS_SERVE;
     return 0;
 }
+
+/* ---- keys of an app's file ------------------------------------------------------------------ */
+
+static bool is_key(const struct spec *spec)
+{
+    return spec->name && spec->kind != ACTION;
+}
+
+static void write_key(const char *name, char key[OPTIONS_KEY_SIZE])
+{
+    size_t size = 0;
+
+    for (bool capital = true; *name && size + 1 < OPTIONS_KEY_SIZE; name++) {
+        if (*name != '-')
+            key[size++] = (char)(capital ? *name - 'a' + 'A' : *name);
+        capital = *name == '-';
+    }
+    key[size] = '\0';
+}
+
+bool options_next_key(size_t *cursor, char key[OPTIONS_KEY_SIZE])
+{
+    while (*cursor < N_SPECS && !is_key(&specs[*cursor]))
+        (*cursor)++;
+    if (*cursor == N_SPECS)
+        return false;
+    write_key(specs[(*cursor)++].name, key);
+    return true;
+}
+
+bool options_find_key(const char *key, struct options_key *ret_key)
+{
+    char candidate[OPTIONS_KEY_SIZE];
+
+    for (size_t cursor = 0; options_next_key(&cursor, candidate);) {
+        const struct spec *spec = &specs[cursor - 1];
+        if (strcmp(candidate, key) != 0)
+            continue;
+        *ret_key = (struct options_key){
+            .option = spec->name,
+            .is_flag = spec->kind == FLAG,
+            .is_list = spec->kind == STRINGS,
+        };
+        return true;
+    }
+    return false;
+}
+
+int options_parse_boolean(const char *text)
+{
+    static const char *words[] = {
+        "no", "yes", "false", "true", "off", "on", "n", "y", "f", "t", "0", "1"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcasecmp(text, words[i]) == 0)
+            return (int)(i % 2);
+    return -EINVAL;
+}
+
+static const struct spec *find_spec(const char *name)
+{
+    const struct spec *spec = specs;
+
+    while (!spec->name || strcmp(spec->name, name) != 0)
+        spec++;
+    return spec;
+}
+
+const char *options_check_value(const struct options_key *key, const char *value)
+{
+    struct options options = {0};
+
+    if (key->is_flag)
+        return options_parse_boolean(value) < 0 ? "yes or no" : NULL;
+    const char *allowed = set(&options, find_spec(key->option), value);
+    options_done(&options);
+    return allowed;
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
 
 void options_done(struct options *options)
 {

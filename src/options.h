@@ -65,6 +65,28 @@ enum options_action {
 int options_parse(int argc, char **argv, struct options *ret_options,
     enum options_action *ret_action, char **ret_problem);
 
+/* An option as a key of the section [App] of an app's file: its name in CamelCase, so that
+ * IdleTimeout=90 says what --idle-timeout=90 does. */
+struct options_key {
+    const char *option; /* "idle-timeout" */
+    bool is_flag;       /* the key takes a boolean, the option no argument */
+    bool is_list;       /* may be given several times */
+};
+
+enum { OPTIONS_KEY_SIZE = 32 }; /* enough for the longest key */
+
+/* Finds the option of a key. Returns whether there is one. */
+bool options_find_key(const char *key, struct options_key *ret_key);
+
+/* The key of each option, in the order of --help: begin with *cursor 0, ends with false. */
+bool options_next_key(size_t *cursor, char key[OPTIONS_KEY_SIZE]);
+
+/* Whether the value is one that the key takes. Returns NULL, or what is allowed (static). */
+const char *options_check_value(const struct options_key *key, const char *value);
+
+/* yes, no, true, ... as systemd.syntax(7) has them. Returns 1, 0, or -EINVAL. */
+int options_parse_boolean(const char *text);
+
 /* Frees what options_parse allocated; knows options that were zeroed. */
 void options_done(struct options *options);
 

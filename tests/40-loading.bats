@@ -177,7 +177,7 @@ fails() {
 
 # ---- where ----
 
-@test "--directory comes first: relative files, relative --python-path and the app count from there" {
+@test "--directory comes first: relative files, --python-path and the app count from there" {
   mkdir "$BATS_TEST_TMPDIR/site"
   cp "$APPS/whereabouts.py" "$BATS_TEST_TMPDIR/site/"
   write site/lib/library.py <<<'ANSWER app "from lib"'

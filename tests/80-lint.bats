@@ -9,7 +9,8 @@ cd "$BATS_TEST_DIRNAME/.." || exit
 
 definitions() {
   printf '%s\n' -std=gnu17 -D_GNU_SOURCE '-DVERSION="0"' '-DPYTHON_PREFIX="/usr"' \
-    '-DPYTHON_EXECUTABLE="/usr/bin/python3"' -Isrc -Itests/unit
+    '-DPYTHON_EXECUTABLE="/usr/bin/python3"' '-DPROGRAM_PATH="/usr/bin/wsgi-once"' \
+    '-DLEAN_PATH="/usr/share/wsgi-once/lean.conf"' -Isrc -Itests/unit
   pkg-config --cflags python3-embed libsystemd | tr ' ' '\n' | sed -n 's/^-I/-isystem/p'
 }
 
@@ -41,7 +42,7 @@ definitions() {
 
 @test "mandoc finds nothing in the manual pages" {
   # Whether other pages are installed here is not the page's affair.
-  run mandoc -Tlint src/*.8
+  run mandoc -Tlint src/*.[58]
   equal "$(grep -vE 'outdated mandoc.db|referenced manual not found' <<<"$output")" ""
   run -0 mandoc -Tutf8 src/*.8
   contains "$output" "serve WSGI requests, one process each"

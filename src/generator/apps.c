@@ -1,0 +1,161 @@
+#include "generator/apps.h"
+
+#include "cleanup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+static const char suffix[] = ".conf";
+/* systemd reads no longer line than this, and no app's file is that long. */
+enum { MAX_SIZE = 1 << 20 };
+
+/* ---- finding -------------------------------------------------------------------------------- */
+
+static bool is_wanted(const char *name)
+{
+    size_t size = strlen(name), suffix_size = sizeof(suffix) - 1;
+
+    return *name != '.' && size > suffix_size && strcmp(name + size - suffix_size, suffix) == 0;
+}
+
+static bool is_known(const struct apps *apps, const char *name, size_t size)
+{
+    for (size_t i = 0; i < apps->count; i++)
+        if (strlen(apps->files[i].name) == size && memcmp(apps->files[i].name, name, size) == 0)
+            return true;
+    return false;
+}
+
+/* Takes over the path. */
+static void add(struct apps *apps, char *path, struct report *report)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    size_t size = strlen(base) - (is_wanted(base) ? sizeof(suffix) - 1 : 0);
+
+    if (is_known(apps, base, size)) {
+        free(path);
+        return;
+    }
+    struct app_file *files = realloc(apps->files, (apps->count + 1) * sizeof(*files));
+    char *name = strndup(base, size);
+    if (files)
+        apps->files = files;
+    if (!files || !name) {
+        report_error(report, path, 0, "out of memory");
+        free(name);
+        free(path);
+        return;
+    }
+    files[apps->count++] = (struct app_file){.name = name, .path = path};
+}
+
+static void find_in(struct apps *apps, const char *directory_path, struct report *report)
+{
+    DIR *directory = opendir(directory_path);
+    struct dirent *entry;
+
+    if (!directory) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            report_error(report, directory_path, 0, "cannot be read: %m");
+        return;
+    }
+    while ((entry = readdir(directory))) {
+        char *path;
+        if (is_wanted(entry->d_name) &&
+            asprintf(&path, "%s/%s", directory_path, entry->d_name) >= 0)
+            add(apps, path, report);
+    }
+    closedir(directory);
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(((const struct app_file *)a)->name, ((const struct app_file *)b)->name);
+}
+
+void apps_find(
+    struct apps *apps, const char *root, const char *const *directories, struct report *report)
+{
+    for (; *directories; directories++) {
+        _cleanup_(freep) char *path = NULL;
+        if (asprintf(&path, "%s%s", root, *directories) >= 0)
+            find_in(apps, path, report);
+    }
+    if (apps->count > 0)
+        qsort(apps->files, apps->count, sizeof(*apps->files), compare);
+}
+
+void apps_add(struct apps *apps, const char *path, struct report *report)
+{
+    char *copy = strdup(path);
+
+    if (copy)
+        add(apps, copy, report);
+}
+
+void apps_done(struct apps *apps)
+{
+    for (size_t i = 0; i < apps->count; i++) {
+        free(apps->files[i].name);
+        free(apps->files[i].path);
+    }
+    free(apps->files);
+    *apps = (struct apps){0};
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static bool is_null_device(const struct stat *status)
+{
+    return S_ISCHR(status->st_mode) && status->st_rdev == makedev(1, 3);
+}
+
+/* The room that is not needed is never touched, and so costs nothing. */
+static char *read_whole(FILE *stream, size_t *ret_size)
+{
+    char *text = malloc(MAX_SIZE + 1);
+    size_t size = text ? fread(text, 1, MAX_SIZE, stream) : 0;
+
+    if (text && !ferror(stream) && fgetc(stream) == EOF) {
+        text[size] = '\0';
+        *ret_size = size;
+        return text;
+    }
+    if (text && !ferror(stream))
+        errno = EFBIG;
+    free(text);
+    return NULL;
+}
+
+char *apps_read(const struct app_file *file, size_t *ret_size, struct report *report)
+{
+    /* Without waiting: it might be a fifo, and this the boot. */
+    _cleanup_(closep) int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        report_error(report, file->path, 0, "cannot be read: %m");
+        return NULL;
+    }
+    if (is_null_device(&status) || (S_ISREG(status.st_mode) && status.st_size == 0))
+        return NULL;
+    if (!S_ISREG(status.st_mode)) {
+        report_error(report, file->path, 0, "is not a file");
+        return NULL;
+    }
+    FILE *stream = fdopen(fd, "r");
+    if (stream)
+        take_fd(&fd);
+    char *text = stream ? read_whole(stream, ret_size) : NULL;
+    if (!text)
+        report_error(report, file->path, 0, "cannot be read: %m");
+    if (stream)
+        fclose(stream);
+    return text;
+}

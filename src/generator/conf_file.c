@@ -1,0 +1,228 @@
+#include "generator/conf_file.h"
+
+#include "http/syntax.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct reader {
+    struct conf_file *file;
+    struct report *report;
+    char *next; /* the rest of the text */
+    unsigned physical_line;
+    unsigned line; /* where the logical line that was read last began */
+    const char *section;
+};
+
+/* ---- characters ----------------------------------------------------------------------------- */
+
+static bool is_continuation(unsigned char byte)
+{
+    return byte >= 0x80 && byte <= 0xBF;
+}
+
+/* The bytes of the UTF-8 sequence that begins here (RFC 3629 §4), or 0. */
+static size_t utf8_length(const char *text)
+{
+    const unsigned char *byte = (const unsigned char *)text;
+    size_t length = byte[0] < 0x80 ? 1 : byte[0] < 0xE0 ? 2 : byte[0] < 0xF0 ? 3 : 4;
+
+    if (length == 1)
+        return 1;
+    if (byte[0] < 0xC2 || byte[0] > 0xF4)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if (!is_continuation(byte[i]))
+            return 0;
+    bool is_overlong = (byte[0] == 0xE0 && byte[1] < 0xA0) || (byte[0] == 0xF0 && byte[1] < 0x90);
+    bool is_surrogate = byte[0] == 0xED && byte[1] > 0x9F;
+    bool is_too_large = byte[0] == 0xF4 && byte[1] > 0x8F;
+    return is_overlong || is_surrogate || is_too_large ? 0 : length;
+}
+
+/* systemd ignores lines that are not UTF-8, and control characters are nobody's intention. */
+static bool is_text(const char *line)
+{
+    for (size_t length; *line; line += length) {
+        length = utf8_length(line);
+        if (length == 0 || ((unsigned char)*line < ' ' && *line != '\t') || *line == '\x7f')
+            return false;
+    }
+    return true;
+}
+
+static char *skip_blanks(char *text)
+{
+    while (syntax_is_blank(*text))
+        text++;
+    return text;
+}
+
+static char *trim(char *text)
+{
+    size_t size;
+
+    text = skip_blanks(text);
+    size = strlen(text);
+    while (size > 0 && syntax_is_blank(text[size - 1]))
+        size--;
+    text[size] = '\0';
+    return text;
+}
+
+/* ---- lines ---------------------------------------------------------------------------------- */
+
+/* Takes the next line as it stands in the file; NULL at the end. */
+static char *next_physical_line(struct reader *reader)
+{
+    char *line = reader->next, *end = line + strcspn(line, "\n");
+
+    if (!*line)
+        return NULL;
+    reader->physical_line++;
+    reader->next = *end ? end + 1 : end;
+    *end = '\0';
+    if (end > line && end[-1] == '\r')
+        end[-1] = '\0';
+    return line;
+}
+
+/* Whether the line ends with a backslash that is not itself behind a backslash; takes it away. */
+static bool take_backslash(char *line)
+{
+    size_t size = strlen(line), backslashes = 0;
+
+    while (backslashes < size && line[size - 1 - backslashes] == '\\')
+        backslashes++;
+    if (backslashes % 2 == 0)
+        return false;
+    line[size - 1] = ' ';
+    return true;
+}
+
+static bool is_comment(char *line)
+{
+    char first = *skip_blanks(line);
+    return first == '#' || first == ';';
+}
+
+/* Takes the next line with those that continue it. Comments between them do not end it. */
+static char *next_line(struct reader *reader)
+{
+    char *line, *start = NULL, *end = NULL;
+
+    while ((line = next_physical_line(reader))) {
+        if (is_comment(line))
+            continue;
+        bool goes_on = take_backslash(line);
+        size_t size = strlen(line);
+        if (!start) {
+            start = end = line;
+            reader->line = reader->physical_line;
+        }
+        memmove(end, line, size + 1);
+        end += size;
+        if (!goes_on)
+            break;
+    }
+    return start;
+}
+
+/* ---- what they say -------------------------------------------------------------------------- */
+
+static void error(struct reader *reader, const char *what)
+{
+    report_error(reader->report, reader->file->path, reader->line, "%s", what);
+}
+
+static void add(struct reader *reader, const char *key, const char *value)
+{
+    struct conf_file *file = reader->file;
+    size_t size = (file->count + 1) * sizeof(*file->assignments);
+    struct assignment *assignments = realloc(file->assignments, size);
+
+    if (!assignments) {
+        error(reader, "out of memory");
+        return;
+    }
+    file->assignments = assignments;
+    assignments[file->count++] = (struct assignment){
+        .line = reader->line,
+        .section = reader->section,
+        .key = key,
+        .value = value,
+    };
+}
+
+static void take_section(struct reader *reader, char *line)
+{
+    size_t size = strlen(line);
+
+    if (size < 3 || line[size - 1] != ']') {
+        error(reader, "a section is written as [Section]");
+        return;
+    }
+    line[size - 1] = '\0';
+    reader->section = line + 1;
+}
+
+static void take_assignment(struct reader *reader, char *line)
+{
+    char *equals = strchr(line, '=');
+
+    if (!equals || equals == line) {
+        error(reader, "neither a section, an assignment Key=value, nor a comment");
+        return;
+    }
+    if (!reader->section) {
+        error(reader, "an assignment before the first section");
+        return;
+    }
+    *equals = '\0';
+    add(reader, trim(line), trim(equals + 1));
+}
+
+void conf_file_parse(
+    struct conf_file *file, const char *path, char *text, size_t size, struct report *report)
+{
+    static const char byte_order_mark[] = "\xEF\xBB\xBF";
+    bool has_mark = strncmp(text, byte_order_mark, strlen(byte_order_mark)) == 0;
+    struct reader reader = {
+        .file = file,
+        .report = report,
+        .next = text + (has_mark ? strlen(byte_order_mark) : 0),
+    };
+    char *line;
+
+    *file = (struct conf_file){.path = path};
+    if (strlen(text) < size) {
+        report_error(report, path, 0, "there is a NUL in it: it is no text file");
+        return;
+    }
+    while ((line = next_line(&reader))) {
+        line = trim(line);
+        if (!is_text(line))
+            error(&reader, "a control character, or not UTF-8");
+        else if (*line == '[')
+            take_section(&reader, line);
+        else if (*line)
+            take_assignment(&reader, line);
+    }
+}
+
+void conf_file_done(struct conf_file *file)
+{
+    free(file->assignments);
+    *file = (struct conf_file){0};
+}
+
+const char *conf_file_get(const struct conf_file *file, const char *section, const char *key)
+{
+    for (size_t i = file->count; i > 0; i--) {
+        const struct assignment *assignment = &file->assignments[i - 1];
+        if (strcmp(assignment->section, section) == 0 && strcmp(assignment->key, key) == 0)
+            return assignment->value;
+    }
+    return NULL;
+}

@@ -1,0 +1,67 @@
+#include "generator/output.h"
+
+#include "cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* The directory in front of the name, and the path of the whole. Returns the path, on the heap, or
+ * NULL, which was reported. */
+static char *make_place(struct output *output, const char *name)
+{
+    _cleanup_(freep) char *directory = NULL;
+    const char *slash = strrchr(name, '/');
+    int length = slash ? (int)(slash - name) : 0;
+    char *path = NULL;
+
+    if (asprintf(&directory, "%s/%.*s", output->directory, length, name) < 0 ||
+        asprintf(&path, "%s/%s", output->directory, name) < 0) {
+        report_error(output->report, name, 0, "out of memory");
+        return NULL;
+    }
+    if (output->dry_run || !slash || mkdir(directory, 0755) == 0 || errno == EEXIST)
+        return path;
+    report_error(output->report, directory, 0, "cannot be made: %m");
+    free(path);
+    return NULL;
+}
+
+FILE *output_open(struct output *output, const char *name)
+{
+    _cleanup_(freep) char *path = make_place(output, name);
+
+    if (!path)
+        return NULL;
+    if (output->dry_run) {
+        printf("# %s\n", path);
+        return stdout;
+    }
+    FILE *file = fopen(path, "wxe");
+    if (!file)
+        report_error(output->report, path, 0, "cannot be written: %m");
+    return file;
+}
+
+void output_close(struct output *output, const char *name, FILE *file)
+{
+    bool failed = ferror(file);
+
+    if (output->dry_run)
+        putchar('\n');
+    else
+        failed = fclose(file) != 0 || failed;
+    if (failed)
+        report_error(output->report, name, 0, "cannot be written whole: %m");
+}
+
+void output_link(struct output *output, const char *name, const char *target)
+{
+    _cleanup_(freep) char *path = make_place(output, name);
+
+    if (path && output->dry_run)
+        printf("# %s -> %s\n\n", path, target);
+    else if (path && symlink(target, path) < 0)
+        report_error(output->report, path, 0, "cannot be made a link to %s: %m", target);
+}

@@ -1,0 +1,25 @@
+#pragma once
+
+/* What the generator has to say of a file, where it will be found.
+ *
+ * systemd starts generators before there is a journal to write to, and does not read what they
+ * print; as systemd.generator(7) tells, the kernel's log is the place then, from where the journal
+ * takes it.
+ */
+
+#include <stdbool.h>
+
+struct report {
+    int fd;          /* standard error, or /dev/kmsg */
+    bool is_kmsg;    /* lines have a priority in front */
+    unsigned errors; /* reported so far */
+};
+
+/* Reports go to standard error; or to the kernel's log if that can be opened. */
+void report_init(struct report *report, bool to_kernel_log);
+void report_done(struct report *report);
+
+/* Reports an error, as "path:line: message"; without the line when that is 0, and without both when
+ * path is NULL. */
+void report_error(struct report *report, const char *path, unsigned line, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));

@@ -1,0 +1,248 @@
+#include "generator/units.h"
+
+#include "cleanup.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The file's own settings, behind the shipped ones (10-) and before the administrator's (whatever
+ * `systemctl edit` writes is called override.conf). */
+#define DROP_IN "50-app.conf"
+/* Less of a sandbox for who has to build it for each request. */
+#define LEAN_DROP_IN "20-lean.conf"
+/* From the end of the last deadline of a request to the end of its unit. */
+#define RUNTIME_SLACK (10 * USEC_PER_SEC)
+
+enum { NAME_SIZE = 64 }; /* enough for the names of units, which have at most 21 of the app's */
+
+struct units {
+    const struct app *app;
+    struct output *output;
+    bool user;
+    char socket[NAME_SIZE];  /* wsgi-once-blog.socket */
+    char service[NAME_SIZE]; /* wsgi-once-blog.service or wsgi-once-blog@.service */
+};
+
+/* ---- lines ---------------------------------------------------------------------------------- */
+
+static FILE *begin(const struct units *units, const char *name, const char *what)
+{
+    const struct app *app = units->app;
+    FILE *file = output_open(units->output, name);
+
+    if (!file)
+        return NULL;
+    fprintf(file,
+        "# By wsgi-once-generator(8), from %s: change that one.\n"
+        "\n"
+        "[Unit]\n"
+        "Description=%s (wsgi-once%s)\n"
+        "Documentation=man:wsgi-once.conf(5) man:wsgi-once(8)\n"
+        "SourcePath=%s\n",
+        app->file->path, app->name, what, app->file->path);
+    return file;
+}
+
+static void write_seconds(FILE *file, const char *key, usec_t time)
+{
+    fprintf(file, "%s=%" PRIu64 "s\n", key, (time + USEC_PER_SEC - 1) / USEC_PER_SEC);
+}
+
+/* One word of a command line of systemd.service(5). Specifiers ("%h") keep their meaning. */
+static void write_word(FILE *file, const char *word)
+{
+    fputs(" \"", file);
+    for (; *word; word++) {
+        if (*word == '"' || *word == '\\')
+            fputc('\\', file);
+        if (*word == '$')
+            fputc('$', file);
+        fputc(*word, file);
+    }
+    fputc('"', file);
+}
+
+/* Whether a word means nothing else to systemd than to its reader. */
+static bool is_plain(const char *word)
+{
+    return *word && strpbrk(word, " \t\"'\\$;") == NULL;
+}
+
+static void write_command(FILE *file, const struct app *app)
+{
+    fprintf(file, "ExecStart=" PROGRAM_PATH);
+    for (size_t i = 0; i < app->n_words; i++)
+        if (is_plain(app->words[i]))
+            fprintf(file, " %s", app->words[i]);
+        else
+            write_word(file, app->words[i]);
+    fputc('\n', file);
+}
+
+/* ---- units ---------------------------------------------------------------------------------- */
+
+static bool is_in(const struct assignment *assignment, const char *section)
+{
+    return strcmp(assignment->section, section) == 0;
+}
+
+/* Whether it listens somewhere else than at the usual place, and there on the network only. */
+static void look_where_it_listens(const struct app *app, bool *ret_elsewhere, bool *ret_network)
+{
+    const struct conf_file *file = app->file;
+
+    *ret_elsewhere = *ret_network = false;
+    for (size_t i = 0; i < file->count; i++) {
+        const struct assignment *at = &file->assignments[i];
+        if (!is_in(at, "Socket") || strncmp(at->key, "Listen", strlen("Listen")) != 0)
+            continue;
+        *ret_network =
+            (!*ret_elsewhere || *ret_network) && *at->value && !strchr("/@%", *at->value);
+        *ret_elsewhere = true;
+    }
+}
+
+static void write_socket(const struct units *units)
+{
+    const struct app *app = units->app;
+    bool elsewhere, network;
+    FILE *file = begin(units, units->socket, ", socket");
+
+    if (!file)
+        return;
+    look_where_it_listens(app, &elsewhere, &network);
+    fprintf(file, "\n[Socket]\n");
+    if (!elsewhere)
+        fprintf(
+            file, "ListenStream=%s/wsgi-once/%s.sock\n", units->user ? "%t" : "/run", app->name);
+    if (network) /* systemd starts nothing for a client that does not say anything */
+        fprintf(file, "DeferAcceptSec=10s\n");
+    output_close(units->output, units->socket, file);
+}
+
+/* The service of a listener. Started by hand, it needs its socket. */
+static void write_service(const struct units *units)
+{
+    FILE *file = begin(units, units->service, "");
+
+    if (!file)
+        return;
+    fprintf(file, "Requires=%s\n\n[Service]\nType=%s\n", units->socket,
+        units->app->single ? "exec" : "notify");
+    write_command(file, units->app);
+    fprintf(file,
+        "ExecReload=kill -HUP $MAINPID\n"
+        "%s"
+        "MemoryMax=1G\n"
+        "OOMPolicy=continue\n"
+        "TasksMax=512\n",
+        units->app->single ? "" : "WatchdogSec=1min\n");
+    output_close(units->output, units->service, file);
+}
+
+/* The service of one connection. */
+static void write_template(const struct units *units)
+{
+    FILE *file = begin(units, units->service, ", connection %i");
+
+    if (!file)
+        return;
+    fprintf(file, "\n[Service]\n");
+    write_command(file, units->app);
+    fprintf(file, "MemoryMax=256M\nTasksMax=64\n");
+    if (units->app->longest_request > 0)
+        write_seconds(file, "RuntimeMaxSec", units->app->longest_request + RUNTIME_SLACK);
+    output_close(units->output, units->service, file);
+}
+
+/* ---- what the file says --------------------------------------------------------------------- */
+
+static bool has_section(const struct app *app, const char *section)
+{
+    for (size_t i = 0; i < app->file->count; i++)
+        if (is_in(&app->file->assignments[i], section))
+            return true;
+    return false;
+}
+
+static void write_section(FILE *file, const struct app *app, const char *section)
+{
+    if (!has_section(app, section))
+        return;
+    fprintf(file, "\n[%s]\n", section);
+    for (size_t i = 0; i < app->file->count; i++) {
+        const struct assignment *at = &app->file->assignments[i];
+        if (is_in(at, section))
+            fprintf(file, "%s=%s\n", at->key, at->value);
+    }
+}
+
+/* Up to two sections of the file as a drop-in of the unit. */
+static void write_drop_in(
+    const struct units *units, const char *unit, const char *first, const char *second)
+{
+    const struct app *app = units->app;
+    char name[NAME_SIZE + sizeof(".d/" DROP_IN)];
+
+    if (!has_section(app, first) && !(second && has_section(app, second)))
+        return;
+    snprintf(name, sizeof(name), "%s.d/" DROP_IN, unit);
+    FILE *file = output_open(units->output, name);
+    if (!file)
+        return;
+    fprintf(file, "# From %s\n", app->file->path);
+    write_section(file, app, first);
+    if (second)
+        write_section(file, app, second);
+    output_close(units->output, name, file);
+}
+
+/* The sandbox of a connection's service is the lean one, see the file that this is a link to. */
+static void link_lean_drop_in(const struct units *units)
+{
+    char name[NAME_SIZE + sizeof(".d/" LEAN_DROP_IN)];
+
+    snprintf(name, sizeof(name), "%s.d/" LEAN_DROP_IN, units->service);
+    output_link(units->output, name, LEAN_PATH);
+}
+
+/* ---- [Install] ------------------------------------------------------------------------------ */
+
+/* What `systemctl enable` would do: generated units cannot be enabled. */
+static void install(const struct units *units, const char *key, const char *suffix)
+{
+    const char *value = conf_file_get(units->app->file, "Install", key);
+    _cleanup_(freep) char *wanting = strdup(value ? value : "");
+    _cleanup_(freep) char *target = NULL;
+    char *rest = wanting, *unit;
+
+    if (asprintf(&target, "../%s", units->socket) < 0)
+        target = NULL;
+    while (wanting && target && (unit = strsep(&rest, " \t"))) {
+        _cleanup_(freep) char *name = NULL;
+        if (*unit && asprintf(&name, "%s.%s/%s", unit, suffix, units->socket) >= 0)
+            output_link(units->output, name, target);
+    }
+}
+
+void units_write(const struct app *app, bool user, struct output *output)
+{
+    struct units units = {.app = app, .output = output, .user = user};
+
+    snprintf(units.socket, sizeof(units.socket), "wsgi-once-%s.socket", app->name);
+    snprintf(units.service, sizeof(units.service), "wsgi-once-%s%s.service", app->name,
+        app->accept ? "@" : "");
+    write_socket(&units);
+    write_drop_in(&units, units.socket, "Socket", NULL);
+    if (app->accept)
+        write_template(&units);
+    else
+        write_service(&units);
+    if (app->accept && !user)
+        link_lean_drop_in(&units);
+    write_drop_in(&units, units.service, "Unit", "Service");
+    install(&units, "WantedBy", "wants");
+    install(&units, "RequiredBy", "requires");
+    install(&units, "UpheldBy", "upholds");
+}
