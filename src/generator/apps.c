@@ -133,11 +133,12 @@ static char *read_whole(FILE *stream, size_t *ret_size)
     return NULL;
 }
 
-char *apps_read(const struct app_file *file, size_t *ret_size, struct report *report)
+char *apps_read(const struct app_file *file, struct report *report)
 {
     /* Without waiting: it might be a fifo, and this the boot. */
     _cleanup_(closep) int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat status;
+    size_t size;
 
     if (fd < 0 || fstat(fd, &status) < 0) {
         report_error(report, file->path, 0, "cannot be read: %m");
@@ -152,9 +153,14 @@ char *apps_read(const struct app_file *file, size_t *ret_size, struct report *re
     FILE *stream = fdopen(fd, "r");
     if (stream)
         take_fd(&fd);
-    char *text = stream ? read_whole(stream, ret_size) : NULL;
+    char *text = stream ? read_whole(stream, &size) : NULL;
     if (!text)
         report_error(report, file->path, 0, "cannot be read: %m");
+    else if (strlen(text) < size) {
+        report_error(report, file->path, 0, "there is a NUL in it: it is no text file");
+        free(text);
+        text = NULL;
+    }
     if (stream)
         fclose(stream);
     return text;

@@ -29,6 +29,7 @@ void apps_add(struct apps *apps, const char *path, struct report *report);
 
 void apps_done(struct apps *apps);
 
-/* Reads the file whole. Returns the text, on the heap, with a NUL behind it; NULL when the file is
- * masked (empty, or a link to /dev/null) or cannot be read, which was reported. */
-char *apps_read(const struct app_file *file, size_t *ret_size, struct report *report);
+/* Reads the file whole. Returns the text, on the heap, with a NUL behind it and none in it; NULL
+ * when the file is masked (empty, or a link to /dev/null), cannot be read or is no text, which was
+ * reported. */
+char *apps_read(const struct app_file *file, struct report *report);

@@ -183,8 +183,7 @@ static void take_assignment(struct reader *reader, char *line)
     add(reader, trim(line), trim(equals + 1));
 }
 
-void conf_file_parse(
-    struct conf_file *file, const char *path, char *text, size_t size, struct report *report)
+void conf_file_parse(struct conf_file *file, const char *path, char *text, struct report *report)
 {
     static const char byte_order_mark[] = "\xEF\xBB\xBF";
     bool has_mark = strncmp(text, byte_order_mark, strlen(byte_order_mark)) == 0;
@@ -196,10 +195,6 @@ void conf_file_parse(
     char *line;
 
     *file = (struct conf_file){.path = path};
-    if (strlen(text) < size) {
-        report_error(report, path, 0, "there is a NUL in it: it is no text file");
-        return;
-    }
     while ((line = next_line(&reader))) {
         line = trim(line);
         if (!is_text(line))

@@ -19,11 +19,10 @@ struct conf_file {
     size_t count;
 };
 
-/* Takes a file apart, whose text (`size` bytes and a NUL behind them) is written to: the
- * assignments point into it. Errors are reported, each with its line; what can be understood is
- * taken nevertheless, so that all errors show at once. To be followed by conf_file_done. */
-void conf_file_parse(
-    struct conf_file *file, const char *path, char *text, size_t size, struct report *report);
+/* Takes a file apart, whose text is written to: the assignments point into it. Errors are reported,
+ * each with its line; what can be understood is taken nevertheless, so that all errors show at
+ * once. To be followed by conf_file_done. */
+void conf_file_parse(struct conf_file *file, const char *path, char *text, struct report *report);
 
 void conf_file_done(struct conf_file *file);
 

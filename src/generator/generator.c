@@ -104,12 +104,11 @@ static void make_units(const struct settings *settings, const struct app_file *f
     unsigned errors = report->errors;
     struct conf_file conf;
     struct app app;
-    size_t size;
-    _cleanup_(freep) char *text = apps_read(file, &size, report);
+    _cleanup_(freep) char *text = apps_read(file, report);
 
     if (!text)
         return;
-    conf_file_parse(&conf, file->path, text, size, report);
+    conf_file_parse(&conf, file->path, text, report);
     app_read(&app, file->name, &conf, report);
     if (report->errors == errors)
         units_write(&app, settings->user, output);
