@@ -3,6 +3,7 @@
 #include "http/syntax.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,23 +23,29 @@ static bool is_continuation(unsigned char byte)
     return byte >= 0x80 && byte <= 0xBF;
 }
 
-/* The bytes of the UTF-8 sequence that begins here (RFC 3629 §4), or 0. */
+/* The bytes of the UTF-8 sequence that begins here (RFC 3629 §4), or 0. Noncharacters (U+FDD0 to
+ * U+FDEF, and the last two of each plane) are none to systemd, either. */
 static size_t utf8_length(const char *text)
 {
+    static const uint32_t least[] = {[2] = 0x80, [3] = 0x800, [4] = 0x10000};
     const unsigned char *byte = (const unsigned char *)text;
-    size_t length = byte[0] < 0x80 ? 1 : byte[0] < 0xE0 ? 2 : byte[0] < 0xF0 ? 3 : 4;
+    size_t length = byte[0] < 0xE0 ? 2 : byte[0] < 0xF0 ? 3 : 4;
+    uint32_t character = byte[0] & (0x7FU >> length);
 
-    if (length == 1)
+    if (byte[0] < 0x80)
         return 1;
     if (byte[0] < 0xC2 || byte[0] > 0xF4)
         return 0;
-    for (size_t i = 1; i < length; i++)
+    for (size_t i = 1; i < length; i++) {
         if (!is_continuation(byte[i]))
             return 0;
-    bool is_overlong = (byte[0] == 0xE0 && byte[1] < 0xA0) || (byte[0] == 0xF0 && byte[1] < 0x90);
-    bool is_surrogate = byte[0] == 0xED && byte[1] > 0x9F;
-    bool is_too_large = byte[0] == 0xF4 && byte[1] > 0x8F;
-    return is_overlong || is_surrogate || is_too_large ? 0 : length;
+        character = character << 6 | (byte[i] & 0x3F);
+    }
+    bool is_surrogate = character >= 0xD800 && character <= 0xDFFF;
+    bool is_noncharacter =
+        (character >= 0xFDD0 && character <= 0xFDEF) || (character & 0xFFFE) == 0xFFFE;
+    bool is_out_of_range = character < least[length] || character > 0x10FFFF;
+    return is_out_of_range || is_surrogate || is_noncharacter ? 0 : length;
 }
 
 /* systemd ignores lines that are not UTF-8, and control characters are nobody's intention. */
