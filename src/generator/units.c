@@ -166,16 +166,24 @@ static bool has_section(const struct app *app, const char *section)
     return false;
 }
 
+/* As it stood in the file. A backslash at its end had white space behind it there, else the line
+ * would have gone on; and would do so here. */
+static void write_assignment(FILE *file, const struct assignment *assignment)
+{
+    const char *value = assignment->value;
+    bool ends_with_backslash = *value && value[strlen(value) - 1] == '\\';
+
+    fprintf(file, "%s=%s%s\n", assignment->key, value, ends_with_backslash ? " " : "");
+}
+
 static void write_section(FILE *file, const struct app *app, const char *section)
 {
     if (!has_section(app, section))
         return;
     fprintf(file, "\n[%s]\n", section);
-    for (size_t i = 0; i < app->file->count; i++) {
-        const struct assignment *at = &app->file->assignments[i];
-        if (is_in(at, section))
-            fprintf(file, "%s=%s\n", at->key, at->value);
-    }
+    for (size_t i = 0; i < app->file->count; i++)
+        if (is_in(&app->file->assignments[i], section))
+            write_assignment(file, &app->file->assignments[i]);
 }
 
 /* Up to two sections of the file as a drop-in of the unit. */
