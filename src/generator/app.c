@@ -164,14 +164,44 @@ static void check_service(struct reading *reading, const struct assignment *at)
         error(reading, at, "[Service] ExecStart: it is made of [App]; options have keys there");
 }
 
+/* Names as in systemd.unit(5), without quotes and specifiers. */
+static bool is_unit(const char *name)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
+    static const char *const types[] = {"service", "socket", "target", "device", "mount",
+        "automount", "swap", "timer", "path", "slice", "scope"};
+    const char *dot = strrchr(name, '.');
+
+    if (!dot || dot == name || name[strspn(name, letters)] != '\0')
+        return false;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (strcmp(dot + 1, types[i]) == 0)
+            return true;
+    return false;
+}
+
+static void check_units(struct reading *reading, const struct assignment *at)
+{
+    _cleanup_(freep) char *units = strdup(at->value);
+    char *rest = units, *unit;
+
+    if (!units)
+        error(reading, at, "out of memory");
+    while ((unit = strsep(&rest, " \t")))
+        if (*unit && !is_unit(unit))
+            error(reading, at,
+                "[Install] %s: '%s' is not the name of a unit, such as sockets.target", at->key,
+                unit);
+}
+
 static void check_install(struct reading *reading, const struct assignment *at)
 {
     static const char *const keys[] = {"WantedBy", "RequiredBy", "UpheldBy"};
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (strcmp(at->key, keys[i]) == 0) {
-            if (strchr(at->value, '/') || strchr(at->value, '%'))
-                error(reading, at, "[Install] %s: '%s' is not a list of units", at->key, at->value);
+            check_units(reading, at);
             return;
         }
     error(reading, at, "[Install] has no key '%s'; it has WantedBy, RequiredBy, UpheldBy", at->key);
@@ -202,19 +232,6 @@ static void check(struct reading *reading, const struct assignment *at)
 
 /* ---- the command line ----------------------------------------------------------------------- */
 
-/* Whether a later assignment takes the place of this one: of a list, only an empty one does. */
-static bool is_replaced(
-    const struct conf_file *file, const struct assignment *assignment, bool is_list)
-{
-    const struct assignment *end = file->assignments + file->count;
-
-    for (const struct assignment *later = assignment + 1; later < end; later++)
-        if (strcmp(later->section, "App") == 0 && strcmp(later->key, assignment->key) == 0 &&
-            (!is_list || !*later->value))
-            return true;
-    return false;
-}
-
 static void add_word(struct reading *reading, const char *option, const char *value)
 {
     struct app *app = reading->app;
@@ -232,7 +249,7 @@ static void add_option(struct reading *reading, const struct assignment *at)
     struct options_key key;
 
     if (strcmp(at->section, "App") != 0 || !*at->value || !options_find_key(at->key, &key) ||
-        is_replaced(reading->app->file, at, key.is_list))
+        conf_file_is_replaced(reading->app->file, at, key.is_list))
         return;
     if (!key.is_flag)
         add_word(reading, key.option, at->value);

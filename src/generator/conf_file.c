@@ -2,7 +2,6 @@
 
 #include "http/syntax.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,4 +226,16 @@ const char *conf_file_get(const struct conf_file *file, const char *section, con
             return assignment->value;
     }
     return NULL;
+}
+
+bool conf_file_is_replaced(
+    const struct conf_file *file, const struct assignment *assignment, bool is_list)
+{
+    const struct assignment *end = file->assignments + file->count;
+
+    for (const struct assignment *later = assignment + 1; later < end; later++)
+        if (strcmp(later->section, assignment->section) == 0 &&
+            strcmp(later->key, assignment->key) == 0 && (!is_list || !*later->value))
+            return true;
+    return false;
 }

@@ -4,6 +4,7 @@
 
 #include "generator/report.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct assignment {
@@ -25,6 +26,11 @@ struct conf_file {
 void conf_file_parse(struct conf_file *file, const char *path, char *text, struct report *report);
 
 void conf_file_done(struct conf_file *file);
+
+/* Whether a later assignment to the same key takes the place of this one; in a list, only an empty
+ * one does. */
+bool conf_file_is_replaced(
+    const struct conf_file *file, const struct assignment *assignment, bool is_list);
 
 /* The last value that a key was given in a section, or NULL. */
 const char *conf_file_get(const struct conf_file *file, const char *section, const char *key);

@@ -62,6 +62,6 @@ void output_link(struct output *output, const char *name, const char *target)
 
     if (path && output->dry_run)
         printf("# %s -> %s\n\n", path, target);
-    else if (path && symlink(target, path) < 0)
+    else if (path && symlink(target, path) < 0 && errno != EEXIST)
         report_error(output->report, path, 0, "cannot be made a link to %s: %m", target);
 }

@@ -19,5 +19,6 @@ FILE *output_open(struct output *output, const char *name);
 /* Ends the file. What could not be written is reported. */
 void output_close(struct output *output, const char *name, FILE *file);
 
-/* Makes the symbolic link `name` (as above) with this target. A failure is reported. */
+/* Makes the symbolic link `name` (as above) with this target, if it is not there already. A failure
+ * is reported. */
 void output_link(struct output *output, const char *name, const char *target);

@@ -217,20 +217,31 @@ static void link_lean_drop_in(const struct units *units)
 
 /* ---- [Install] ------------------------------------------------------------------------------ */
 
-/* What `systemctl enable` would do: generated units cannot be enabled. */
-static void install(const struct units *units, const char *key, const char *suffix)
+static void link_from(const struct units *units, const char *wanting, const char *suffix)
 {
-    const char *value = conf_file_get(units->app->file, "Install", key);
-    _cleanup_(freep) char *wanting = strdup(value ? value : "");
+    _cleanup_(freep) char *names = strdup(wanting);
     _cleanup_(freep) char *target = NULL;
-    char *rest = wanting, *unit;
+    char *rest = names, *unit;
 
     if (asprintf(&target, "../%s", units->socket) < 0)
         target = NULL;
-    while (wanting && target && (unit = strsep(&rest, " \t"))) {
+    while (target && (unit = strsep(&rest, " \t"))) {
         _cleanup_(freep) char *name = NULL;
         if (*unit && asprintf(&name, "%s.%s/%s", unit, suffix, units->socket) >= 0)
             output_link(units->output, name, target);
+    }
+}
+
+/* What `systemctl enable` would do: generated units cannot be enabled. */
+static void install(const struct units *units, const char *key, const char *suffix)
+{
+    const struct conf_file *file = units->app->file;
+
+    for (size_t i = 0; i < file->count; i++) {
+        const struct assignment *at = &file->assignments[i];
+        if (is_in(at, "Install") && strcmp(at->key, key) == 0 &&
+            !conf_file_is_replaced(file, at, true))
+            link_from(units, at->value, suffix);
     }
 }
 
