@@ -97,9 +97,10 @@ static void look_where_it_listens(const struct app *app, bool *ret_elsewhere, bo
         const struct assignment *at = &file->assignments[i];
         if (!is_in(at, "Socket") || strncmp(at->key, "Listen", strlen("Listen")) != 0)
             continue;
+        /* An empty one takes back those in front of it. */
         *ret_network =
-            (!*ret_elsewhere || *ret_network) && *at->value && !strchr("/@%", *at->value);
-        *ret_elsewhere = true;
+            *at->value && (!*ret_elsewhere || *ret_network) && !strchr("/@%", *at->value);
+        *ret_elsewhere = *at->value != '\0';
     }
 }
 
