@@ -49,7 +49,7 @@ void output_close(struct output *output, const char *name, FILE *file)
     bool failed = ferror(file);
 
     if (output->dry_run)
-        putchar('\n');
+        failed = putchar('\n') == EOF || fflush(file) != 0 || failed;
     else
         failed = fclose(file) != 0 || failed;
     if (failed)
