@@ -45,7 +45,7 @@ static const char help[] =
 static int usage(void)
 {
     fprintf(stderr,
-        "wsgi-once-generator: a directory for the units, or --dry-run, is needed; see "
+        "wsgi-once-generator: needs one directory for the units, or three, or --dry-run; see "
         "--help\n");
     return EX_USAGE;
 }
@@ -89,7 +89,7 @@ static int read_settings(int argc, char **argv, struct settings *settings)
     settings->directory = settings->user ? "%t/systemd/generator" : "/run/systemd/generator";
     if (settings->dry_run)
         return -1;
-    if (optind == argc || argc - optind > 3)
+    if (argc - optind != 1 && argc - optind != 3)
         return usage();
     settings->directory = argv[optind];
     settings->files = argv + argc;
