@@ -136,14 +136,15 @@ static void find(const struct settings *settings, struct apps *apps, struct repo
 {
     static const char *const system_directories[] = {
         "/etc/wsgi-once", "/usr/local/lib/wsgi-once", "/usr/lib/wsgi-once", NULL};
+
+    if (*settings->files) {
+        for (char **file = settings->files; *file; file++)
+            apps_add(apps, *file, report);
+        return;
+    }
     _cleanup_(freep) char *own = settings->user ? user_directory(report) : NULL;
     const char *const user_directories[] = {own, NULL};
-
-    for (char **file = settings->files; *file; file++)
-        apps_add(apps, *file, report);
-    if (*settings->files == NULL)
-        apps_find(
-            apps, settings->root, settings->user ? user_directories : system_directories, report);
+    apps_find(apps, settings->root, settings->user ? user_directories : system_directories, report);
 }
 
 int main(int argc, char **argv)
