@@ -26,6 +26,18 @@ struct units {
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 
+/* A path that means itself, where systemd expands specifiers. */
+static void write_path(FILE *file, const char *key, const char *path)
+{
+    fprintf(file, "%s=", key);
+    for (; *path; path++) {
+        if (*path == '%')
+            fputc('%', file);
+        fputc(*path, file);
+    }
+    fputc('\n', file);
+}
+
 static FILE *begin(const struct units *units, const char *name, const char *what)
 {
     const struct app *app = units->app;
@@ -38,9 +50,9 @@ static FILE *begin(const struct units *units, const char *name, const char *what
         "\n"
         "[Unit]\n"
         "Description=%s (wsgi-once%s)\n"
-        "Documentation=man:wsgi-once.conf(5) man:wsgi-once(8)\n"
-        "SourcePath=%s\n",
-        app->file->path, app->name, what, app->file->path);
+        "Documentation=man:wsgi-once.conf(5) man:wsgi-once(8)\n",
+        app->file->path, app->name, what);
+    write_path(file, "SourcePath", app->file->path);
     return file;
 }
 
