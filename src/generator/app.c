@@ -44,7 +44,7 @@ const char *app_check_name(const char *name)
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     size_t size = strlen(name);
 
-    if (size == 0 || strspn(name, letters) == 0 || name[strspn(name, "-_")] == '\0')
+    if (strspn(name, letters) == 0)
         return "the name of an app begins with a letter or a digit";
     for (const char *c = name; *c; c++)
         if (!strchr(letters, *c) && *c != '-' && *c != '_')
