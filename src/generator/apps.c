@@ -12,8 +12,9 @@
 #include <sys/sysmacros.h>
 
 static const char suffix[] = ".conf";
-/* systemd reads no longer line than this, and no app's file is that long. */
-enum { MAX_SIZE = 1 << 20 };
+/* What execve(2) takes as one argument, and more than any app's file has: one that is longer is
+ * something else. */
+enum { MAX_SIZE = 128 << 10 };
 
 /* ---- finding -------------------------------------------------------------------------------- */
 
@@ -116,7 +117,6 @@ static bool is_null_device(const struct stat *status)
     return S_ISCHR(status->st_mode) && status->st_rdev == makedev(1, 3);
 }
 
-/* The room that is not needed is never touched, and so costs nothing. */
 static char *read_whole(FILE *stream, size_t *ret_size)
 {
     char *text = malloc(MAX_SIZE + 1);
