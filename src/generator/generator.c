@@ -104,6 +104,8 @@ static void make_units(const struct settings *settings, const struct app_file *f
     unsigned errors = report->errors;
     struct conf_file conf;
     struct app app;
+
+    report_next_file(report);
     _cleanup_(freep) char *text = apps_read(file, report);
 
     if (!text)

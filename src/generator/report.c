@@ -10,6 +10,8 @@
 
 #define PROGRAM "wsgi-once-generator"
 
+enum { MOST_SHOWN = 50 };
+
 void report_init(struct report *report, bool to_kernel_log)
 {
     const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY; /* containers may have a file */
@@ -24,44 +26,58 @@ void report_done(struct report *report)
         close(report->fd);
 }
 
-static void write_place(FILE *words, const char *path, unsigned line)
+void report_next_file(struct report *report)
 {
+    report->shown = 0;
+}
+
+static void begin_record(FILE *words, const struct report *report, const char *path, unsigned line)
+{
+    if (report->is_kmsg)
+        fprintf(words, "<%d>" PROGRAM "[%ld]: ", LOG_DAEMON | LOG_ERR, (long)getpid());
+    else
+        fprintf(words, PROGRAM ": ");
     if (path && line > 0)
         fprintf(words, "%s:%u: ", path, line);
     else if (path)
         fprintf(words, "%s: ", path);
 }
 
-/* The kernel takes a record of one line with each write(2). */
+/* The kernel takes a record of one line with each write(2). `record` has room for one more byte. */
+static void write_record(const struct report *report, char *record, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)record[i] < ' ' || record[i] == '\x7f')
+            record[i] = '?';
+    record[size++] = '\n';
+    ssize_t written = write(report->fd, record, size);
+    (void)written; /* nobody is left to tell */
+}
+
 void report_error(struct report *report, const char *path, unsigned line, const char *format, ...)
 {
     char record[960]; /* the kernel's limit is a little more */
     int saved_errno = errno;
-    FILE *words = fmemopen(record, sizeof(record), "w");
     va_list arguments;
 
     report->errors++;
+    if (report->shown > MOST_SHOWN)
+        return;
+    FILE *words = fmemopen(record, sizeof(record), "w");
     if (!words)
         return;
-    if (report->is_kmsg)
-        fprintf(words, "<%d>" PROGRAM "[%ld]: ", LOG_DAEMON | LOG_ERR, (long)getpid());
-    else
-        fprintf(words, PROGRAM ": ");
-    write_place(words, path, line);
+    begin_record(words, report, path, line);
     errno = saved_errno; /* for %m */
     va_start(arguments, format);
-    vfprintf(words, format, arguments);
+    if (report->shown++ < MOST_SHOWN)
+        vfprintf(words, format, arguments);
+    else
+        fprintf(words, "and more");
     va_end(arguments);
     long size = ftell(words);
     fclose(words);
-
-    size_t used = size < 0 ? 0 : (size_t)size;
-    if (used > sizeof(record) - 1)
-        used = sizeof(record) - 1;
-    for (size_t i = 0; i < used; i++)
-        if ((unsigned char)record[i] < ' ' || record[i] == '\x7f')
-            record[i] = '?';
-    record[used++] = '\n';
-    ssize_t written = write(report->fd, record, used);
-    (void)written; /* nobody is left to tell */
+    if (size > (long)sizeof(record) - 1)
+        size = sizeof(record) - 1;
+    if (size > 0)
+        write_record(report, record, (size_t)size);
 }

@@ -12,12 +12,18 @@
 struct report {
     int fd;          /* standard error, or /dev/kmsg */
     bool is_kmsg;    /* lines have a priority in front */
-    unsigned errors; /* reported so far */
+    unsigned errors; /* so far */
+    unsigned shown;  /* of the file at hand */
 };
 
 /* Reports go to standard error; or to the kernel's log if that can be opened. */
 void report_init(struct report *report, bool to_kernel_log);
 void report_done(struct report *report);
+
+/* What follows is about another file. Each has a bounded number of lines: one that is something
+ * else and is called .conf by chance must not push out everything else that the kernel's log has.
+ */
+void report_next_file(struct report *report);
 
 /* Reports an error, as "path:line: message"; without the line when that is 0, and without both when
  * path is NULL. */
