@@ -13,6 +13,9 @@
 /* A user name has at most 31 characters (it must fit into utmp(5)), and "wsgi-once-" goes first. */
 enum { MAX_NAME = 31 - (sizeof("wsgi-once-") - 1) };
 
+/* Of a text that may be long, so that there is room for what is wrong with it. */
+enum { MAX_SHOWN = 200 };
+
 /* What is understood here; the sections of units are systemd's affair. */
 struct reading {
     struct app *app;
@@ -93,7 +96,8 @@ static void refuse_key(struct reading *reading, const struct assignment *at)
     if (find_meant(at->key, key))
         error(reading, at, "[App] has no key '%s'; is %s meant?", at->key, key);
     else
-        error(reading, at, "[App] has no key '%s'; it has %s", at->key, keys ? keys : "others");
+        error(reading, at, "[App] has no key '%.*s'; it has %s", MAX_SHOWN, at->key,
+            keys ? keys : "others");
 }
 
 /* What systemd will make of a value: "%%" is a percent sign. Another specifier stays as it is; to
@@ -136,7 +140,7 @@ static void check_option(struct reading *reading, const struct assignment *at)
         return;
     const char *allowed = options_check_value(&key, plain);
     if (allowed)
-        error(reading, at, "%s: '%s' is not %s", at->key, plain, allowed);
+        error(reading, at, "%s: '%.*s' is not %s", at->key, MAX_SHOWN, plain, allowed);
 }
 
 static void check_application(struct reading *reading, const struct assignment *at)
