@@ -22,6 +22,7 @@ setup_file() {
 @test "the output is quiet: a word and a file for each step" {
   run -1 grep -vE '^  (CC|LINK) +[^ ]+$' "$BATS_FILE_TMPDIR/output"
   grep -qE '^  LINK  .*/wsgi-once$' "$BATS_FILE_TMPDIR/output"
+  grep -qE '^  LINK  .*/wsgi-once-generator$' "$BATS_FILE_TMPDIR/output"
 }
 
 @test "V=1 shows the commands, with the user's flags behind the project's" {
@@ -49,30 +50,127 @@ setup_file() {
   run -0 build -W src/log.c
 }
 
-@test "the program is hardened" {
-  local program=$BATS_FILE_TMPDIR/wsgi-once
-  build
+# hardened PROGRAM
+hardened() {
+  local program=$BATS_FILE_TMPDIR/$1
   contains "$(readelf --file-header "$program")" "Position-Independent Executable"
   contains "$(readelf --program-headers --wide "$program")" GNU_RELRO
   run ! grep -q 'GNU_STACK.* RWE ' <(readelf --program-headers --wide "$program")
   contains "$(readelf --dynamic --wide "$program")" BIND_NOW
   contains "$(readelf --dyn-syms --wide "$program")" __stack_chk_fail
-  contains "$(readelf --dyn-syms --wide "$program")" __vsnprintf_chk
+  contains "$(readelf --dyn-syms --wide "$program")" _chk@
+}
+
+@test "the programs are hardened" {
+  build
+  hardened wsgi-once
+  hardened wsgi-once-generator
 }
 
 @test "only the libraries that are used are linked" {
   run -0 readelf --dynamic --wide "$BATS_FILE_TMPDIR/wsgi-once"
   libraries=$(sed -n 's/.*(NEEDED).*\[\(.*\)\.so.*/\1/p' <<<"$output" | sort | tr '\n' ' ')
   equal "${libraries/libpython3.[0-9]*[0-9]/libpython3.x}" "libc libpython3.x libsystemd "
+  # The generator runs at boot: it starts at once, and needs nothing that may not be there yet.
+  run -0 readelf --dynamic --wide "$BATS_FILE_TMPDIR/wsgi-once-generator"
+  equal "$(sed -n 's/.*(NEEDED).*\[\(.*\)\.so.*/\1/p' <<<"$output")" libc
 }
 
-@test "make install puts the program and its manual below DESTDIR and prefix, and nothing else" {
-  local root=$BATS_TEST_TMPDIR/root
+# systemd_directory NAME: where this systemd looks for it, below DESTDIR.
+systemd_directory() {
+  echo ".$(pkg-config --variable="systemd$1dir" systemd)"
+}
+
+@test "make install puts everything below DESTDIR and where systemd looks, and nothing else" {
+  local root=$BATS_TEST_TMPDIR/root generators units user_generators user_units
+  generators=$(systemd_directory systemgenerator)
+  user_generators=$(systemd_directory usergenerator)
+  units=$(systemd_directory systemunit)
+  user_units=$(systemd_directory userunit)
   build install DESTDIR="$root" prefix=/opt
-  equal "$(cd "$root" && find . -type f -printf '%m %p\n' | sort)" \
-    "644 ./opt/share/man/man8/wsgi-once.8
-755 ./opt/bin/wsgi-once"
+  equal "$(cd "$root" && find . -type f -printf '%m %p\n' | sort -k 2)" \
+    "$(sort -k 2 <<END
+755 ./opt/bin/wsgi-once
+644 ./opt/share/man/man5/wsgi-once.conf.5
+644 ./opt/share/man/man8/wsgi-once-generator.8
+644 ./opt/share/man/man8/wsgi-once.8
+644 ./opt/share/wsgi-once/lean.conf
+755 $generators/wsgi-once-generator
+644 $units/wsgi-once-.service.d/10-wsgi-once.conf
+644 $units/wsgi-once-.socket.d/10-wsgi-once.conf
+644 $user_units/wsgi-once-.service.d/10-wsgi-once.conf
+644 $user_units/wsgi-once-.socket.d/10-wsgi-once.conf
+$(cd systemd/examples && find . -type f -printf '644 ./opt/share/doc/wsgi-once/examples/%P\n')
+END
+    )"
   contains "$("$root/opt/bin/wsgi-once" --version)" "wsgi-once "
+  # One generator, for users and for the command line, too; DESTDIR is in no link.
+  equal "$(cd "$root" && find . -type l | sort)" \
+    "$(printf '%s\n' ./opt/bin/wsgi-once-generator "$user_generators/wsgi-once-generator" | sort)"
+  local link
+  for link in "$root/opt/bin" "$root/$user_generators"; do
+    [[ $(readlink "$link/wsgi-once-generator") != *"$root"* ]]
+    [[ $link/wsgi-once-generator -ef $root/$generators/wsgi-once-generator ]]
+  done
+  # once more, over what is there
+  build install DESTDIR="$root" prefix=/opt
+}
+
+# paths_in_units DIRECTORY: what the generator below it writes to start the program with, and
+# whether that has the lean sandbox.
+paths_in_units() {
+  local file=$BATS_TEST_TMPDIR/app.conf
+  printf '[App]\nApplication=a:b\n[Socket]\nAccept=yes\n' >"$file"
+  "$1/wsgi-once-generator" --dry-run "$file" |
+    sed -nE 's/^ExecStart=([^ ]*).*/\1/p; s/^# .*20-lean.conf -> //p'
+}
+
+@test "units that are written follow the prefix, also after a build with another one" {
+  local generators
+  generators=$(systemd_directory systemgenerator)
+  build
+  equal "$(paths_in_units "$BATS_FILE_TMPDIR")" \
+    $'/usr/local/bin/wsgi-once\n/usr/local/share/wsgi-once/lean.conf'
+  build install DESTDIR="$BATS_TEST_TMPDIR/root" prefix=/opt
+  equal "$(paths_in_units "$BATS_TEST_TMPDIR/root/$generators")" \
+    $'/opt/bin/wsgi-once\n/opt/share/wsgi-once/lean.conf'
+  build install DESTDIR="$BATS_TEST_TMPDIR/other" prefix=/usr bindir=/usr/libexec
+  equal "$(paths_in_units "$BATS_TEST_TMPDIR/other/$generators")" \
+    $'/usr/libexec/wsgi-once\n/usr/share/wsgi-once/lean.conf'
+  build
+}
+
+@test "the examples follow the prefix" {
+  build install DESTDIR="$BATS_TEST_TMPDIR/root" prefix=/opt
+  cd "$BATS_TEST_TMPDIR/root/opt/share/doc/wsgi-once/examples"
+  run -1 grep -r /usr/local .
+  equal "$(grep -rlF 'ExecStart=/opt/bin/wsgi-once ' . | sort)" "$(find . -name '*.service' | sort)"
+  grep -q /opt/share/wsgi-once/lean.conf wsgi-once-each.socket
+}
+
+@test "the group of the sockets is the one that the package names" {
+  local drop_in
+  drop_in=$(systemd_directory systemunit)/wsgi-once-.socket.d/10-wsgi-once.conf
+  build install DESTDIR="$BATS_TEST_TMPDIR/root"
+  grep -qx SocketGroup=www-data "$BATS_TEST_TMPDIR/root/$drop_in"
+  build install DESTDIR="$BATS_TEST_TMPDIR/root" SOCKET_GROUP=nginx
+  equal "$(diff systemd/system/wsgi-once-.socket.d/10-wsgi-once.conf \
+    "$BATS_TEST_TMPDIR/root/$drop_in" | grep '^[<>]')" \
+    $'< SocketGroup=www-data\n> SocketGroup=nginx'
+}
+
+@test "make install needs to know where systemd looks" {
+  # one that knows the libraries, and no systemd
+  local pkg_config=$BATS_TEST_TMPDIR/pkg-config
+  cat >"$pkg_config" <<'END'
+#!/bin/sh
+for last; do :; done
+[ "$last" != systemd ] && exec pkg-config "$@"
+END
+  chmod +x "$pkg_config"
+  run ! build install DESTDIR="$BATS_TEST_TMPDIR/root" PKG_CONFIG="$pkg_config"
+  contains "$output" "packaging/install-dependencies build"
+  [[ ! -e $BATS_TEST_TMPDIR/root ]]
 }
 
 @test "make install goes to /usr/local by default" {
