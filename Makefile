@@ -191,6 +191,8 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(http_sources:%.c=$(BUI
 	$(call say,LINK)
 	$(link)
 
+$(BUILD)/fuzz/fuzz_conf: $(BUILD)/fuzz/src/generator/conf_file.o $(BUILD)/fuzz/src/generator/report.o
+
 test-programs: all $(BUILD)/sanitize/wsgi-once $(BUILD)/sanitize/wsgi-once-generator \
 	$(unit_tests:%=$(BUILD)/unit/%) $(unit_tests:%=$(BUILD)/sanitize/unit/%) \
 	$(fuzzers:%=$(BUILD)/fuzz/%)
