@@ -90,6 +90,16 @@ static int check_venv(const char *venv, char **ret_problem)
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
+/* What failures of an interpreter's start come down to: its very first module is not to be had.
+ * That is named, because everybody looks for it by that name. */
+static const char *explain_start(const char *problem)
+{
+    if (!strstr(problem, "encoding"))
+        return "";
+    return ": its standard library below " PYTHON_PREFIX
+           " cannot be read (No module named 'encodings')";
+}
+
 /* An embedded interpreter looks for "python3" along PATH to find its standard library, and a venv
  * names the directory of whatever python made it: both may be another build. So the places are said
  * here. With `home` set, neither is looked at; the packages of the environment are found through
@@ -132,8 +142,9 @@ static int initialize(const char *venv, char **ret_problem)
     PyConfig_Clear(&config);
     if (!PyStatus_Exception(status))
         return 0;
-    return problem_set(ret_problem, EX_SOFTWARE, "cannot start Python: %s",
-        status.err_msg ? status.err_msg : "unknown reason");
+    const char *problem = status.err_msg ? status.err_msg : "unknown reason";
+    return problem_set(
+        ret_problem, EX_SOFTWARE, "cannot start Python: %s%s", problem, explain_start(problem));
 }
 
 static int call_void(PyObject *object, const char *method)
