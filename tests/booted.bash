@@ -6,6 +6,11 @@
 load helpers
 
 setup_file() {
+  boot
+}
+
+# Sets SYSTEMD: the process, or nothing if this machine does not allow it.
+boot() {
   # shellcheck disable=SC2016 # for the shell in there
   coproc BOOTED {
     exec "$TESTS/with-systemd" -- sh -c 'echo "$WITH_SYSTEMD" && exec cat' \

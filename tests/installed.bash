@@ -1,0 +1,103 @@
+# shellcheck shell=bash
+# What the suites share that do as an administrator does: `make install`, one small file for each
+# app, systemctl. systemd is booted, and everything installed in there, once for all tests of a
+# file. The apps of tests/apps are in /srv/apps there.
+
+load booted
+
+setup_file() {
+  boot
+  [[ -z $SYSTEMD ]] || make_install
+}
+
+make_install() {
+  local root=/proc/$SYSTEMD/root
+  inside env -u MAKEFLAGS -u MAKELEVEL make --silent -C "$TESTS/.." install \
+    BUILD="$(realpath "${PROGRAM%/*}")"
+  mkdir -p "$root/etc/wsgi-once" "$root/etc/systemd/system" "$root/srv"
+  cp -r "$APPS" "$root/srv/apps"
+}
+
+setup() {
+  [[ -n $SYSTEMD ]] || skip "$(cat "$BATS_FILE_TMPDIR/complaint")"
+  ROOT=/proc/$SYSTEMD/root
+  # shellcheck disable=SC2034 # for http
+  ORIGIN=http://localhost
+  speak_to test
+}
+
+teardown() {
+  [[ -n $SYSTEMD ]] || return 0
+  if [[ -z $BATS_TEST_COMPLETED ]]; then
+    inside systemctl list-units --all --no-pager 'wsgi-once-*' 'bare*' || :
+    inside systemctl status --no-pager "$UNIT.socket" "$SERVICE" || :
+    inside journalctl --no-pager --lines 50 || :
+  fi
+  # What a failed test has left waiting would make a stop wait, too.
+  inside systemctl stop 'wsgi-once-*.socket' 'bare*.socket'
+  inside systemctl kill --signal=KILL 'wsgi-once-*.service' 'bare*.service' 2>/dev/null || :
+  inside systemctl stop 'wsgi-once-*.service' 'bare*.service' 2>/dev/null || :
+  rm -rf "$ROOT"/etc/wsgi-once/* "$ROOT"/etc/systemd/system/{wsgi-once-*,bare*} \
+    "$ROOT"/var/lib/private/wsgi-once-* "$ROOT"/var/lib/wsgi-once-* \
+    "$ROOT"/var/cache/private/wsgi-once-* "$ROOT"/var/cache/wsgi-once-*
+  inside systemctl daemon-reload
+  inside systemctl reset-failed
+}
+
+# speak_to NAME: an app, which is what http, show and the like are about from now on. Of one with
+# Accept=yes, SERVICE is the pattern that all its services match.
+speak_to() {
+  UNIT=wsgi-once-$1
+  SERVICE=$UNIT.service
+  ! accepts "$ROOT/etc/wsgi-once/$1.conf" || SERVICE="$UNIT@*.service"
+  # shellcheck disable=SC2034 # for talk
+  ADDRESS=$ROOT/run/wsgi-once/$1.sock
+  # shellcheck disable=SC2034 # for http
+  TARGET=(--unix-socket "$ADDRESS")
+}
+
+accepts() { # file
+  grep -qsx Accept=yes "$1"
+}
+
+# conf NAME APPLICATION [LINE]...: writes the file of an app; the lines go on in [App].
+conf() {
+  printf '%s\n' "[App]" "Application=$2" "Directory=/srv/apps" "${@:3}" \
+    >"$ROOT/etc/wsgi-once/$1.conf"
+}
+
+# app NAME APPLICATION [LINE]...: the same, and starts its socket.
+app() {
+  conf "$@"
+  inside systemctl daemon-reload
+  inside systemctl start "wsgi-once-$1.socket"
+  speak_to "$1"
+}
+
+# drop_in UNIT LINE...: what `systemctl edit` would write.
+drop_in() {
+  local directory=$ROOT/etc/systemd/system/$1.d
+  mkdir -p "$directory"
+  printf '%s\n' "${@:2}" >"$directory/override.conf"
+  inside systemctl daemon-reload
+}
+
+# show_of UNIT PROPERTY
+show_of() {
+  inside systemctl show --property "$2" --value "$1"
+}
+
+# is UNIT STATE: its ActiveState.
+is() {
+  [[ $(show_of "$1" ActiveState) == "$2" ]]
+}
+
+# Prints the units of these apps, with their states, one a line.
+units() {
+  inside systemctl list-units --all --no-legend --plain 'wsgi-once-*'
+}
+
+# flood REQUESTS [CLIENTS]: see tests/flood.
+flood() {
+  "$TESTS/flood" "$ADDRESS" "$@"
+}
