@@ -99,5 +99,5 @@ units() {
 
 # flood REQUESTS [CLIENTS]: see tests/flood.
 flood() {
-  "$TESTS/flood" "$ADDRESS" "$@"
+  "$TESTS/flood" "$ADDRESS" "$@" 3>&-
 }

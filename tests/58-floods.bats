@@ -1,0 +1,219 @@
+#!/usr/bin/env bats
+# ways: load
+
+# Apps under systemd when many come at once, when they fail, and when they take too much: in both
+# activations, with the units and the sandbox that are shipped.
+
+load installed
+
+ACCEPT=("[Socket]" "Accept=yes")
+
+is_listening() {
+  [[ $(show_of "$UNIT.socket" SubState) == @(listening|running) &&
+    $(show_of "$UNIT.socket" Result) == success ]]
+}
+
+# ---- many ---------------------------------------------------------------------------------------
+
+@test "a server answers 1,000 requests of 8 clients" {
+  app many hello:app
+  equal "$(flood 1000 8)" "1000 200"
+}
+
+@test "services of connections answer 1,000 requests of 8 clients" {
+  app many hello:app "${ACCEPT[@]}"
+  equal "$(flood 1000 8)" "1000 200"
+  equal "$(show_of "$UNIT.socket" NAccepted)" 1000
+}
+
+@test "a server answers 1,000 clients that come at once" {
+  app many hello:app
+  equal "$(flood 1000)" "1000 200"
+  is_listening
+  equal "$(flood 100 8)" "100 200"
+}
+
+# All clients are in the queue before the first one asks; the first services may end while systemd
+# still takes the last ones from it.
+@test "of 1,000 connections at once, MaxConnections= are served, and the socket goes on" {
+  app many hello:app "${ACCEPT[@]}"
+  run -0 flood 1000
+  [[ $output =~ ^([0-9]+)" 200"$'\n'([0-9]+)" closed"$ ]]
+  ((BASH_REMATCH[1] >= 256 && BASH_REMATCH[1] + BASH_REMATCH[2] == 1000))
+  is_listening
+  equal "$(flood 100 8)" "100 200"
+}
+
+@test "without TriggerLimitIntervalSec=0 a socket would be given up for good" {
+  app many hello:app "${ACCEPT[@]}"
+  drop_in "$UNIT.socket" "[Socket]" "TriggerLimitIntervalSec=1h" "TriggerLimitBurst=20"
+  inside systemctl restart "$UNIT.socket"
+  run flood 30 1
+  contains "$output" "20 200"
+  equal "$(show_of "$UNIT.socket" Result)" trigger-limit-hit
+  ! is_listening
+}
+
+# ---- failing ------------------------------------------------------------------------------------
+
+# fails_often HOW TIMES: nobody gets an answer that is good, and then everybody does.
+fails_often() {
+  local outcomes
+  echo "$1" >"$ROOT/run/failing"
+  outcomes=$(flood "$2" 8)
+  echo "$outcomes"
+  [[ $outcomes != *" 200"* && $outcomes != *refused* ]]
+  rm "$ROOT/run/failing"
+  eventually are_few
+  is_listening
+  equal "$(flood 20 4)" "20 200"
+}
+
+# The socket, perhaps the service of a listener; of those of connections none.
+are_few() {
+  (($(units | wc -l) <= 2))
+}
+
+@test "a server whose import fails 200 times is started again" {
+  app failing fails_when_told:app
+  fails_often import 200
+}
+
+@test "a server whose requests crash 200 times goes on" {
+  app failing fails_when_told:app "[Service]" "LimitCORE=0"
+  fails_often request 200
+}
+
+@test "200 services of connections whose import fails do not pile up" {
+  app failing fails_when_told:app "${ACCEPT[@]}"
+  fails_often import 200
+}
+
+@test "200 services of connections that crash do not pile up" {
+  app failing fails_when_told:app "${ACCEPT[@]}" "[Service]" "LimitCORE=0"
+  fails_often request 200
+}
+
+@test "without CollectMode= they would pile up" {
+  app failing fails_when_told:app "${ACCEPT[@]}"
+  drop_in "$UNIT@.service" "[Unit]" "CollectMode=inactive"
+  echo import >"$ROOT/run/failing"
+  flood 10 4
+  rm "$ROOT/run/failing"
+  eventually have_failed 10
+}
+
+have_failed() { # count
+  (($(units | grep -c ' failed ') == $1))
+}
+
+@test "systemctl status still tells why a server failed" {
+  app failing fails_when_told:app
+  echo import >"$ROOT/run/failing"
+  flood 1
+  eventually shows ActiveState failed
+  rm "$ROOT/run/failing"
+  # Whoever asks is not the one who keeps it: others have been asked about since.
+  conf other hello:app
+  inside systemctl daemon-reload
+  equal "$(units | grep -c "^$SERVICE .* failed ")" 1
+  run -3 inside systemctl status --no-pager "$SERVICE"
+  contains "$output" "status=70"
+  contains "$output" "told to fail"
+}
+
+# ---- too much -----------------------------------------------------------------------------------
+
+@test "a connection's service that takes too much memory is killed, and no other" {
+  app hungry eats_memory:app "${ACCEPT[@]}" "[Service]" "MemoryMax=60M" "MemorySwapMax=0"
+  http /eat >"$BATS_TEST_TMPDIR/eaten" 2>&1 &
+  local eating=$!
+  equal "$(flood 20 4)" "20 200"
+  wait "$eating" || :
+  # With cgroups of v1 systemd does not know why it was killed.
+  eventually has_failed_with '(oom-kill|signal)'
+  equal "$(inside journalctl --output cat --unit "$SERVICE" | grep -c "Failed with result")" 1
+  contains "$(cat "$BATS_TEST_TMPDIR/eaten")" "Empty reply"
+}
+
+has_failed_with() { # pattern of results
+  inside journalctl --output cat --unit "$SERVICE" | grep -qE "Failed with result '$1'"
+}
+
+@test "a server's request that takes too much memory is killed, and the server goes on" {
+  app hungry eats_memory:app "[Service]" "MemoryMax=100M" "MemorySwapMax=0"
+  http /hello
+  local before
+  before=$(show InvocationID)
+  run http /eat
+  ((status != 0))
+  equal "$(flood 20 4)" "20 200"
+  goes_on_as "$before"
+}
+
+# ---- beginning and end --------------------------------------------------------------------------
+
+# Prints the processes of the app, whoever they belong to.
+processes_of_app() {
+  inside pgrep --full '^/usr/local/bin/wsgi-once'
+}
+
+nothing_runs() {
+  [[ -z $(processes_of_app) ]]
+}
+
+@test "an idle app has no process, and the next request is answered" {
+  app idle hello:app "IdleTimeout=100ms"
+  nothing_runs
+  equal "$(http /)" "Hello."
+  eventually shows ActiveState inactive
+  nothing_runs
+  equal "$(show ControlGroup)" ""
+  equal "$(http /)" "Hello."
+}
+
+@test "a connection's service leaves no process" {
+  app idle hello:app "${ACCEPT[@]}"
+  equal "$(http /)" "Hello."
+  eventually nothing_runs
+}
+
+@test "what is stopped accepts nobody" {
+  app closed hello:app
+  equal "$(http /)" "Hello."
+  inside systemctl stop "$UNIT.socket"
+  equal "$(flood 3)" "3 refused"
+  eventually nothing_runs # the service needs its socket
+}
+
+@test "an app that is stopped, restarted and reloaded under load loses no request" {
+  app loaded hello:app
+  flood 4000 8 >"$BATS_TEST_TMPDIR/outcomes" &
+  FLOODING=$!
+  local rounds=0 verbs=(stop restart reload)
+  while is_flooded; do
+    inside systemctl --quiet "${verbs[rounds++ % 3]}" "$SERVICE"
+    eventually serves_or_is_over
+  done
+  equal "$(cat "$BATS_TEST_TMPDIR/outcomes")" "4000 200"
+  ((rounds >= 4))
+}
+
+is_flooded() {
+  kill -0 "$FLOODING" 2>/dev/null
+}
+
+serves_or_is_over() {
+  shows StatusText '*: [1-9]* served*' || ! is_flooded
+}
+
+@test "a server that hangs is killed by the watchdog, and the next request is answered" {
+  app hanging hello:app "IdleTimeout=1h" "[Service]" "WatchdogSec=1s"
+  equal "$(http /)" "Hello."
+  local server
+  server=$(show MainPID)
+  inside kill -STOP "$server"
+  eventually shows Result watchdog
+  equal "$(http /)" "Hello."
+  (($(show MainPID) != server))
+}
