@@ -51,7 +51,7 @@ is_listening() {
   run flood 30 1
   contains "$output" "20 200"
   equal "$(show_of "$UNIT.socket" Result)" trigger-limit-hit
-  ! is_listening
+  run ! is_listening
 }
 
 # ---- failing ------------------------------------------------------------------------------------
@@ -189,22 +189,17 @@ nothing_runs() {
 @test "an app that is stopped, restarted and reloaded under load loses no request" {
   app loaded hello:app
   flood 4000 8 >"$BATS_TEST_TMPDIR/outcomes" &
-  FLOODING=$!
-  local rounds=0 verbs=(stop restart reload)
-  while is_flooded; do
+  local flooding=$! rounds=0 verbs=(stop restart reload)
+  while kill -0 "$flooding" 2>/dev/null; do
     inside systemctl --quiet "${verbs[rounds++ % 3]}" "$SERVICE"
-    eventually serves_or_is_over
+    eventually serves_or_is_over "$flooding"
   done
   equal "$(cat "$BATS_TEST_TMPDIR/outcomes")" "4000 200"
   ((rounds >= 4))
 }
 
-is_flooded() {
-  kill -0 "$FLOODING" 2>/dev/null
-}
-
-serves_or_is_over() {
-  shows StatusText '*: [1-9]* served*' || ! is_flooded
+serves_or_is_over() { # pid of the load
+  shows StatusText '*: [1-9]* served*' || ! kill -0 "$1" 2>/dev/null
 }
 
 @test "a server that hangs is killed by the watchdog, and the next request is answered" {

@@ -37,7 +37,7 @@ teardown() {
   inside systemctl stop 'wsgi-once-*.socket' 'bare*.socket'
   inside systemctl kill --signal=KILL 'wsgi-once-*.service' 'bare*.service' 2>/dev/null || :
   inside systemctl stop 'wsgi-once-*.service' 'bare*.service' 2>/dev/null || :
-  rm -rf "$ROOT"/etc/wsgi-once/* "$ROOT"/etc/systemd/system/{wsgi-once-*,bare*} \
+  rm -rf "$ROOT"/etc/wsgi-once/* "$ROOT"/etc/systemd/system/{,*.wants/}{wsgi-once-*,bare*} \
     "$ROOT"/var/lib/private/wsgi-once-* "$ROOT"/var/lib/wsgi-once-* \
     "$ROOT"/var/cache/private/wsgi-once-* "$ROOT"/var/cache/wsgi-once-*
   inside systemctl daemon-reload
