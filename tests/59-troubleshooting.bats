@@ -1,0 +1,208 @@
+#!/usr/bin/env bats
+# ways: load
+
+# The symptoms of README's table, each with what helps.
+
+load installed
+
+# again NAME [LINE]...: writes these lines behind the app's file, and starts everything anew.
+again() {
+  local file=$ROOT/etc/wsgi-once/$1.conf
+  printf '%s\n' "${@:2}" >>"$file"
+  inside systemctl daemon-reload
+  inside systemctl restart "wsgi-once-$1.socket"
+}
+
+# bare LINE...: a hand-written pair of another name, which gets none of our defaults. SOCKET-LINES
+# go before "--", those of the service behind.
+bare() {
+  local units=$ROOT/etc/systemd/system socket=() service=()
+  while (($# > 0)) && [[ $1 != -- ]]; do
+    socket+=("$1")
+    shift
+  done
+  service=("${@:2}")
+  printf '%s\n' "[Socket]" "ListenStream=/run/bare.sock" "${socket[@]}" >"$units/bare.socket"
+  printf '%s\n' "${service[@]}" >"$units/bare$(accepted "${socket[@]}").service"
+  inside systemctl daemon-reload
+  inside systemctl restart bare.socket
+  # shellcheck disable=SC2034 # for teardown
+  UNIT=bare
+  SERVICE=bare.service
+  ADDRESS=$ROOT/run/bare.sock
+  # shellcheck disable=SC2034 # for http
+  TARGET=(--unix-socket "$ADDRESS")
+}
+
+accepted() { # line...
+  [[ "$*" != *Accept=yes* ]] || echo @
+}
+
+# Prints what a front server would log when it cannot connect, as a user of no group that counts.
+connect() {
+  inside setpriv --reuid nobody --regid nogroup --clear-groups /usr/bin/python3 -c '
+import socket
+try:
+    socket.socket(socket.AF_UNIX).connect("/run/wsgi-once/blog.sock")
+except OSError as error:
+    print(f"{error.errno}: {error.strerror}")'
+}
+
+journal_has() { # text
+  inside journalctl --output cat --unit "$SERVICE" | grep -qF -- "$1"
+}
+
+@test "a unit that is not found: the file has an error, which the generator shows" {
+  conf blog hello:app "IdelTimeout=90"
+  inside systemctl daemon-reload
+  run ! inside systemctl start wsgi-once-blog.socket
+  contains "$output" "Unit wsgi-once-blog.socket not found."
+  run -78 inside /usr/local/bin/wsgi-once-generator --dry-run
+  contains "$output" "/etc/wsgi-once/blog.conf:4: [App] has no key 'IdelTimeout'"
+  app blog hello:app "IdleTimeout=90"
+  equal "$(http /)" "Hello."
+}
+
+@test "a unit that cannot be enabled: [Install] says it" {
+  app blog hello:app
+  run ! inside systemctl enable wsgi-once-blog.socket
+  contains "$output" "is transient or generated"
+  again blog "[Install]" "WantedBy=sockets.target"
+  contains " $(show_of sockets.target Wants) " " wsgi-once-blog.socket "
+}
+
+@test "13, permission denied: the group of the socket" {
+  app blog hello:app
+  equal "$(connect)" "13: Permission denied"
+  again blog "[Socket]" "SocketGroup=nogroup"
+  equal "$(connect)" ""
+}
+
+@test "2, no such file, and 111, connection refused: the socket is not started" {
+  rm -f "$ROOT/run/wsgi-once/blog.sock"
+  conf blog hello:app
+  equal "$(connect)" "2: No such file or directory"
+  again blog "[Socket]" "SocketGroup=nogroup"
+  equal "$(connect)" ""
+  inside systemctl stop wsgi-once-blog.socket
+  equal "$(connect)" "111: Connection refused"
+}
+
+@test "No module named: the directory" {
+  mkdir -p "$ROOT/srv/site"
+  cp "$APPS/hello.py" "$ROOT/srv/site/site_app.py"
+  app blog site_app:app
+  contains "$(http /)" "500 "
+  eventually journal_has "No module named 'site_app'"
+  again blog "Directory=/srv/site"
+  equal "$(http /)" "Hello."
+}
+
+@test "cannot enter: a home that others may not go through" {
+  mkdir -p "$ROOT/home/ada/site"
+  chmod 750 "$ROOT/home/ada"
+  cp "$APPS/hello.py" "$ROOT/home/ada/site"
+  app blog hello:app "Directory=/home/ada/site"
+  contains "$(http /)" "500 "
+  eventually journal_has "cannot enter '/home/ada/site': Permission denied"
+  eventually shows ExecMainStatus 78
+  chmod o+x "$ROOT/home/ada"
+  equal "$(http /)" "Hello."
+}
+
+@test "No module named 'encodings': the standard library cannot be read" {
+  local library
+  library=$(/usr/bin/python3 -IS -c 'import os; print(os.path.dirname(os.__file__))')
+  app blog hello:app "[Service]" "InaccessiblePaths=$library"
+  contains "$(http /)" "500 "
+  eventually journal_has "cannot start Python: "
+  eventually journal_has "(No module named 'encodings')"
+  again blog "[Service]" "InaccessiblePaths="
+  equal "$(http /)" "Hello."
+}
+
+@test "what cannot be written: next to the code" {
+  app blog symptoms:app
+  equal "$(http /database)" "OperationalError('unable to open database file')"
+  contains "$(http /write)" "Read-only file system"
+  equal "$(http /state)" "[]"
+  inside chmod 777 /srv/apps
+  again blog "[Service]" "ReadWritePaths=/srv/apps"
+  equal "$(http /write)" None
+}
+
+@test "code that is made while it runs: MemoryDenyWriteExecute=" {
+  app blog symptoms:app
+  contains "$(http /jit)" "Operation not permitted"
+  again blog "[Service]" "MemoryDenyWriteExecute=no"
+  equal "$(http /jit)" 4096
+}
+
+@test "REMOTE_ADDR is empty, unless the app believes the front server" {
+  app blog symptoms:app
+  equal "$(http /remote-addr -H 'X-Forwarded-For: 192.0.2.7')" "''"
+  again blog "Application=symptoms:behind_front"
+  equal "$(http /remote-addr -H 'X-Forwarded-For: 192.0.2.7')" "'192.0.2.7'"
+}
+
+@test "HOME is not set for a user that systemd makes, but in our units" {
+  bare -- "[Service]" "DynamicUser=yes" \
+    "ExecStart=/usr/local/bin/wsgi-once --directory=/srv/apps symptoms:app"
+  equal "$(http /home)" "KeyError('HOME')"
+  app blog symptoms:app
+  equal "$(http /home)" "'/var/lib/wsgi-once-blog'"
+}
+
+# What a client sees of a socket that systemd has given up.
+refuses() {
+  local result=0
+  http / || result=$?
+  ((result == 7))
+}
+
+@test "service-start-limit-hit: a unit of another name without StartLimitIntervalSec=0" {
+  local start="ExecStart=/usr/local/bin/wsgi-once nothing:app"
+  bare -- "[Service]" "$start"
+  eventually refuses
+  equal "$(show_of bare.socket Result)" service-start-limit-hit
+  bare -- "[Unit]" "StartLimitIntervalSec=0" "[Service]" "$start"
+  for _ in {1..8}; do contains "$(http /)" "500 "; done
+  equal "$(show_of bare.socket ActiveState)" active
+}
+
+@test "trigger-limit-hit: a socket of another name without TriggerLimitIntervalSec=0" {
+  local service=("[Service]" "ExecStart=/usr/local/bin/wsgi-once --directory=/srv/apps hello:app")
+  # A limit of 200 is not reached by every machine in two seconds.
+  bare Accept=yes TriggerLimitBurst=3 TriggerLimitIntervalSec=1h -- "${service[@]}"
+  eventually refuses
+  equal "$(show_of bare.socket Result)" trigger-limit-hit
+  bare Accept=yes TriggerLimitBurst=3 TriggerLimitIntervalSec=0 -- "${service[@]}"
+  for _ in {1..8}; do equal "$(http /)" "Hello."; done
+}
+
+@test "closed at once: more than MaxConnections=" {
+  app blog hello:app "[Socket]" "Accept=yes" "MaxConnections=1"
+  mkfifo "$BATS_TEST_TMPDIR/hold"
+  talk send 'GET / HTTP/1.1\r\n' meet "$BATS_TEST_TMPDIR/hold" reset >/dev/null &
+  eventually has_connections 1
+  run http /
+  # shellcheck disable=SC2031 # that of run
+  ((status == 56 || status == 52)) # curl: reset, or no answer
+  cat "$BATS_TEST_TMPDIR/hold"
+  wait $!
+  eventually has_connections 0
+  equal "$(http /)" "Hello."
+}
+
+has_connections() {
+  [[ $(show_of wsgi-once-blog.socket NConnections) == "$1" ]]
+}
+
+@test "an answer that is cut off: the journal names the request that was killed, and its signal" {
+  app blog eats_memory:app "[Service]" "MemoryMax=100M" "MemorySwapMax=0"
+  http /hello
+  shows MemoryCurrent '[0-9]*' || skip "no memory controller"
+  run ! http /eat
+  eventually journal_has "GET /eat: "
+  inside journalctl --output cat --unit "$SERVICE" | grep -F "GET /eat: " | grep -F "signal 9"
+}
