@@ -14,6 +14,7 @@ setup_file() {
   ROOT=/proc/$SYSTEMD/root
   make_temptations
   bare
+  app lean tries:app "[Socket]" "Accept=yes"
   app tries tries:app
 }
 
@@ -26,6 +27,8 @@ make_temptations() {
   done
   echo secret >"$ROOT/var/tmp/outside"
   chmod 666 "$ROOT/var/tmp/outside"
+  : >"$ROOT/srv/of-the-front-server"
+  inside chown www-data /srv/of-the-front-server
   cp "$ROOT/usr/bin/id" "$ROOT/srv/setuid-id"
   chmod 4755 "$ROOT/srv/setuid-id"
 }
@@ -85,6 +88,11 @@ refused() {
   speak_to tries
   refused reads//var/lib/wsgi-once-other/secret ENOENT
   refused connects//run/wsgi-once/other.sock EACCES
+}
+
+@test "it does not see whose files those of others are" {
+  refused sees_owner//srv/of-the-front-server EPERM
+  equal "$(http /sees_owner//var/lib/wsgi-once-tries)" "done"
 }
 
 @test "it does not see processes of others" {
@@ -173,6 +181,48 @@ refused() {
   equal "$(wc -l <"$BATS_TEST_TMPDIR/kinds")" 7
 }
 
+# ---- the lean one -------------------------------------------------------------------------------
+
+@test "a connection's service has no file to write to but its own, and cannot read those of others" {
+  app other hello:app
+  http / >/dev/null
+  echo secret >"$ROOT/var/lib/wsgi-once-other/secret"
+  speak_to lean
+  refused writes//etc/open/x EROFS
+  refused writes//srv/open/x EROFS
+  refused writes//home/ada/open/x EROFS
+  refused reads//var/tmp/outside ENOENT
+  refused reads//var/lib/wsgi-once-other/secret ENOENT
+  refused connects//run/wsgi-once/other.sock EACCES
+  equal "$(http /writes//var/lib/wsgi-once-lean/x)" "done"
+}
+
+@test "a connection's service has no privileges and gets none" {
+  speak_to lean
+  refused becomes_root_by//srv/setuid-id EPERM
+  refused makes_setuid EPERM
+  refused makes_device EPERM
+  refused mounts EPERM
+  refused sets_hostname EPERM
+  refused opens_socket/AF_INET,SOCK_RAW,IPPROTO_ICMP EPERM
+  refused asks_kernel_log EPERM
+}
+
+@test "a connection's service has the whole sandbox when lean.conf is masked" {
+  local drop_ins=/etc/systemd/system/wsgi-once-lean@.service.d
+  speak_to lean
+  equal "$(http /traces_a_child)" "done"
+  inside mkdir "$drop_ins"
+  inside ln -s /dev/null "$drop_ins/20-lean.conf"
+  inside systemctl daemon-reload
+  equal "$(http /traces_a_child)" EPERM
+  refused maps_to_write_and_execute EPERM
+  refused reads//proc/1/cmdline ENOENT
+  is_at_most "$(exposure wsgi-once-lean@1.service)" 1.5
+  rm -r "$ROOT$drop_ins"
+  inside systemctl daemon-reload
+}
+
 # ---- what systemd-analyze says of it ------------------------------------------------------------
 
 exposure() { # unit
@@ -187,6 +237,10 @@ is_at_most() { # number, number
   is_at_most "$(exposure wsgi-once-tries.service)" 1.5
   run is_at_most "$(exposure bare.service)" 9 # the control
   ((status != 0))
+}
+
+@test "the exposure of a connection's service is at most LEAN" {
+  is_at_most "$(exposure wsgi-once-lean@1.service)" LEAN
 }
 
 @test "what is left open is open for a reason" {
