@@ -1,0 +1,234 @@
+#!/usr/bin/env bats
+# ways: load
+
+# What the tests that need a systemd build upon: tests/with-systemd and tests/as-user.
+
+load helpers
+
+setup() {
+  export TMPDIR=$BATS_TEST_TMPDIR/tmp # of the script
+  COMPLAINT=$BATS_TEST_TMPDIR/complaint
+  MOUNTS=$(</proc/self/mountinfo)
+  SCRIPT=
+  mkdir "$TMPDIR"
+  local status=0
+  with_systemd true 2>"$COMPLAINT" || status=$?
+  ((status != 77)) || skip "$(<"$COMPLAINT")"
+}
+
+teardown() {
+  [[ -z $SCRIPT ]] || kill -KILL "$SCRIPT" 2>/dev/null || :
+}
+
+with_systemd() {
+  "$TESTS/with-systemd" "$@" 3>&-
+}
+
+# begin COMMAND [ARGUMENT]...: beside a systemd. SCRIPT is the pid of the script, NAMESPACE that of
+# the processes in there.
+begin() {
+  mkfifo "$BATS_TEST_TMPDIR/begun"
+  # shellcheck disable=SC2016 # for the shell in there
+  "$TESTS/with-systemd" sh -c 'readlink /proc/self/ns/pid && exec "$@"' sh "$@" \
+    >"$BATS_TEST_TMPDIR/begun" 2>"$COMPLAINT" 3>&- &
+  SCRIPT=$!
+  read -rt 60 NAMESPACE <"$BATS_TEST_TMPDIR/begun"
+}
+
+ends_with() { # status
+  local status=0
+  wait "$SCRIPT" || status=$?
+  equal "$status" "$1"
+}
+
+is_deserted() { # namespace
+  [[ -z $(find /proc/[0-9]*/ns/pid -maxdepth 0 -lname "${1/[/\\[}" 2>/dev/null) ]]
+}
+
+has_no_cgroup() { # pid of the script
+  [[ -z $(find /sys/fs/cgroup -type d -name "with-systemd.$1" 2>/dev/null) ]]
+}
+
+has_no_files() {
+  [[ -z $(ls -A "$TMPDIR") ]]
+}
+
+# A cgroup can only be removed when no process is in it, nor in one below.
+nothing_is_left() {
+  eventually has_no_cgroup "$SCRIPT" && eventually has_no_files &&
+    equal "$(</proc/self/mountinfo)" "$MOUNTS" && equal "$(<"$COMPLAINT")" ""
+}
+
+@test "the command has its arguments, its input and its directory; its exit status is passed on" {
+  cd "$TESTS/apps"
+  # shellcheck disable=SC2016 # for the shell in there
+  run -7 with_systemd -- sh -c 'echo "$1|$2|$(cat)|$PWD"; exit 7' sh 'a  b' '' <<<input
+  equal "$output" "a  b||input|$TESTS/apps"
+  # shellcheck disable=SC2016
+  run -143 with_systemd sh -c 'kill -TERM $$'
+}
+
+@test "WITH_SYSTEMD is systemd's number on the outside" {
+  # shellcheck disable=SC2016 # for the shell in there
+  begin sh -c 'echo "$WITH_SYSTEMD $(cat /proc/1/comm)" >&2; exec sleep infinity'
+  eventually grep -q . "$COMPLAINT"
+  local pid name
+  read -r pid name <"$COMPLAINT"
+  equal "$name" systemd
+  equal "$(readlink "/proc/$pid/ns/pid")" "$NAMESPACE"
+  kill "$SCRIPT"
+  ends_with 143
+}
+
+@test "wrong usage: 64" {
+  local usage arguments
+  for usage in "" -- --root "--root /nowhere true" "--root $TESTS/run true" "--root /" --other; do
+    read -ra arguments <<<"$usage"
+    run -64 with_systemd "${arguments[@]}"
+    [[ $output == "with-systemd: "* ]]
+    equal "${#lines[@]}" 1
+  done
+}
+
+@test "what is missing is named: 77" {
+  local tools=$BATS_TEST_TMPDIR/tools tool
+  mkdir "$tools"
+  for tool in mount nsenter pivot_root setpriv umount unshare; do
+    run -77 env PATH="$tools" /bin/bash "$TESTS/with-systemd" true
+    equal "$output" "with-systemd: $tool is missing"
+    ln -s "$(type -P "$tool")" "$tools"
+  done
+  run -77 unshare --user "$TESTS/with-systemd" true
+  equal "$output" "with-systemd: it takes root"
+  run -77 setpriv --bounding-set=-sys_admin "$TESTS/with-systemd" true
+  contains "$output" "CAP_SYS_ADMIN is missing"
+  has_no_files
+}
+
+@test "what is missing in another root is named: 77" {
+  local root=$BATS_TEST_TMPDIR/root tool
+  mkdir -p "$root/usr/bin"
+  for tool in env mount setpriv sh systemctl umount; do
+    run -77 with_systemd --root "$root" true
+    equal "$output" "with-systemd: $tool is missing in $root"
+    cp /bin/true "$root/usr/bin/$tool"
+  done
+  run -77 with_systemd --root "$root" true
+  equal "$output" "with-systemd: systemd is missing in $root"
+}
+
+# Only of the layers below does an overlay not see what is mounted there: so the other root is this
+# machine's, with one file more.
+# shellcheck disable=SC2016 # for the other shells
+@test "--root boots another system, and leaves it as it is" {
+  local layers=$BATS_TEST_TMPDIR/layers
+  mkdir "$layers"
+  run -5 unshare --mount bash -c 'mount -t tmpfs none "$0" && cd "$0" && mkdir upper work other &&
+      mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work none other &&
+      echo other >other/etc/which && "$@"
+      status=$?
+      find upper -type f
+      exit "$status"' "$layers" "$TESTS/with-systemd" --root other \
+    sh -c 'cat /etc/which; systemctl is-system-running; echo written >/etc/written; exit 5' 3>&-
+  equal "$output" "other
+running
+upper/etc/which"
+}
+
+@test "what is written in there is written to memory, but for the source tree" {
+  local name=with-systemd.$BASHPID
+  # shellcheck disable=SC2016 # for the shell in there
+  with_systemd sh -c 'echo "$0" >"/etc/$0" && echo "$0" >"$1" && cat "/etc/$0"' \
+    "$name" "$TESTS/$name"
+  [[ ! -e /etc/$name ]]
+  equal "$(<"$TESTS/$name")" "$name"
+  rm "$TESTS/$name"
+}
+
+@test "nothing is left when the command has ended, well or badly" {
+  local status
+  for status in 0 1; do
+    # shellcheck disable=SC2016 # for the shell in there
+    begin sh -c 'setsid sleep infinity & exit "$0"' "$status"
+    ends_with "$status"
+    is_deserted "$NAMESPACE"
+    # Nothing more is to be waited for.
+    has_no_cgroup "$SCRIPT"
+    has_no_files
+    nothing_is_left
+    rm "$BATS_TEST_TMPDIR/begun"
+  done
+}
+
+@test "nothing is left when the script is told to end" {
+  local signal # INT is ignored in the background
+  for signal in HUP:129 TERM:143; do
+    begin sh -c 'setsid sleep infinity & exec sleep infinity'
+    kill -s "${signal%:*}" "$SCRIPT"
+    ends_with "${signal#*:}"
+    is_deserted "$NAMESPACE"
+    nothing_is_left
+    rm "$BATS_TEST_TMPDIR/begun"
+  done
+}
+
+@test "nothing is left when the script is killed" {
+  begin sh -c 'setsid sleep infinity & exec sleep infinity'
+  kill -KILL "$SCRIPT"
+  ends_with 137
+  eventually is_deserted "$NAMESPACE"
+  nothing_is_left
+}
+
+@test "nothing is left when the script ends while systemd boots" {
+  local signal
+  for signal in TERM KILL; do
+    "$TESTS/with-systemd" true 2>"$COMPLAINT" 3>&- &
+    SCRIPT=$!
+    eventually compgen -G "$TMPDIR/with-systemd.*/pid" >/dev/null
+    kill -s "$signal" "$SCRIPT"
+    run ! wait "$SCRIPT"
+    nothing_is_left
+  done
+}
+
+# ---- what the tests of units need ---------------------------------------------------------------
+
+@test "services run, and the journal has what they say" {
+  # shellcheck disable=SC2016 # for the shell in there
+  run -0 with_systemd sh -ec 'systemd-run --quiet --wait --unit=says echo "it is said"
+    ! systemd-run --quiet --wait false
+    journalctl --sync
+    journalctl --quiet --output=cat --unit=says --identifier=echo'
+  equal "$output" "it is said"
+}
+
+@test "DynamicUser= works" {
+  run -0 with_systemd systemd-run --quiet --wait --pipe --property=DynamicUser=yes \
+    --property=StateDirectory=some sh -c "id --user && echo kept >/var/lib/some/file"
+  # Of the range that systemd keeps for them.
+  ((output >= 61184 && output <= 65519))
+}
+
+@test "MemoryMax= is enforced" {
+  local limit=(--property=MemoryMax=50M --property=MemorySwapMax=0)
+  local takes=(python3 -ISc "import sys; bytearray(int(sys.argv[1]) << 20)")
+  run -0 with_systemd systemctl show --property=MemoryCurrent --value -- -.slice
+  [[ $output =~ ^[0-9]+$ ]] || skip "no memory controller"
+  run -0 with_systemd systemd-run --quiet --wait "${limit[@]}" "${takes[@]}" 10
+  run ! with_systemd systemd-run --quiet --wait "${limit[@]}" "${takes[@]}" 200
+}
+
+@test "as-user: a command of an ordinary user, whose systemd runs" {
+  # shellcheck disable=SC2016 # for the shell in there
+  run -0 with_systemd "$TESTS/as-user" ada sh -c 'id --name --user; pwd; echo "$HOME $USER"
+    systemctl --user is-system-running; systemctl --user show --property=Version
+    systemd-run --user --quiet --wait --pipe sh -c "id --name --user; cat /proc/self/cgroup"'
+  equal "${lines[*]:0:4}" "ada /home/ada /home/ada ada running"
+}
+
+@test "as-user: the exit status is passed on, and wrong usage is said" {
+  run -9 with_systemd "$TESTS/as-user" ada sh -c 'exit 9'
+  run -64 "$TESTS/as-user" ada
+  contains "$output" "usage:"
+}
