@@ -223,10 +223,27 @@ END
   cp tests/run "$tree/tests"
   printf '# ways: %s\n@test "good" { true; }\n@test "left out" { skip; }\n' one \
     >"$tree/tests/1.bats"
-  run -0 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-once
+  run -0 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-o
   equal "${lines[-1]}" "2 passed, 0 failed, 2 skipped"
-  run -1 env NO_SKIPS=1 BUILD="$tree/build" "$tree/tests/run" bats-once
+  run -1 env NO_SKIPS=1 BUILD="$tree/build" "$tree/tests/run" bats-o
   printf '# ways: %s\n@test "bad" { false; }\n' one >"$tree/tests/2.bats"
-  run -1 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-once
+  run -1 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-o
   equal "${lines[-1]}" "2 passed, 2 failed, 2 skipped"
+  # A job's whole name means it alone.
+  run -1 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-once
+  equal "${lines[-1]}" "1 passed, 1 failed, 1 skipped"
+  run -2 env BUILD="$tree/build" "$tree/tests/run" nothing
+}
+
+# The jobs of the load, which are two, with suites that do nothing.
+@test "the suites that boot a systemd are a job of their own" {
+  local tree=$BATS_TEST_TMPDIR/tree
+  mkdir -p "$tree/tests"
+  cp tests/run "$tree/tests"
+  printf '# ways: %s\n%s\n@test "%s" { :; }\n' load "" idle >"$tree/tests/1.bats"
+  printf '# ways: %s\n%s\n@test "%s" { :; }\n' load "load booted" booted >"$tree/tests/2.bats"
+  : >"$tree/tests/booted.bash"
+  run -0 env BUILD="$tree/build" "$tree/tests/run" bats-load bats-booted
+  equal "$(grep -h '^ok' "$tree/build/tap/bats-load.tap")" "ok 1 idle"
+  equal "$(grep -h '^ok' "$tree/build/tap/bats-booted.tap")" "ok 1 booted"
 }
