@@ -4,6 +4,8 @@
 #   make run        serves the demo app on http://127.0.0.1:8000
 #                   (APP=module:callable, LISTEN=address for others)
 #   make check      runs all tests; JOBS=unit or JOBS=bats-accept for some
+#   make check-suites
+#                   tests in other releases of Debian: SUITES=trixie
 #   make fuzz       runs the fuzzers for FUZZ_SECONDS (3600) each
 #   make endurance  sends REQUESTS (100000) to one server, which must not grow
 #   make bench      measures what a request costs
@@ -11,8 +13,9 @@
 #   make install    into $(DESTDIR)$(prefix), and where systemd looks for units and generators
 #
 # CFLAGS, CPPFLAGS and LDFLAGS are yours; what the project needs is added to them. V=1 shows the
-# commands, WERROR=1 makes warnings errors. `make run`, `check`, `fuzz` and `bench` install what
-# they need through the distribution's package manager; INSTALL_DEPENDENCIES=: forgoes that.
+# commands, WERROR=1 makes warnings errors. `make run`, `check`, `check-suites`, `fuzz` and `bench`
+# install what they need through the distribution's package manager; INSTALL_DEPENDENCIES=: forgoes
+# that.
 
 VERSION := 0.1.0
 
@@ -36,6 +39,7 @@ LISTEN = 127.0.0.1:8000
 
 FUZZ_SECONDS =
 JOBS =
+SUITES = trixie
 INSTALL_DEPENDENCIES = packaging/install-dependencies
 
 all: $(BUILD)/wsgi-once $(BUILD)/wsgi-once-generator
@@ -111,7 +115,7 @@ $(1)/%.o: %.c Makefile | needs-build
 endef
 $(foreach d,$(BUILD) $(BUILD)/sanitize $(BUILD)/fuzz,$(eval $(call rules_below,$(d))))
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/suites -prune -o -name '*.d' -print 2>/dev/null)
 
 needs-build:
 	command -v $(PKG_CONFIG) >/dev/null && $(PKG_CONFIG) --exists libsystemd python3-embed || { \
@@ -193,14 +197,19 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(http_sources:%.c=$(BUI
 
 $(BUILD)/fuzz/fuzz_conf: $(BUILD)/fuzz/src/generator/conf_file.o $(BUILD)/fuzz/src/generator/report.o
 
-test-programs: all $(BUILD)/sanitize/wsgi-once $(BUILD)/sanitize/wsgi-once-generator \
-	$(unit_tests:%=$(BUILD)/unit/%) $(unit_tests:%=$(BUILD)/sanitize/unit/%) \
-	$(fuzzers:%=$(BUILD)/fuzz/%)
+plain-programs: all $(unit_tests:%=$(BUILD)/unit/%)
+
+test-programs: plain-programs $(BUILD)/sanitize/wsgi-once $(BUILD)/sanitize/wsgi-once-generator \
+	$(unit_tests:%=$(BUILD)/sanitize/unit/%) $(fuzzers:%=$(BUILD)/fuzz/%)
 
 check:
 	$(INSTALL_DEPENDENCIES) test
 	$(MAKE) --no-print-directory test-programs
 	BUILD=$(BUILD) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) NO_SKIPS=$(NO_SKIPS) tests/run $(JOBS)
+
+check-suites:
+	$(INSTALL_DEPENDENCIES) suites
+	BUILD=$(BUILD) NO_SKIPS=$(NO_SKIPS) tests/suites $(SUITES)
 
 fuzz:
 	$(INSTALL_DEPENDENCIES) test
@@ -220,7 +229,7 @@ bench:
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all always needs-build needs-systemd install clean run test-programs check fuzz endurance \
-	bench format
+.PHONY: all always needs-build needs-systemd install clean run plain-programs test-programs check \
+	check-suites fuzz endurance bench format
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -247,3 +247,73 @@ END
   equal "$(grep -h '^ok' "$tree/build/tap/bats-load.tap")" "ok 1 idle"
   equal "$(grep -h '^ok' "$tree/build/tap/bats-booted.tap")" "ok 1 booted"
 }
+
+# ci CHECK CHECK-SUITES: .ci/run with these commands instead of the tests.
+ci() {
+  local tree=$BATS_TEST_TMPDIR/tree
+  mkdir -p "$tree/.ci" "$tree/tests"
+  cp .ci/run "$tree/.ci"
+  cp tests/sum.bash "$tree/tests"
+  printf '%s:\n\t@%s\n' check "$1" check-suites "$2" >"$tree/Makefile"
+  env -u MAKEFLAGS -u MAKELEVEL "$tree/.ci/run"
+}
+
+@test "CI ends with one line that counts all tests, and fails if any run does" {
+  local plain='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
+  run -0 ci 'echo 300 passed, 0 failed, 0 skipped' 'echo 20 passed, 0 failed, 0 skipped'
+  equal "$(grep -E "$plain" <<<"$output")" "320 passed, 0 failed, 0 skipped"
+  equal "${lines[-1]}" "320 passed, 0 failed, 0 skipped"
+  run -1 ci 'echo 300 passed, 2 failed, 1 skipped; false' 'echo 20 passed, 0 failed, 0 skipped'
+  equal "${lines[-1]}" "320 passed, 2 failed, 1 skipped"
+  run -1 ci 'echo 1 passed, 0 failed, 0 skipped' 'echo 0 passed, 0 failed, 1 skipped; false'
+  equal "${lines[-1]}" "1 passed, 0 failed, 1 skipped"
+  # What ends before it has counted.
+  run -1 ci 'echo breaks off; false' 'echo 20 passed, 0 failed, 0 skipped'
+  contains "$output" "breaks off"
+  equal "${lines[-1]}" "20 passed, 1 failed, 0 skipped"
+  run -1 ci 'echo 2 passed, 0 failed, 0 skipped' 'echo 1 passed, 0 failed, 0 skipped; false'
+  equal "${lines[-1]}" "3 passed, 1 failed, 0 skipped"
+  # It asks for what must not be left out.
+  # shellcheck disable=SC2016 # for make
+  run -0 ci 'echo $(WERROR) $(NO_SKIPS) passed, 0 failed, 0 skipped' :
+  contains "$output" "1 1 passed"
+}
+
+@test "when CI is told to end, so does what it runs" {
+  local log=$BATS_TEST_TMPDIR/ci.log pid
+  # shellcheck disable=SC2016 # for make, which makes $$ of it
+  (exec 3>&- && ci 'echo begun $$$$; exec sleep infinity' : >"$log" 2>&1) &
+  eventually grep -q "^begun" "$log"
+  read -r _ pid <"$log"
+  kill -0 "$pid"
+  pkill --parent $!
+  run ! wait $!
+  eventually [ ! -e "/proc/$pid" ]
+}
+
+@test "suites on a machine that cannot test them are skipped tests, and the reason is said" {
+  local build=$BATS_TEST_TMPDIR/build
+  run -64 tests/suites
+  run -0 unshare --user env NO_SKIPS= BUILD="$build" tests/suites one two
+  equal "$output" "tests/suites: one is not tested: it takes root
+tests/suites: two is not tested: it takes root
+0 passed, 0 failed, 2 skipped"
+  run -1 unshare --user env NO_SKIPS=1 BUILD="$build" tests/suites one
+}
+
+@test "so is a suite that mmdebstrap cannot make; it is begun anew the next time" {
+  ((EUID == 0)) || skip "it takes root"
+  local tools=$BATS_TEST_TMPDIR/tools
+  local build=$BATS_TEST_TMPDIR/build
+  mkdir "$tools"
+  # shellcheck disable=SC2016 # for the shell that stands in
+  printf '%s\n' '#!/bin/sh -e' 'mkdir "$BUILD/suites/one"' 'echo "E: no such suite" >&2' 'exit 1' \
+    >"$tools/mmdebstrap"
+  chmod +x "$tools/mmdebstrap"
+  for _ in 1 2; do
+    run -1 env NO_SKIPS=1 PATH="$tools:$PATH" BUILD="$build" tests/suites one
+    equal "$output" "E: no such suite
+tests/suites: one is not tested: mmdebstrap cannot make it
+0 passed, 0 failed, 1 skipped"
+  done
+}
