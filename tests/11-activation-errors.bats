@@ -274,8 +274,8 @@ activate() {
       equal "$(exit_status)" 0
       eventually grep -q "exited with 0" "$TRACE"
       run -1 grep -E "(${OWNING//,/|})\(" "$TRACE"
-      # the control: the trace has seen what is done with the sockets
-      grep -qE '(recvfrom|recvmsg|read)\(.*GET / HTTP' "$TRACE"
+      # the control: the trace has seen what is done with the sockets, be it in two parts
+      grep -qE '(recvfrom|recvmsg|read)(\(| resumed>).*GET / HTTP' "$TRACE"
       grep -q 'shutdown(' "$TRACE"
       if [[ $way == listener || $way == server ]]; then
         grep -qE 'accept4?\(3, ' "$TRACE"
