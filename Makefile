@@ -86,6 +86,8 @@ endif
 sources := $(filter-out src/generator/%,$(wildcard src/*.c src/*/*.c))
 generator_sources := $(wildcard src/generator/*.c) src/options.c src/problem.c src/http/syntax.c
 http_sources := $(wildcard src/http/*.c)
+# What is tested as a table.
+pure_sources := $(http_sources) src/net/peer.c
 
 define program_rules
 $(1)/wsgi-once: $(sources:%.c=$(1)/%.o)
@@ -176,7 +178,7 @@ fuzzers := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
 $(BUILD)/tests/unit/%.o $(BUILD)/sanitize/tests/unit/%.o: own_CPPFLAGS += -Itests/unit
 
 define unit_rule
-$(1)/unit/%: $(1)/tests/unit/%.o $(1)/tests/unit/unit.o $(http_sources:%.c=$(1)/%.o)
+$(1)/unit/%: $(1)/tests/unit/%.o $(1)/tests/unit/unit.o $(pure_sources:%.c=$(1)/%.o)
 	$$(call say,LINK)
 	$$(link)
 endef

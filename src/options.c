@@ -22,6 +22,7 @@ enum kind {
     DURATION, /* whole numbers with units, see parse_duration */
     IMPORT,   /* "server" or "worker" */
     WARM_UP,  /* "/path" or "http://host/path" */
+    PEERS,    /* of peer_parse; may be given several times */
     FLAG,     /* no argument */
     ACTION,   /* no argument, see enum options_action */
 };
@@ -87,6 +88,10 @@ static const struct spec specs[] = {
         "for running requests to finish after SIGTERM"},
     {"reload", FLAG, NULL, offsetof(struct options, reload), NULL,
         "reload when a source file of the application changes"},
+
+    {NULL, 0, NULL, 0, NULL, "Logging"},
+    {"trusted-proxy", PEERS, "PEER", offsetof(struct options, trusted_proxies), NULL,
+        "keep request IDs of this peer: unix or address[/bits] (repeatable)"},
 
     {NULL, 0, NULL, 0, NULL, "Resources of a worker (setrlimit(2); 0: no limit)"},
     {"limit-cpu", DURATION, "TIME", offsetof(struct options, limit_cpu), "0",
@@ -257,6 +262,21 @@ static const char *add_string(struct options *options, const char *text)
     return NULL;
 }
 
+static const char *add_peer(struct options *options, const char *text)
+{
+    struct peer_pattern pattern, *patterns;
+    size_t size = (options->n_trusted_proxies + 1) * sizeof(*patterns);
+
+    if (!peer_parse(text, &pattern))
+        return "unix, or an IP address such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32";
+    patterns = realloc(options->trusted_proxies, size);
+    if (!patterns)
+        return "less: out of memory";
+    patterns[options->n_trusted_proxies++] = pattern;
+    options->trusted_proxies = patterns;
+    return NULL;
+}
+
 static const char *set(struct options *options, const struct spec *spec, const char *text)
 {
     void *field = field_of(options, spec);
@@ -270,6 +290,7 @@ static const char *set(struct options *options, const struct spec *spec, const c
     case COUNT: return parse_count(text, field);
     case IMPORT: return parse_import(text, field);
     case WARM_UP: return parse_warm_up(text, field);
+    case PEERS: return add_peer(options, text);
     case FLAG: *(bool *)field = true; return NULL;
     case DURATION: return parse_duration(text, field);
     default: *(const char **)field = text; return NULL;
@@ -448,7 +469,9 @@ const char *options_check_value(const struct options_key *key, const char *value
 void options_done(struct options *options)
 {
     free(options->python_path);
+    free(options->trusted_proxies);
     options->python_path = NULL;
+    options->trusted_proxies = NULL;
 }
 
 void options_print_help(void)

@@ -3,6 +3,7 @@
 /* The command line. One table in options.c drives parsing, --help and the checks. */
 
 #include "deadline.h"
+#include "net/peer.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,6 +46,9 @@ struct options {
     usec_t idle_timeout;
     usec_t stop_timeout;
     usec_t import_timeout;
+
+    struct peer_pattern *trusted_proxies; /* `n_trusted_proxies` of them */
+    size_t n_trusted_proxies;
 
     /* resource limits of a worker, 0: none */
     usec_t limit_cpu;

@@ -6,6 +6,7 @@
 #include "log.h"
 #include "net/conn.h"
 #include "net/exchange.h"
+#include "net/peer.h"
 #include "overdue.h"
 #include "problem.h"
 #include "rlimits.h"
@@ -17,6 +18,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,6 +46,21 @@ static void name_request(struct exchange *exchange)
     for (char *c = exchange->name; *c; c++)
         if (*c < ' ' || *c > '~')
             *c = '?';
+}
+
+/* An ID that came with the request, from who is trusted with that, or else a new one. None at all
+ * when the kernel has no random bytes to give. */
+static void identify_request(struct exchange *exchange, const struct options *options)
+{
+    bool is_trusted =
+        peer_is_among(&exchange->client, options->trusted_proxies, options->n_trusted_proxies);
+    struct slice id = is_trusted ? request_id_find(exchange->request) : (struct slice){0};
+    unsigned char random[REQUEST_ID_RANDOM_SIZE];
+
+    if (id.data)
+        memcpy(exchange->id, id.data, id.size); /* the rest is zeroed */
+    else if (getrandom(random, sizeof(random), 0) == sizeof(random))
+        request_id_write(random, exchange->id);
 }
 
 /* Also when the request line was refused before it was taken apart. */
@@ -234,7 +251,9 @@ static int serve(struct worker *worker, struct conn *conn)
     int r = conn_read_request(conn, &limits, deadline_after(options->head_timeout), &request);
     if (r < 0)
         return 0; /* the client has left: nobody to answer, nothing wrong */
+    address_of_peer(conn->fd, &exchange.client);
     name_request(&exchange);
+    identify_request(&exchange, options);
     if (worker->slot)
         slot_name(worker->slot, exchange.name);
     if (r > 0) {

@@ -161,6 +161,13 @@ names_in_manual() {
   done
 }
 
+@test "a trusted proxy that is none" {
+  for value in "" localhost unix:/run/x 192.0.2 192.0.2.1/33 ::1/129 192.0.2.1,::1 "[::1]"; do
+    refused "--trusted-proxy" "'$value'" "unix" "192.0.2.0/24" -- \
+      --trusted-proxy="$value" hello:app
+  done
+}
+
 @test "a target to warm up with that is none" {
   for value in "" login http:// http://host http:///path https://host/ "/a b" $'/a\r\nX: y' /ü; do
     refused "--warm-up" "/login" "http://" -- --warm-up="$value" hello:app
@@ -214,6 +221,10 @@ names_in_manual() {
   accepted --warm-up=http://www.example.org:8000/login
   accepted --single --idle-timeout=0 --stop-timeout=1min
   accepted --limit-cpu=10s --limit-memory=256M --limit-files=64 --limit-processes=32
+}
+
+@test "the options of logging" {
+  accepted --trusted-proxy=unix --trusted-proxy=192.0.2.0/24 --trusted-proxy=2001:db8::1
 }
 
 @test "time spans" {

@@ -370,6 +370,21 @@ static int finish(struct request *request, const char *data, const struct reques
     return 0;
 }
 
+struct slice request_find_field(const struct request *request, struct slice name)
+{
+    struct slice value = {0};
+    struct request_field field;
+
+    for (size_t cursor = 0; request_next_field(request, &cursor, &field);) {
+        if (!slice_equal_ignore_case(field.name, name))
+            continue;
+        if (value.data)
+            return (struct slice){0};
+        value = field.value;
+    }
+    return value;
+}
+
 bool request_has_content(const struct request *request)
 {
     return request->chunked || (request->has_content_length && request->content_length > 0);

@@ -84,6 +84,10 @@ int request_parse(struct request *request, const char *data, size_t size,
  * *cursor 0, ends with false. Borrows. */
 bool request_next_field(const struct request *request, size_t *cursor, struct request_field *ret);
 
+/* The value of the one field line with this name; absent when there is none, or more than one, or
+ * when the request was refused. Borrows. */
+struct slice request_find_field(const struct request *request, struct slice name);
+
 /* Whether content follows the head: chunked, or a Content-Length above 0. */
 bool request_has_content(const struct request *request);
 

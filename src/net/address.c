@@ -9,7 +9,7 @@ static void format(const struct sockaddr_storage *storage, struct address *ret)
 {
     const void *bytes;
     int family = storage->ss_family;
-    in_port_t port;
+    in_port_t port = 0;
 
     if (family == AF_INET) {
         const struct sockaddr_in *in = (const struct sockaddr_in *)storage;
@@ -25,8 +25,11 @@ static void format(const struct sockaddr_storage *storage, struct address *ret)
             bytes = in6->sin6_addr.s6_addr + 12;
         }
     } else
-        return;
+        bytes = NULL;
 
+    ret->family = family;
+    if (!bytes)
+        return;
     if (!inet_ntop(family, bytes, ret->host, sizeof(ret->host)))
         ret->host[0] = '\0';
     snprintf(ret->port, sizeof(ret->port), "%u", (unsigned)ntohs(port));

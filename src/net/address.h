@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 struct address {
+    int family;                  /* AF_UNIX, AF_INET, AF_INET6; 0 when it is not known */
     char host[INET6_ADDRSTRLEN]; /* numeric; empty for AF_UNIX and for a peer that has left */
     char port[sizeof("65535")];  /* decimal; empty likewise */
 };

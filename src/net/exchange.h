@@ -2,6 +2,7 @@
 
 /* One request and its answer: all that the WSGI side is given of a connection. */
 
+#include "http/request_id.h"
 #include "net/address.h"
 #include "net/content.h"
 #include "net/reply.h"
@@ -9,7 +10,9 @@
 struct exchange {
     struct conn *conn;
     struct request *request;
+    struct address client;
     char name[256];           /* "METHOD target" for the log, cut when it is long */
+    char id[REQUEST_ID_SIZE]; /* for the log and the app; empty when there is none */
     struct slice script_name; /* where the app is mounted: "" or "/prefix" */
     struct slice path_info;   /* the decoded path behind it */
     struct content content;

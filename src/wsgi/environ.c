@@ -105,6 +105,13 @@ static int set_field(PyObject *environ, const struct request_field *field)
     return joined ? PyDict_SetItem(environ, key, joined) : -1;
 }
 
+/* An ID that nobody vouches for was replaced: what the app logs is found by the same one as what
+ * the server logs. */
+static int set_request_id(PyObject *environ, const char *id)
+{
+    return id[0] ? set_string(environ, "HTTP_X_REQUEST_ID", id) : 0;
+}
+
 static int set_fields(PyObject *environ, const struct request *request)
 {
     struct request_field field;
@@ -150,12 +157,12 @@ static int set_server_of_host(PyObject *environ, struct slice authority)
 
 static int set_addresses(PyObject *environ, const struct exchange *exchange)
 {
-    struct address server, client;
+    const struct address *client = &exchange->client;
+    struct address server;
 
     address_of_socket(exchange->conn->fd, &server);
-    address_of_peer(exchange->conn->fd, &client);
-    if (set_string(environ, "REMOTE_ADDR", client.host) < 0 ||
-        set_string(environ, "REMOTE_PORT", client.port) < 0)
+    if (set_string(environ, "REMOTE_ADDR", client->host) < 0 ||
+        set_string(environ, "REMOTE_PORT", client->port) < 0)
         return -1;
     if (server.host[0] == '\0')
         return set_server_of_host(environ, exchange->request->host);
@@ -172,7 +179,8 @@ PyObject *environ_new(PyObject *base, const struct exchange *exchange, PyObject 
     _cleanup_ref_ PyObject *environ = PyDict_Copy(base);
 
     if (!environ || set_fields(environ, exchange->request) < 0 ||
-        set_request_line(environ, exchange) < 0 || set_addresses(environ, exchange) < 0 ||
+        set_request_id(environ, exchange->id) < 0 || set_request_line(environ, exchange) < 0 ||
+        set_addresses(environ, exchange) < 0 ||
         PyDict_SetItemString(environ, "wsgi.input", input) < 0)
         return NULL;
     return take_ref(&environ);

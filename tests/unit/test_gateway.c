@@ -118,6 +118,7 @@ static void serve(struct gateway *gateway, const char *text)
         conn_read_request(&conn, &limits, DEADLINE_NEVER, &request) != 0)
         abort();
     shutdown(pair[0], SHUT_WR);
+    address_of_peer(pair[1], &exchange.client);
     content_init(&exchange.content, &conn, &request, &body_limits, 0);
     reply_init(&exchange.reply, &conn, &request, 0);
     gateway_run(gateway, &exchange);

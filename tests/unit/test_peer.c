@@ -1,0 +1,130 @@
+/* Peers as an admin names them: src/net/peer.h. */
+
+#include "net/peer.h"
+#include "unit.h"
+
+#include <sys/socket.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *text;
+    int family; /* 0: refused */
+    unsigned bits;
+} patterns[] = {
+    {"unix", AF_UNIX, 0},
+    {"192.0.2.1", AF_INET, 32},
+    {"192.0.2.0/24", AF_INET, 24},
+    {"0.0.0.0/0", AF_INET, 0},
+    {"192.0.2.1/32", AF_INET, 32},
+    {"::1", AF_INET6, 128},
+    {"2001:db8::/32", AF_INET6, 32},
+    {"::/0", AF_INET6, 0},
+    {"2001:0db8:0000:0000:0000:ff00:0042:8329/128", AF_INET6, 128},
+    {"::ffff:192.0.2.1", AF_INET, 32},
+    {"::ffff:192.0.2.0/120", AF_INET, 24},
+    {"::ffff:0:0/96", AF_INET, 0},
+    {"::ffff:0:0/95", AF_INET6, 95},
+    {"", 0, 0},
+    {"Unix", 0, 0},
+    {"unix/0", 0, 0},
+    {"localhost", 0, 0},
+    {"192.0.2", 0, 0},
+    {"192.0.2.256", 0, 0},
+    {"192.0.2.1/33", 0, 0},
+    {"192.0.2.1/", 0, 0},
+    {"192.0.2.1/-1", 0, 0},
+    {"192.0.2.1/+8", 0, 0},
+    {"192.0.2.1/8x", 0, 0},
+    {"192.0.2.1/255.255.255.0", 0, 0},
+    {"192.0.2.1/99999999999999999999", 0, 0},
+    {"192.0.2.1 ", 0, 0},
+    {"192.0.2.1:80", 0, 0},
+    {"[::1]", 0, 0},
+    {"::1/129", 0, 0},
+    {"fe80::1%lo", 0, 0},
+    {"/8", 0, 0},
+    {"2001:0db8:0000:0000:0000:ff00:0042:8329:2001:0db8:0000:0000:0000:ff00", 0, 0},
+};
+
+static void test_reading(void)
+{
+    for (size_t i = 0; i < LENGTH(patterns); i++) {
+        struct peer_pattern pattern = {.family = 4711};
+        unit_case("read: '%s'", patterns[i].text);
+        bool is_one = peer_parse(patterns[i].text, &pattern);
+        unit_same_int("accepted", is_one, patterns[i].family != 0);
+        unit_same_int("family", pattern.family, is_one ? patterns[i].family : 4711);
+        if (is_one)
+            unit_same_int("bits", pattern.bits, patterns[i].bits);
+    }
+}
+
+/* ---- comparing ------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *pattern;
+    struct address peer; /* as address_of_peer gives it */
+    bool is_one;
+} rows[] = {
+    {"unix", {.family = AF_UNIX}, true},
+    {"unix", {.family = AF_INET, .host = "127.0.0.1"}, false},
+    {"unix", {.family = 0}, false},
+    {"0.0.0.0/0", {.family = AF_UNIX}, false},
+    {"0.0.0.0/0", {.family = 0}, false},
+    {"0.0.0.0/0", {.family = AF_INET, .host = "203.0.113.9"}, true},
+    {"0.0.0.0/0", {.family = AF_INET, .host = ""}, false}, /* it has left */
+    {"0.0.0.0/0", {.family = AF_INET6, .host = "::1"}, false},
+    {"::/0", {.family = AF_INET6, .host = "2001:db8::1"}, true},
+    {"::/0", {.family = AF_INET, .host = "203.0.113.9"}, false},
+    {"192.0.2.1", {.family = AF_INET, .host = "192.0.2.1"}, true},
+    {"192.0.2.1", {.family = AF_INET, .host = "192.0.2.2"}, false},
+    {"192.0.2.0/24", {.family = AF_INET, .host = "192.0.2.255"}, true},
+    {"192.0.2.0/24", {.family = AF_INET, .host = "192.0.3.0"}, false},
+    {"192.0.2.77/24", {.family = AF_INET, .host = "192.0.2.1"}, true},
+    {"10.128.0.0/9", {.family = AF_INET, .host = "10.255.0.1"}, true},
+    {"10.128.0.0/9", {.family = AF_INET, .host = "10.127.0.1"}, false},
+    {"192.0.2.1/31", {.family = AF_INET, .host = "192.0.2.0"}, true},
+    {"192.0.2.1/31", {.family = AF_INET, .host = "192.0.2.2"}, false},
+    {"2001:db8::/33", {.family = AF_INET6, .host = "2001:db8:7fff::1"}, true},
+    {"2001:db8::/33", {.family = AF_INET6, .host = "2001:db8:8000::1"}, false},
+    {"::1", {.family = AF_INET6, .host = "::1"}, true},
+    {"::1", {.family = AF_INET6, .host = "::2"}, false},
+    {"::ffff:192.0.2.1", {.family = AF_INET, .host = "192.0.2.1"}, true},
+    {"::ffff:192.0.2.0/120", {.family = AF_INET, .host = "192.0.2.9"}, true},
+    {"::ffff:192.0.2.0/120", {.family = AF_INET, .host = "192.0.3.9"}, false},
+};
+
+static void test_comparing(void)
+{
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        struct peer_pattern pattern;
+        unit_case("%s: family %d, '%s'", rows[i].pattern, rows[i].peer.family, rows[i].peer.host);
+        if (unit_ok(peer_parse(rows[i].pattern, &pattern), "the pattern is one"))
+            unit_same_int("one of them", peer_is_among(&rows[i].peer, &pattern, 1), rows[i].is_one);
+    }
+}
+
+static void test_several(void)
+{
+    const struct address peer = {.family = AF_INET, .host = "192.0.2.1"};
+    struct peer_pattern several[3];
+
+    unit_case("of none and of several");
+    peer_parse("unix", &several[0]);
+    peer_parse("::/0", &several[1]);
+    peer_parse("192.0.2.1", &several[2]);
+    unit_ok(!peer_is_among(&peer, NULL, 0), "not among none");
+    unit_ok(!peer_is_among(&peer, several, 2), "not among two others");
+    unit_ok(peer_is_among(&peer, several, 3), "the last one");
+}
+
+int main(void)
+{
+    test_reading();
+    test_comparing();
+    test_several();
+    return unit_done();
+}
