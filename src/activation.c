@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,11 +39,28 @@ static bool is_ours(const struct activation *activation, int fd)
     return false;
 }
 
+/* What systemd does for a stream that it has connected (systemd.exec(5)), so that the log and the
+ * app find the journal. */
+static void tell_journal_stream(int fd)
+{
+    char stream[64];
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return;
+    snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    setenv("JOURNAL_STREAM", stream, 1);
+}
+
 /* Where messages can go when no standard stream is left: the journal, or nowhere. */
 static int open_log(void)
 {
     int fd = sd_journal_stream_fd("wsgi-once", LOG_INFO, 1);
-    return fd >= 0 ? fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return open("/dev/null", O_WRONLY | O_CLOEXEC);
+    tell_journal_stream(fd);
+    return fd;
 }
 
 static void replace(int fd, int with)

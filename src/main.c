@@ -22,7 +22,8 @@
 
 static int fail(int status, char *problem)
 {
-    log_line("%s", problem ? problem : "out of memory");
+    log_line(LOG_ERR, "%s", problem ? problem : "out of memory");
+    log_settle();
     return status;
 }
 
@@ -56,7 +57,7 @@ static int serve_one(const struct options *options, const struct activation *act
     if (fd == -ETIMEDOUT)
         return 0;
     if (fd < 0) {
-        log_line("cannot accept a connection: %s", strerror(-fd));
+        log_line(LOG_ERR, "cannot accept a connection: %s", strerror(-fd));
         return EX_OSERR;
     }
     activation_close(activation);
@@ -72,6 +73,7 @@ static int serve(const struct options *options)
     int status = activation_take(&activation, &problem);
     if (status != 0)
         return fail(status, problem);
+    log_open(); /* standard error may be another one now */
     if (activation.connection >= 0 || options->single)
         return serve_one(options, &activation);
     return server_run(options, &activation);
@@ -84,6 +86,7 @@ int main(int argc, char **argv)
     _cleanup_(freep) char *problem = NULL;
 
     streams_open();
+    log_open();
     signal(SIGPIPE, SIG_IGN); /* as Python does: what nobody reads is an error, not the end */
     if (options_parse(argc, argv, &options, &action, &problem) < 0)
         return fail(EX_USAGE, problem);
@@ -92,5 +95,6 @@ int main(int argc, char **argv)
     case OPTIONS_VERSION: return print_version();
     case OPTIONS_SERVE: break;
     }
+    log_set_application(options.application);
     return serve(&options);
 }

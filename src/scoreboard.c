@@ -81,20 +81,34 @@ void scoreboard_release(struct slot *slot)
     slot->pid = 0;
     slot->overdue = slot->doomed = false;
     memset(slot->request, 0, sizeof(slot->request));
+    memset(slot->request_id, 0, sizeof(slot->request_id));
     __atomic_store_n(&slot->state, SLOT_FREE, __ATOMIC_SEQ_CST);
 }
 
-void slot_name(struct slot *slot, const char *request)
+void slot_name(struct slot *slot, const char *request, const char *id)
 {
+    strncpy(slot->request_id, id, sizeof(slot->request_id) - 1);
     strncpy(slot->request, request, sizeof(slot->request) - 1);
+}
+
+/* Copies a text that may be anything. */
+static void copy_text(char *to, const char *from, size_t size)
+{
+    memcpy(to, from, size - 1);
+    to[size - 1] = '\0';
+    for (char *c = to; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
 }
 
 const char *slot_request(const struct slot *slot, char buffer[SLOT_REQUEST_SIZE])
 {
-    memcpy(buffer, slot->request, SLOT_REQUEST_SIZE - 1);
-    buffer[SLOT_REQUEST_SIZE - 1] = '\0';
-    for (char *c = buffer; *c; c++)
-        if (*c < ' ' || *c > '~')
-            *c = '?';
+    copy_text(buffer, slot->request, SLOT_REQUEST_SIZE);
     return buffer[0] ? buffer : "a request";
+}
+
+const char *slot_request_id(const struct slot *slot, char buffer[REQUEST_ID_SIZE])
+{
+    copy_text(buffer, slot->request_id, REQUEST_ID_SIZE);
+    return buffer;
 }

@@ -8,6 +8,7 @@
  */
 
 #include "deadline.h"
+#include "http/request_id.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,7 +36,8 @@ struct slot {
     volatile usec_t since; /* RUNNING: the request began; STARTING: it was forked */
     bool overdue;          /* it was asked for its tracebacks, because it is not ready in time */
     bool doomed;           /* it is being killed, and the log says why */
-    char request[SLOT_REQUEST_SIZE]; /* "METHOD target", "" until that is known */
+    char request[SLOT_REQUEST_SIZE];  /* "METHOD target", "" until that is known */
+    char request_id[REQUEST_ID_SIZE]; /* likewise */
 };
 
 struct scoreboard {
@@ -75,8 +77,12 @@ void scoreboard_begin(struct scoreboard *board, struct slot *slot);
 /* The slot of a worker that has ended, or was never forked. */
 void scoreboard_release(struct slot *slot);
 
-/* The head is known: the request gets its name, which is cut when it is long. */
-void slot_name(struct slot *slot, const char *request);
+/* The request line is known: the request gets its name, which is cut when it is long, and its ID.
+ */
+void slot_name(struct slot *slot, const char *request, const char *id);
 
 /* The request of the slot for the log, sane whatever was written there; in `buffer`. */
 const char *slot_request(const struct slot *slot, char buffer[SLOT_REQUEST_SIZE]);
+
+/* Likewise its ID ("" when it has none). */
+const char *slot_request_id(const struct slot *slot, char buffer[REQUEST_ID_SIZE]);

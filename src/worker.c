@@ -4,6 +4,7 @@
 #include "http/response.h"
 #include "leave.h"
 #include "log.h"
+#include "message_ids.h"
 #include "net/conn.h"
 #include "net/exchange.h"
 #include "net/peer.h"
@@ -61,6 +62,19 @@ static void identify_request(struct exchange *exchange, const struct options *op
         memcpy(exchange->id, id.data, id.size); /* the rest is zeroed */
     else if (getrandom(random, sizeof(random), 0) == sizeof(random))
         request_id_write(random, exchange->id);
+}
+
+/* From here on the request is known to who reads the log. */
+static void introduce_request(const struct worker *worker, struct exchange *exchange)
+{
+    const struct request *request = exchange->request;
+
+    name_request(exchange);
+    identify_request(exchange, worker->options);
+    struct slice id = {exchange->id[0] ? exchange->id : NULL, strlen(exchange->id)};
+    log_set_request(request->method, request->target, id);
+    if (worker->slot)
+        slot_name(worker->slot, request->target.data ? exchange->name : "", exchange->id);
 }
 
 /* Also when the request line was refused before it was taken apart. */
@@ -148,7 +162,8 @@ static int load_if_needed(struct worker *worker)
         return worker->failure;
     int r = worker_load(worker, &problem);
     if (r != 0)
-        log_line("%s", problem ? problem : "out of memory");
+        log_event(
+            LOG_ERR, MESSAGE_ID_IMPORT_FAILED, NULL, 0, "%s", problem ? problem : "out of memory");
     return r;
 }
 
@@ -194,7 +209,7 @@ static int pass_on(struct worker *worker, struct exchange *exchange)
     int r = status != 0 ? 500 : gateway_run(worker->gateway, exchange);
 
     if (worker->failure != 0)
-        log_line("%s: answered 500: the application cannot be loaded", exchange->name);
+        log_line(LOG_ERR, "%s: answered 500: the application cannot be loaded", exchange->name);
     if (r > 0)
         answer(exchange, r, r == 500 ? NULL : exchange->content.problem, options);
     finish(exchange, r, options);
@@ -209,7 +224,7 @@ static void refuse(
     const char *problem = exchange->request->problem;
 
     if (status != 200)
-        log_line("%s: answered %d: %s", exchange->name, status, problem ? problem : "");
+        log_line(LOG_INFO, "%s: answered %d: %s", exchange->name, status, problem ? problem : "");
     answer(exchange, status, problem, options);
     conn_end_output(exchange->conn);
     conn_linger(exchange->conn, expect, options->linger_timeout);
@@ -241,27 +256,23 @@ static struct request_limits request_limits(const struct options *options)
     };
 }
 
-static int serve(struct worker *worker, struct conn *conn)
+static int serve(struct worker *worker, struct exchange *exchange)
 {
     const struct options *options = worker->options;
-    struct request request;
-    struct exchange exchange = {.conn = conn, .request = &request};
     struct request_limits limits = request_limits(options);
 
-    int r = conn_read_request(conn, &limits, deadline_after(options->head_timeout), &request);
+    int r = conn_read_request(
+        exchange->conn, &limits, deadline_after(options->head_timeout), exchange->request);
+    if (r > 0 || exchange->request->target.data)
+        introduce_request(worker, exchange);
     if (r < 0)
         return 0; /* the client has left: nobody to answer, nothing wrong */
-    address_of_peer(conn->fd, &exchange.client);
-    name_request(&exchange);
-    identify_request(&exchange, options);
-    if (worker->slot)
-        slot_name(worker->slot, exchange.name);
     if (r > 0) {
-        refuse(&exchange, r, true, options);
+        refuse(exchange, r, true, options);
         return 0;
     }
-    overdue_name(exchange.name, is_to_head(&exchange));
-    return handle(worker, &exchange);
+    overdue_name(exchange->name, is_to_head(exchange));
+    return handle(worker, exchange);
 }
 
 static void rehearse(const struct worker *worker, struct conn *conn)
@@ -298,7 +309,7 @@ static int set_limits(const struct options *options)
     int r = rlimits_set(options, &option);
 
     if (r < 0)
-        log_line("cannot set %s: %s", option, strerror(-r));
+        log_line(LOG_ERR, "cannot set %s: %s", option, strerror(-r));
     return r;
 }
 
@@ -306,18 +317,23 @@ int worker_serve(struct worker *worker, int fd)
 {
     const struct options *options = worker->options;
     struct conn conn;
+    struct request request = {0};
+    struct exchange exchange = {.conn = &conn, .request = &request};
     int status = EX_OSERR;
 
+    address_of_peer(fd, &exchange.client);
     int r = conn_init(&conn, fd, head_capacity(options) + CONTENT_CAPACITY);
     if (r < 0)
-        log_line("cannot prepare for the connection: %s", strerror(-r));
+        log_line(LOG_ERR, "cannot prepare for the connection: %s", strerror(-r));
     else if (set_limits(options) == 0) {
         if (overdue_start(&conn, options->request_timeout, options->linger_timeout) < 0)
-            log_line("cannot set the timer of --request-timeout: %m");
-        status = serve(worker, &conn);
+            log_line(LOG_ERR, "cannot set the timer of --request-timeout: %m");
+        status = serve(worker, &exchange);
         overdue_forget_connection();
     }
     conn_done(&conn);
+    log_forget_request();
+    log_settle();
     return status;
 }
 

@@ -60,8 +60,9 @@ only() {
 floor() {
   case $1 in
     cleanup.h | deadline.h | slice.h) echo 0 ;;
-    problem.[ch] | log.[ch] | leave.[ch] | streams.[ch]) echo 0 ;;
-    http/*) echo 1 ;;
+    message_ids.h | problem.[ch] | leave.[ch] | streams.[ch]) echo 0 ;;
+    http/* | journal.[ch]) echo 1 ;;
+    log.[ch]) echo 2 ;;
     net/*) echo 2 ;;
     options.[ch] | activation.[ch] | scoreboard.[ch]) echo 3 ;;
     wsgi/*) echo 4 ;;
@@ -121,7 +122,7 @@ floor() {
 
 @test "<systemd/...> is included where systemd is spoken to only" {
   # The rest does not care who handed over the socket and who takes the log.
-  including '<systemd/' | only '(activation|server/notify|log)\.c'
+  including '<systemd/' | only '(activation|server/notify)\.c'
 }
 
 @test "http/ is pure: bytes in, structs out" {
@@ -160,13 +161,13 @@ floor() {
 @test "messages are written by main, server, worker and gateway" {
   # The layers below return what went wrong: their caller knows whether it is worth a line.
   local servers='server/(server|generation|template|load|spare|workers|warm_up)'
-  local writers="main|$servers|worker|wsgi/gateway"
+  local writers="main|$servers|worker|wsgi/gateway" sending='log_(line|event|to_[a-z]+)'
   including '"log\.h"' | only "(log|$writers)\.c"
-  symbols 'U' | grep -E ' log_line$' | only "($writers)\.o log_line"
+  symbols 'U' | grep -E " $sending\$" | only "($writers)\.o $sending"
 }
 
 @test "nobody else writes to the standard streams" {
-  # write(2): log_line, and the signal handler of overdue.c. printf: --help and --version;
+  # write(2): log_to_stderr, and the signal handler of overdue.c. printf: --help and --version;
   # leftovers.c composes its text in memory. The generator is a program of its own, which writes
   # files, and reports to standard error or the kernel's log.
   local writers='v?f?printf|v?dprintf|f?puts|f?putc|putchar|fwrite|perror|stderr|stdout'
@@ -200,6 +201,11 @@ floor() {
   local allowed=(
     # the deadline of the request: what on_deadline needs to answer 504
     'overdue\.o overdue'
+    # where messages go, and what all of a process have in common: whoever logs should not need to
+    # be handed that, down to the gateway
+    'log\.o logger'
+    # the socket on which records are under way, for the same reason
+    'journal\.o journal'
     # who goes on after SIGTERM
     'server/spare\.o survivor'
     # where on_child says that it was called

@@ -1,6 +1,7 @@
 #include "server/generation.h"
 
 #include "log.h"
+#include "message_ids.h"
 #include "overdue.h"
 
 #include <errno.h>
@@ -51,6 +52,7 @@ int generation_start(struct generation *generation, struct template *template,
         .control = pair[0],
         .number = template->generation,
         .failure = template->failure,
+        .started = deadline_now(),
         .deadline = import_deadline(template),
     };
     return 0;
@@ -73,7 +75,8 @@ void generation_enforce_deadline(struct generation *generation, usec_t *next)
         generation->deadline = DEADLINE_NEVER;
         return;
     }
-    log_line("the application is not imported after --import-timeout");
+    log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0,
+        "the application is not imported after --import-timeout");
     generation->overdue = true;
     generation->deadline = deadline_after(IMPORT_GRACE);
     kill(generation->pid, OVERDUE_DUMP_SIGNAL);

@@ -19,6 +19,7 @@ struct generation {
     int failure;  /* the exit status that it excuses to the clients, or 0 */
     bool ready;   /* its first worker can accept */
     bool overdue; /* --import-timeout has passed */
+    usec_t started;
     usec_t deadline;
 };
 

@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "leave.h"
 #include "log.h"
+#include "message_ids.h"
 #include "server/leftovers.h"
 #include "server/warm_up.h"
 #include "server/watch.h"
@@ -20,8 +21,9 @@ static void check_descriptors(const struct sockets *before)
     streams_open();
     if (sockets_are_open(before))
         return;
-    log_line("the import has closed descriptors that are not its own, the sockets of the server "
-             "among them");
+    log_line(LOG_ERR,
+        "the import has closed descriptors that are not its own, the sockets of the server "
+        "among them");
     leave(EX_SOFTWARE);
 }
 
@@ -30,8 +32,9 @@ static void check_leftovers(const struct sockets *before)
     _cleanup_(freep) char *leftovers = leftovers_describe(before);
 
     if (leftovers)
-        log_line("the import left behind %s: workers are forked, so they have no such threads and "
-                 "share such connections; consider --import=worker",
+        log_line(LOG_WARNING,
+            "the import left behind %s: workers are forked, so they have no such threads and "
+            "share such connections; consider --import=worker",
             leftovers);
 }
 
@@ -42,7 +45,7 @@ static int watch_sources(const struct timespec *before, bool *ret_changed)
 
     int fd = directories ? watch_open(directories) : -ENOENT;
     if (fd < 0)
-        log_line("--reload: cannot watch the sources: %s", strerror(-fd));
+        log_line(LOG_WARNING, "--reload: cannot watch the sources: %s", strerror(-fd));
     else
         *ret_changed = python_sources_are_newer(before);
     return fd;
@@ -56,7 +59,9 @@ static void import(struct worker *worker)
 
     if (status == 0)
         return;
-    log_line("%s", problem ? problem : "out of memory");
+    log_event(
+        LOG_ERR, MESSAGE_ID_IMPORT_FAILED, NULL, 0, "%s", problem ? problem : "out of memory");
+    log_settle();
     leave(status);
 }
 

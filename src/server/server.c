@@ -2,10 +2,12 @@
 
 #include "cleanup.h"
 #include "log.h"
+#include "message_ids.h"
 #include "server/generation.h"
 #include "server/notify.h"
 #include "server/template.h"
 #include "server/workers.h"
+#include "wsgi/python.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -178,7 +180,7 @@ static void reload(struct server *server)
     int r = start(server, &server->next, 0);
     if (r == 0)
         return;
-    log_line("cannot reload: %s", strerror(-r));
+    log_event(LOG_ERR, MESSAGE_ID_RELOAD_FAILED, NULL, 0, "cannot reload: %s", strerror(-r));
     notify_ready();
 }
 
@@ -201,9 +203,27 @@ static void finish_take_over(struct server *server)
         scoreboard_count(board, SLOT_STARTING, SLOT_SPARE, number))
         return;
     server->taking_over = 0;
-    log_line("reloaded %s", server->options->application);
+    log_event(
+        LOG_NOTICE, MESSAGE_ID_RELOADED, NULL, 0, "reloaded %s", server->options->application);
     notify_ready();
     tell_counts(server);
+}
+
+/* For the journal, which keeps what `systemctl status` shows for a while only. At a desk it would
+ * be no news. */
+static void tell_start(const struct server *server, const struct generation *generation)
+{
+    usec_t duration = deadline_now() - generation->started;
+    char message[512], usec[24];
+
+    snprintf(usec, sizeof(usec), "%" PRIu64, duration);
+    snprintf(message, sizeof(message), "serving %s (Python %s, imported in %.3f s)",
+        server->options->application, python_version(), (double)duration / (double)USEC_PER_SEC);
+    const struct log_field fields[] = {
+        {"WSGI_PYTHON_VERSION", {python_version(), strlen(python_version())}},
+        {"WSGI_IMPORT_USEC", {usec, strlen(usec)}},
+    };
+    log_to_journal(LOG_INFO, MESSAGE_ID_SERVING, LOG_FIELDS(fields), message);
 }
 
 /* ---- what happens to templates -------------------------------------------------------------- */
@@ -214,8 +234,10 @@ static void become_ready(struct server *server, struct generation *generation)
     generation->deadline = DEADLINE_NEVER;
     if (generation == &server->next)
         take_over(server);
-    else if (generation->failure == 0)
+    else if (generation->failure == 0) {
         notify_ready();
+        tell_start(server, generation);
+    }
     tell_counts(server);
     if (server->reload_wanted)
         reload(server);
@@ -246,7 +268,7 @@ static void lose_current(struct server *server, const struct generation *lost, i
         if (server->next.pid == 0) /* else that one goes on */
             end(server, lost->failure);
     } else if (!exited && lost->ready && start(server, &server->current, 0) == 0)
-        log_line("the application is imported anew");
+        log_line(LOG_NOTICE, "the application is imported anew");
     else
         fail(server, exited && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : EX_SOFTWARE);
 }
@@ -257,7 +279,8 @@ static void lose_next(struct server *server, int status)
         lose_current(server, &(struct generation){0}, status);
         return;
     }
-    log_line("not reloaded: the application as it was before goes on");
+    log_event(LOG_ERR, MESSAGE_ID_RELOAD_FAILED, NULL, 0,
+        "not reloaded: the application as it was before goes on");
     notify_ready();
     tell_counts(server);
     if (server->reload_wanted)
@@ -276,7 +299,7 @@ static void lose(struct server *server, struct generation *generation, int statu
     if (!WIFEXITED(status) || (!lost.ready && WEXITSTATUS(status) == 0)) {
         char how[128];
         workers_describe_status(status, how, sizeof(how));
-        log_line("the process %d that imported the application %s", lost.pid, how);
+        log_line(LOG_ERR, "the process %d that imported the application %s", lost.pid, how);
     }
     if (generation == &server->current)
         server->taking_over = 0;
@@ -427,7 +450,7 @@ int server_run(const struct options *options, const struct activation *activatio
     int r = prepare(&server);
 
     if (r < 0)
-        log_line("cannot start the server: %s", strerror(-r));
+        log_line(LOG_ERR, "cannot start the server: %s", strerror(-r));
     while (r == 0 && !has_ended(&server))
         wait_for_events(&server, do_what_is_due(&server));
     scoreboard_done(&server.board);

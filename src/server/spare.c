@@ -54,7 +54,7 @@ static int wait_for_connection(const struct spare *spare)
         if (!is_exhaustion(fd))
             return fd;
         if (!said)
-            log_line("cannot accept connections for now: %s", strerror(-fd));
+            log_line(LOG_WARNING, "cannot accept connections for now: %s", strerror(-fd));
         said = true;
         struct pollfd stop = {.fd = spare->stop};
         if (poll(&stop, 1, PAUSE_MSEC) > 0)
@@ -106,7 +106,7 @@ void spare_run(struct spare *spare)
     if (fd == -ECANCELED)
         leave(0);
     if (fd < 0) {
-        log_line("cannot accept a connection: %s", strerror(-fd));
+        log_line(LOG_ERR, "cannot accept a connection: %s", strerror(-fd));
         leave(EX_OSERR);
     }
     begin(spare);

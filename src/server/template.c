@@ -141,7 +141,7 @@ static _Noreturn void become_spare(const struct state *state, struct slot *slot)
 static void pause_forking(struct state *state)
 {
     if (state->fork_again == 0)
-        log_line("cannot fork workers for now: %m");
+        log_line(LOG_WARNING, "cannot fork workers for now: %m");
     state->fork_again = deadline_now() + FORK_PAUSE;
 }
 
@@ -212,7 +212,8 @@ static void lose_spare(struct state *state, const struct departure *departure)
     state->last_lost = now;
     if (state->lost_spares < MAX_LOST_SPARES)
         return;
-    log_line("the last %d spare workers ended without a request: giving up", MAX_LOST_SPARES);
+    log_line(
+        LOG_ERR, "the last %d spare workers ended without a request: giving up", MAX_LOST_SPARES);
     leave(status);
 }
 
@@ -293,7 +294,7 @@ static void begin_idle_end(struct state *state)
 static void resume(struct state *state)
 {
     if (pipe2(state->stop, O_CLOEXEC) < 0) {
-        log_line("cannot make a pipe: %m");
+        log_line(LOG_ERR, "cannot make a pipe: %m");
         leave(0); /* its workers go on, and systemd starts the next server */
     }
     state->idle_end = false;
@@ -410,7 +411,7 @@ void template_run(const struct template *template)
     if (changed)
         state.changed = deadline_now();
     if (open_descriptors(&state) < 0) {
-        log_line("cannot prepare for workers: %m");
+        log_line(LOG_ERR, "cannot prepare for workers: %m");
         leave(EX_OSERR);
     }
     for (;;)

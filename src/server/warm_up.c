@@ -51,9 +51,9 @@ static void report(const char *target, int status)
     int class = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 
     if (class < 1 || class > 5)
-        log_line("--warm-up=%s: no answer", target);
+        log_line(LOG_WARNING, "--warm-up=%s: no answer", target);
     else if (class > 3)
-        log_line("--warm-up=%s: answered with an error (%dxx)", target, class);
+        log_line(LOG_WARNING, "--warm-up=%s: answered with an error (%dxx)", target, class);
 }
 
 static void serve_to(const struct worker *worker, int fd)
@@ -75,7 +75,7 @@ void warm_up(const struct worker *worker)
 
     if (write_request(target, &request) < 0 ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-        log_line("--warm-up=%s: %m", target);
+        log_line(LOG_WARNING, "--warm-up=%s: %m", target);
         return;
     }
     pid_t client = fork();
@@ -85,7 +85,7 @@ void warm_up(const struct worker *worker)
     }
     close(pair[1]);
     if (client < 0) {
-        log_line("--warm-up=%s: cannot fork: %m", target);
+        log_line(LOG_WARNING, "--warm-up=%s: cannot fork: %m", target);
         close(pair[0]);
         return;
     }

@@ -1,9 +1,11 @@
 #include "server/workers.h"
 
 #include "log.h"
+#include "message_ids.h"
 #include "overdue.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +15,43 @@
 /* How long a worker that is to end may take to say goodbye: the client of an overdue request, and
  * the tracebacks, come first. */
 #define GRACE (2 * USEC_PER_SEC)
+
+/* ---- what the log is told of a worker -------------------------------------------------------- */
+
+static double seconds_of(const struct slot *slot)
+{
+    return (double)(deadline_now() - slot->since) / (double)USEC_PER_SEC;
+}
+
+/* The fields of a record that is about a worker, and not of it. */
+struct about {
+    const char *name; /* of the request, for messages */
+    char request[SLOT_REQUEST_SIZE], id[REQUEST_ID_SIZE], pid[16], duration[24];
+    struct log_field fields[5];
+};
+
+static struct slice text(const char *string)
+{
+    return (struct slice){string[0] ? string : NULL, strlen(string)};
+}
+
+static void describe(const struct slot *slot, pid_t pid, struct about *about)
+{
+    const char *request = about->request;
+
+    about->name = slot_request(slot, about->request);
+    size_t method = strcspn(request, " ");
+    const char *target = request[method] == ' ' ? request + method + 1 : "";
+
+    snprintf(about->pid, sizeof(about->pid), "%d", pid);
+    snprintf(about->duration, sizeof(about->duration), "%" PRIu64, deadline_now() - slot->since);
+    about->fields[0] = (struct log_field){"WSGI_WORKER_PID", text(about->pid)};
+    about->fields[1] =
+        (struct log_field){"WSGI_REQUEST_ID", text(slot_request_id(slot, about->id))};
+    about->fields[2] = (struct log_field){"WSGI_METHOD", {*target ? request : NULL, method}};
+    about->fields[3] = (struct log_field){"WSGI_TARGET", text(target)};
+    about->fields[4] = (struct log_field){"WSGI_DURATION_USEC", text(about->duration)};
+}
 
 /* ---- burying -------------------------------------------------------------------------------- */
 
@@ -35,18 +74,23 @@ void workers_describe_status(int status, char *buffer, size_t size)
         snprintf(buffer, size, "exited with status %d", WEXITSTATUS(status));
 }
 
-static void describe_end(int status, char *buffer, size_t size)
+/* Puts it into words, and returns the MESSAGE_ID, if it has one. */
+static const char *describe_end(int status, char *buffer, size_t size)
 {
     bool exited = WIFEXITED(status);
 
     if (exited && WEXITSTATUS(status) == EX_TEMPFAIL)
         snprintf(buffer, size, "was ended by --request-timeout");
-    else if (exited && WEXITSTATUS(status) == 0)
-        snprintf(buffer, size, "was ended by the application (os._exit)");
     else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
         snprintf(buffer, size, "was ended by --limit-cpu");
-    else
+    else if (exited && WEXITSTATUS(status) == 0) {
+        snprintf(buffer, size, "was ended by the application (os._exit)");
+        return NULL;
+    } else {
         workers_describe_status(status, buffer, size);
+        return exited ? NULL : MESSAGE_ID_WORKER_KILLED;
+    }
+    return MESSAGE_ID_LIMIT_HIT;
 }
 
 /* A client that sent nothing is no request to speak of; one that has ended in order neither. */
@@ -59,21 +103,23 @@ static bool is_worth_a_line(const struct slot *slot, int status)
 
 static void log_end(const struct slot *slot, pid_t pid, int status)
 {
-    char name[SLOT_REQUEST_SIZE], how[128];
+    struct about about = {0};
+    char how[128];
     bool had_request = slot->state == SLOT_RUNNING || slot->state == SLOT_DONE;
 
     if (slot->doomed || (!had_request && WIFEXITED(status)))
         return; /* it was said why, by this process or by the worker */
     if (!had_request) {
         workers_describe_status(status, how, sizeof(how));
-        log_line("spare worker %d %s", pid, how);
+        log_event(LOG_WARNING, MESSAGE_ID_WORKER_KILLED, NULL, 0, "spare worker %d %s", pid, how);
         return;
     }
     if (!is_worth_a_line(slot, status))
         return;
-    describe_end(status, how, sizeof(how));
-    log_line("%s: worker %d %s after %.3f s", slot_request(slot, name), pid, how,
-        (double)(deadline_now() - slot->since) / (double)USEC_PER_SEC);
+    const char *id = describe_end(status, how, sizeof(how));
+    describe(slot, pid, &about);
+    log_event(WIFSIGNALED(status) ? LOG_ERR : LOG_WARNING, id, LOG_FIELDS(about.fields),
+        "%s: worker %d %s after %.3f s", about.name, pid, how, seconds_of(slot));
 }
 
 void workers_bury(struct workers *workers, pid_t pid, struct departure *ret)
@@ -126,17 +172,18 @@ static usec_t end_of_patience(
     }
 }
 
-static void log_doom(const struct slot *slot, const char *why)
+static void log_doom(const struct slot *slot, const char *message_id, const char *why)
 {
-    char name[SLOT_REQUEST_SIZE];
+    struct about about = {0};
 
-    log_line("%s: worker %d is killed after %.3f s: %s", slot_request(slot, name), slot->pid,
-        (double)(deadline_now() - slot->since) / (double)USEC_PER_SEC, why);
+    describe(slot, slot->pid, &about);
+    log_event(LOG_WARNING, message_id, LOG_FIELDS(about.fields),
+        "%s: worker %d is killed after %.3f s: %s", about.name, slot->pid, seconds_of(slot), why);
 }
 
-static void end_running(struct slot *slot, const char *why)
+static void end_running(struct slot *slot, const char *message_id, const char *why)
 {
-    log_doom(slot, why);
+    log_doom(slot, message_id, why);
     slot->doomed = true;
     kill(-slot->pid, SIGKILL);
 }
@@ -163,7 +210,8 @@ static bool is_one_overdue(const struct scoreboard *board)
 static void warn_starting(const struct scoreboard *board, struct slot *slot)
 {
     if (!is_one_overdue(board)) {
-        log_line("worker %d has not imported the application after --import-timeout", slot->pid);
+        log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0,
+            "worker %d has not imported the application after --import-timeout", slot->pid);
         kill(slot->pid, OVERDUE_DUMP_SIGNAL);
     }
     slot->overdue = true;
@@ -172,7 +220,7 @@ static void warn_starting(const struct scoreboard *board, struct slot *slot)
 static void end_overdue(const struct scoreboard *board, struct slot *slot, enum slot_state state)
 {
     if (state != SLOT_STARTING)
-        end_running(slot, "it survived its --request-timeout");
+        end_running(slot, MESSAGE_ID_LIMIT_HIT, "it survived its --request-timeout");
     else if (slot->overdue)
         end_starting(slot);
     else
@@ -206,7 +254,7 @@ void workers_kill_running(struct workers *workers, const char *why)
     for (size_t i = 0; i < workers->board->size; i++) {
         struct slot *slot = &workers->board->slots[i];
         if (slot->state >= SLOT_RUNNING && is_child(slot->pid))
-            end_running(slot, why);
+            end_running(slot, MESSAGE_ID_WORKER_KILLED, why);
     }
 }
 

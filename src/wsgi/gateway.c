@@ -85,7 +85,7 @@ static int blame_client(const struct exchange *exchange, PyObject *exception)
 
     if (content->error == ECONNRESET)
         return -ECONNRESET;
-    log_line("%s: %s (the application raised %s)", exchange->name, content->problem,
+    log_line(LOG_INFO, "%s: %s (the application raised %s)", exchange->name, content->problem,
         text ? text : "an exception");
     return content->status > 0 ? content->status : -EIO;
 }
@@ -97,7 +97,7 @@ static int blame_connection(const struct exchange *exchange)
     if (error == EPIPE || error == ECONNRESET)
         return -ECONNRESET;
     errno = error;
-    log_line("%s: the answer could not be sent: %m", exchange->name);
+    log_line(LOG_WARNING, "%s: the answer could not be sent: %m", exchange->name);
     return error == ETIMEDOUT ? -ETIMEDOUT : -EIO;
 }
 
@@ -109,7 +109,7 @@ static int blame_application(const struct exchange *exchange, PyObject *exceptio
         what = "the application called sys.exit(), which ends the request only";
     else if (PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt))
         what = "interrupted";
-    log_line("%s: %s%s", exchange->name, what,
+    log_line(LOG_ERR, "%s: %s%s", exchange->name, what,
         reply_is_incomplete(&exchange->reply) ? "; the answer is cut off" : "");
     exception_print(exception);
     return 500;
@@ -251,7 +251,7 @@ static void close_items(const struct exchange *exchange, PyObject *items, pid_t 
     _cleanup_ref_ PyObject *exception = exception_take();
     if (!close && PyErr_GivenExceptionMatches(exception, PyExc_AttributeError))
         return;
-    log_line("%s: close() raised an exception", exchange->name);
+    log_line(LOG_ERR, "%s: close() raised an exception", exchange->name);
     exception_print(exception);
 }
 
