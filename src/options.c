@@ -22,6 +22,7 @@ enum kind {
     DURATION, /* whole numbers with units, see parse_duration */
     IMPORT,   /* "server" or "worker" */
     WARM_UP,  /* "/path" or "http://host/path" */
+    ACCESS,   /* "journal", "stderr" or "none" */
     PEERS,    /* of peer_parse; may be given several times */
     FLAG,     /* no argument */
     ACTION,   /* no argument, see enum options_action */
@@ -90,6 +91,8 @@ static const struct spec specs[] = {
         "reload when a source file of the application changes"},
 
     {NULL, 0, NULL, 0, NULL, "Logging"},
+    {"access-log", ACCESS, "WHERE", offsetof(struct options, access_log), "journal",
+        "a record of each request: journal, stderr or none"},
     {"trusted-proxy", PEERS, "PEER", offsetof(struct options, trusted_proxies), NULL,
         "keep request IDs of this peer: unix or address[/bits] (repeatable)"},
 
@@ -162,6 +165,22 @@ static const char *parse_import(const char *text, enum options_import *ret)
         return "server or worker";
     *ret = text[0] == 's' ? IMPORT_SERVER : IMPORT_WORKER;
     return NULL;
+}
+
+static const char *parse_access_log(const char *text, enum options_access_log *ret)
+{
+    static const char *names[] = {
+        [ACCESS_LOG_JOURNAL] = "journal",
+        [ACCESS_LOG_STDERR] = "stderr",
+        [ACCESS_LOG_NONE] = "none",
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(text, names[i]) == 0) {
+            *ret = (enum options_access_log)i;
+            return NULL;
+        }
+    return "journal, stderr or none";
 }
 
 static const char *parse_warm_up(const char *text, const char **ret)
@@ -290,6 +309,7 @@ static const char *set(struct options *options, const struct spec *spec, const c
     case COUNT: return parse_count(text, field);
     case IMPORT: return parse_import(text, field);
     case WARM_UP: return parse_warm_up(text, field);
+    case ACCESS: return parse_access_log(text, field);
     case PEERS: return add_peer(options, text);
     case FLAG: *(bool *)field = true; return NULL;
     case DURATION: return parse_duration(text, field);

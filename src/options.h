@@ -15,6 +15,13 @@ enum options_import {
     IMPORT_WORKER, /* in each worker */
 };
 
+/* Where a record of each request goes. */
+enum options_access_log {
+    ACCESS_LOG_JOURNAL, /* to the journal where there is one, else as text to standard error */
+    ACCESS_LOG_STDERR,
+    ACCESS_LOG_NONE,
+};
+
 struct options {
     const char *application; /* module:callable, module:factory() or a file */
     const char *directory;
@@ -47,6 +54,7 @@ struct options {
     usec_t stop_timeout;
     usec_t import_timeout;
 
+    enum options_access_log access_log;
     struct peer_pattern *trusted_proxies; /* `n_trusted_proxies` of them */
     size_t n_trusted_proxies;
 

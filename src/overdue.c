@@ -17,6 +17,7 @@
 /* What the signal handler needs. */
 static struct {
     struct conn *volatile conn; /* NULL once the connection is closed */
+    struct slot *slot;          /* or NULL */
     timer_t timer;
     usec_t linger_timeout;
     char name[256];
@@ -48,17 +49,30 @@ static void answer(struct conn *conn, unsigned status)
     char buffer[RESPONSE_PLAIN_SIZE];
     size_t size = response_write_plain(status, NULL, overdue.to_head, time(NULL), buffer);
 
-    send(conn->fd, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t n = send(conn->fd, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n > 0)
+        conn->sent += (uint64_t)n;
     conn_end_output(conn);
+}
+
+/* For who writes the record. */
+static void note_end(const struct conn *conn)
+{
+    if (!overdue.slot)
+        return;
+    overdue.slot->status = conn->status;
+    overdue.slot->received = conn->received;
+    overdue.slot->sent = conn->sent;
 }
 
 /* The client comes first, then the tracebacks. */
 static void end_request(struct conn *conn)
 {
-    bool unanswered = conn_claim_answer(conn);
+    unsigned status = overdue.has_name ? 504 : 408;
+    bool unanswered = conn_claim_answer(conn, status);
 
     if (unanswered)
-        answer(conn, overdue.has_name ? 504 : 408);
+        answer(conn, status);
     else
         conn_abort(conn);
     say(": not done when its --request-timeout passed\n");
@@ -94,6 +108,8 @@ static void on_deadline(int signal)
         say(": still running after its answer when its --request-timeout passed\n");
         raise(OVERDUE_DUMP_SIGNAL);
     }
+    if (conn)
+        note_end(conn);
     _exit(EX_TEMPFAIL);
 }
 
@@ -123,13 +139,14 @@ static int set_timer(usec_t timeout)
     return timer_settime(overdue.timer, 0, &when, NULL);
 }
 
-int overdue_start(struct conn *conn, usec_t timeout, usec_t linger_timeout)
+int overdue_start(struct conn *conn, struct slot *slot, usec_t timeout, usec_t linger_timeout)
 {
     struct sigaction end = {.sa_handler = on_deadline, .sa_flags = SA_RESTART};
     struct sigaction nothing = {.sa_handler = do_nothing, .sa_flags = SA_RESTART}, present;
     sigset_t signals;
 
     overdue.conn = conn;
+    overdue.slot = slot;
     overdue.has_name = 0; /* that of a warm-up, in the process this one was forked from */
     overdue.linger_timeout = linger_timeout;
     if (timeout == 0)

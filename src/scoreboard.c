@@ -82,11 +82,15 @@ void scoreboard_release(struct slot *slot)
     slot->overdue = slot->doomed = false;
     memset(slot->request, 0, sizeof(slot->request));
     memset(slot->request_id, 0, sizeof(slot->request_id));
+    slot->client = (struct address){0};
+    slot->recorded = false;
+    slot->status = 0;
     __atomic_store_n(&slot->state, SLOT_FREE, __ATOMIC_SEQ_CST);
 }
 
-void slot_name(struct slot *slot, const char *request, const char *id)
+void slot_name(struct slot *slot, const char *request, const char *id, const struct address *client)
 {
+    slot->client = *client;
     strncpy(slot->request_id, id, sizeof(slot->request_id) - 1);
     strncpy(slot->request, request, sizeof(slot->request) - 1);
 }
@@ -111,4 +115,11 @@ const char *slot_request_id(const struct slot *slot, char buffer[REQUEST_ID_SIZE
 {
     copy_text(buffer, slot->request_id, REQUEST_ID_SIZE);
     return buffer;
+}
+
+void slot_client(const struct slot *slot, struct address *ret_client)
+{
+    ret_client->family = slot->client.family;
+    copy_text(ret_client->host, slot->client.host, sizeof(ret_client->host));
+    copy_text(ret_client->port, slot->client.port, sizeof(ret_client->port));
 }

@@ -9,6 +9,7 @@
 
 #include "deadline.h"
 #include "http/request_id.h"
+#include "net/address.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,8 +37,14 @@ struct slot {
     volatile usec_t since; /* RUNNING: the request began; STARTING: it was forked */
     bool overdue;          /* it was asked for its tracebacks, because it is not ready in time */
     bool doomed;           /* it is being killed, and the log says why */
-    char request[SLOT_REQUEST_SIZE];  /* "METHOD target", "" until that is known */
-    char request_id[REQUEST_ID_SIZE]; /* likewise */
+    char request[SLOT_REQUEST_SIZE]; /* "METHOD target", "" until that is known */
+    /* For the record of the request, if its worker cannot write it. */
+    struct address client;
+    char request_id[REQUEST_ID_SIZE];
+    volatile bool recorded; /* it has */
+    /* Said by a worker that ends itself because of its deadline; 0: it did not. */
+    volatile unsigned status;
+    volatile uint64_t received, sent;
 };
 
 struct scoreboard {
@@ -77,12 +84,14 @@ void scoreboard_begin(struct scoreboard *board, struct slot *slot);
 /* The slot of a worker that has ended, or was never forked. */
 void scoreboard_release(struct slot *slot);
 
-/* The request line is known: the request gets its name, which is cut when it is long, and its ID.
- */
-void slot_name(struct slot *slot, const char *request, const char *id);
+/* The request line is known: the request gets its name, which is cut when it is long, its ID and
+ * its client. */
+void slot_name(
+    struct slot *slot, const char *request, const char *id, const struct address *client);
 
 /* The request of the slot for the log, sane whatever was written there; in `buffer`. */
 const char *slot_request(const struct slot *slot, char buffer[SLOT_REQUEST_SIZE]);
 
-/* Likewise its ID ("" when it has none). */
+/* Likewise its ID ("" when it has none), and its client. */
 const char *slot_request_id(const struct slot *slot, char buffer[REQUEST_ID_SIZE]);
+void slot_client(const struct slot *slot, struct address *ret_client);

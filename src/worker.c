@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include "access.h"
 #include "cleanup.h"
 #include "http/response.h"
 #include "leave.h"
@@ -74,7 +75,8 @@ static void introduce_request(const struct worker *worker, struct exchange *exch
     struct slice id = {exchange->id[0] ? exchange->id : NULL, strlen(exchange->id)};
     log_set_request(request->method, request->target, id);
     if (worker->slot)
-        slot_name(worker->slot, request->target.data ? exchange->name : "", exchange->id);
+        slot_name(worker->slot, request->target.data ? exchange->name : "", exchange->id,
+            &exchange->client);
 }
 
 /* Also when the request line was refused before it was taken apart. */
@@ -96,9 +98,11 @@ static void answer(
         response_write_plain((unsigned)status, detail, is_to_head(exchange), time(NULL), buffer);
     struct iovec part = {buffer, size}, *parts = &part;
     size_t count = 1;
+    const char *content = memmem(buffer, size, "\r\n\r\n", 4);
 
-    if (!conn_claim_answer(exchange->conn))
+    if (!conn_claim_answer(exchange->conn, (unsigned)status))
         return;
+    exchange->own_head_size = content ? (size_t)(content + 4 - buffer) : size;
     while (conn_send(exchange->conn, &parts, &count, options->write_timeout) == -EINTR)
         ;
 }
@@ -205,6 +209,9 @@ static void finish(struct exchange *exchange, int r, const struct options *optio
 static int pass_on(struct worker *worker, struct exchange *exchange)
 {
     const struct options *options = worker->options;
+
+    if (!worker->slot) /* nobody else can name it when this process is killed */
+        access_tell_begin(exchange, options);
     int status = load_if_needed(worker);
     int r = status != 0 ? 500 : gateway_run(worker->gateway, exchange);
 
@@ -313,27 +320,43 @@ static int set_limits(const struct options *options)
     return r;
 }
 
+/* The connection is closed; its buffer is still there. One that never was a request has no name. */
+static void record(
+    const struct worker *worker, const struct access *access, const struct exchange *exchange)
+{
+    if (exchange->name[0] != '\0') {
+        access_end(access, exchange, worker->options);
+        if (worker->slot)
+            worker->slot->recorded = true;
+    }
+    log_forget_request();
+    log_settle();
+}
+
 int worker_serve(struct worker *worker, int fd)
 {
     const struct options *options = worker->options;
     struct conn conn;
     struct request request = {0};
     struct exchange exchange = {.conn = &conn, .request = &request};
+    struct access access;
     int status = EX_OSERR;
 
+    access_begin(&access);
     address_of_peer(fd, &exchange.client);
     int r = conn_init(&conn, fd, head_capacity(options) + CONTENT_CAPACITY);
     if (r < 0)
         log_line(LOG_ERR, "cannot prepare for the connection: %s", strerror(-r));
     else if (set_limits(options) == 0) {
-        if (overdue_start(&conn, options->request_timeout, options->linger_timeout) < 0)
+        if (overdue_start(&conn, worker->slot, options->request_timeout, options->linger_timeout) <
+            0)
             log_line(LOG_ERR, "cannot set the timer of --request-timeout: %m");
         status = serve(worker, &exchange);
         overdue_forget_connection();
     }
+    conn_close(&conn);
+    record(worker, &access, &exchange);
     conn_done(&conn);
-    log_forget_request();
-    log_settle();
     return status;
 }
 

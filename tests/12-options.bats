@@ -65,7 +65,7 @@ names_in_manual() {
     "write-timeout=TIME 30s" "request-timeout=TIME 5min" "linger-timeout=TIME 10s" \
     "mount=PATH /" "spare=N 2" "max-workers=N 16" "import=WHERE server" "import-timeout=TIME 5min" \
     "idle-timeout=TIME 60s" "stop-timeout=TIME 30s" "limit-cpu=TIME 0" "limit-memory=SIZE 0" \
-    "limit-files=N 0" "limit-processes=N 0"; do
+    "limit-files=N 0" "limit-processes=N 0" "access-log=WHERE journal"; do
     grep -qE -- "^  --${default% *} .* \[${default#* }\]$" <<<"$output" ||
       equal "--help" "--${default% *} with the default ${default#* }"
   done
@@ -161,6 +161,12 @@ names_in_manual() {
   done
 }
 
+@test "a place for the access log that is none" {
+  for value in "" syslog Journal stderr,journal ./access.log; do
+    refused "--access-log" "'$value'" "journal, stderr or none" -- --access-log="$value" hello:app
+  done
+}
+
 @test "a trusted proxy that is none" {
   for value in "" localhost unix:/run/x 192.0.2 192.0.2.1/33 ::1/129 192.0.2.1,::1 "[::1]"; do
     refused "--trusted-proxy" "'$value'" "unix" "192.0.2.0/24" -- \
@@ -224,6 +230,9 @@ names_in_manual() {
 }
 
 @test "the options of logging" {
+  for value in journal stderr none; do
+    accepted --access-log="$value"
+  done
   accepted --trusted-proxy=unix --trusted-proxy=192.0.2.0/24 --trusted-proxy=2001:db8::1
 }
 

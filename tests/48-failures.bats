@@ -401,3 +401,34 @@ END
   equal "$(exit_status)" "$EX_SOFTWARE"
   eventually no_server
 }
+
+# ---- access records ----
+
+# recorded N TEXT: the Nth access record is there, and contains the text.
+recorded() {
+  eventually has_records "$1" && contains "$(records | tail -n1)" "$2"
+}
+
+records() {
+  grep ' - - \[' "$LOG"
+}
+
+has_records() {
+  (($(records | wc -l) == $1))
+}
+
+@test "a request whose worker dies is recorded by the server, without a status" {
+  serve_misbehaving --access-log=stderr
+  recorded 1 '"GET /well HTTP/1.1" 200 '
+  run http /exits
+  recorded 2 '"GET /exits" - - "-" "-"'
+  run http /dies_with_child
+  recorded 3 '"GET /dies_with_child" - - "-" "-"'
+  run http /exits_midway
+  recorded 4 '"GET /exits_midway" - - "-" "-"'
+  # A worker that could record its request has done so, and nobody else has.
+  http /reads
+  eventually is_gone "$(pid_of reads)"
+  eventually no_zombie
+  recorded 5 '"GET /reads HTTP/1.1" 200 2 '
+}

@@ -1,9 +1,40 @@
 #!/usr/bin/env bats
 # ways: all
 
-# What is said of a request: its ID.
+# The log as text, on standard error: a record of each request in the combined log format, and the
+# ID of the request. What it is in the journal: 53-journal.bats.
 
 load helpers
+
+# serve_logging OPTION... APPLICATION
+serve_logging() {
+  serve --access-log=stderr "$@"
+}
+
+# Prints the access records: all other lines begin otherwise.
+records() {
+  grep -E ' - - \[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9:]{8} [+-][0-9]{4}\] "' "$LOG"
+}
+
+has_records() {
+  (($(records | wc -l) == $1))
+}
+
+# recorded TEXT: the next record is there, and ends with the text behind its time.
+recorded() {
+  RECORDED=$((${RECORDED:-0} + 1))
+  eventually has_records "$RECORDED" || return
+  equal "$(records | tail -n1 | sed 's/^[^]]*\] //')" "$1"
+}
+
+# The client's address as the record has it: a unix socket has none.
+host() {
+  case $FAMILY in
+    unix) echo - ;;
+    tcp) echo 127.0.0.1 ;;
+    tcp6) echo ::1 ;;
+  esac
+}
 
 # The name of the peers that a test comes from, for --trusted-proxy.
 peer() {
@@ -12,6 +43,237 @@ peer() {
     tcp) echo 127.0.0.0/8 ;;
     tcp6) echo ::1 ;;
   esac
+}
+
+# ---- the record ----
+
+@test "a record has the client, the time, the request line, status, length, referer and agent" {
+  # The names of months and the zone are neither those of a locale nor UTC.
+  local before record time
+  printf -v before '%(%s)T'
+  TZ=XYZ-5:45 LC_ALL=de_DE.UTF-8 serve_logging hello:app
+  http '/path?query' --user-agent "agent (of a test)" --referer "http://a/b?c"
+  recorded "\"GET /path?query HTTP/1.1\" 200 7 \"http://a/b?c\" \"agent (of a test)\""
+  record=$(records)
+  equal "${record%% \[*}" "$(host) - -"
+  time=$(sed -E 's/.*\[(.*)\].*/\1/; s|/| |g; s/:/ /' <<<"$record")
+  contains "$time" " +0545"
+  time=$(date --date "$time" +%s)
+  ((time >= before && time <= before + 60))
+}
+
+@test "what is absent is \"-\"" {
+  serve_logging hello:app
+  http / --user-agent ""
+  recorded '"GET / HTTP/1.1" 200 7 "-" "-"'
+}
+
+@test "nothing that a client sends can look like another record" {
+  local forged='a" 200 1 "-" "x"'
+  serve_logging hello:app
+  # shellcheck disable=SC1003 # no attempt to escape a quote
+  local path='/"\\x0a' agent=$forged'\\'
+  talk send "GET $path HTTP/1.1\r\nHost: a\r\nUser-Agent: $agent\r\nReferer: \t\xe9\r\n\r\n" read
+  recorded '"GET /\x22\x5Cx0a HTTP/1.1" 200 7 "\xE9" "a\x22 200 1 \x22-\x22 \x22x\x22\x5C"'
+  talk send "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: a\tb\r\n\r\n" read
+  recorded '"GET / HTTP/1.1" 200 7 "-" "a\x09b"'
+  # Of what is refused, too.
+  local answer="400 Bad Request: control character in the head"
+  talk send '\x1b[2J" 200 1\x0b\x00 HTTP/1.1\r\n\r\n' read
+  recorded '"\x1B[2J\x22 200 1\x0B\x00 HTTP/1.1" 400 '"$((${#answer} + 1))"' "-" "-"'
+  equal "$(grep -c . "$LOG")" $((RECORDED + 1)) # the reason of the refusal is a message
+}
+
+@test "what is very long is cut, and the record remains one line with all of its parts" {
+  local long
+  printf -v long '%05000d' 0
+  serve_logging hello:app
+  http "/$long" --user-agent "$long" --referer "$long"
+  eventually has_records 1
+  run -0 records
+  [[ $output =~ \"GET\ /0+\.\.\.\"\ 200\ 7\ \"0+\.\.\.\"\ \"0+\.\.\.\"$ ]]
+  ((${#output} < 4096)) # what a pipe takes in one piece
+}
+
+# ---- status and length ----
+
+@test "the status is that of the application" {
+  serve_logging responds:app
+  for status in "201 Created" "404 Not Found" "599 Odd"; do
+    http / --header "Start: '$status', []" --user-agent ""
+    recorded "\"GET / HTTP/1.1\" ${status%% *} 10 \"-\" \"-\""
+  done
+}
+
+@test "an application that fails is recorded with 500" {
+  serve_logging raises:app
+  equal "$(status / --user-agent "")" 500
+  recorded '"GET / HTTP/1.1" 500 26 "-" "-"'
+}
+
+@test "an application that cannot be imported is recorded with 500" {
+  serve_logging no_such_module:app
+  equal "$(status / --user-agent "")" 500
+  recorded '"GET / HTTP/1.1" 500 26 "-" "-"'
+}
+
+@test "the length is that of the content, in whatever framing" {
+  serve_logging yields:app
+  http / --user-agent ""
+  recorded '"GET / HTTP/1.1" 200 9 "-" "-"' # chunked
+  http / --user-agent "" --http1.0
+  recorded '"GET / HTTP/1.0" 200 9 "-" "-"' # to the end of the connection
+  echo "from a file" >"$FIFOS/file"
+  serve_logging sends_file:app
+  http / --user-agent "" --header "File: open(f'{FILES}/file', 'rb')"
+  recorded '"GET / HTTP/1.1" 200 12 "-" "-"'
+}
+
+@test "an answer without content has the length \"-\"" {
+  serve_logging hello:app
+  http / --head --user-agent ""
+  recorded '"HEAD / HTTP/1.1" 200 - "-" "-"'
+  serve_logging no_content:no_content
+  http / --user-agent ""
+  recorded '"GET / HTTP/1.1" 204 - "-" "-"'
+  serve_logging no_content:not_modified
+  http / --user-agent ""
+  recorded '"GET / HTTP/1.1" 304 - "-" "-"'
+}
+
+@test "content that came after \"100 Continue\" changes nothing" {
+  serve_logging reads:app
+  equal "$(http / --user-agent "" --header "Expect: 100-continue" --data abc \
+    --header "Do: len(input.read())")" 3
+  recorded '"POST / HTTP/1.1" 200 1 "-" "-"'
+}
+
+# ---- refused requests ----
+
+@test "requests that the server refuses are recorded like all others" {
+  serve_logging --mount=/app --max-content=4 --max-request-line=40 --max-field-section=60 hello:app
+  for row in "404|GET / HTTP/1.1|Host: a\r\n" "400|GET /app HTTP/1.1|" \
+    "400|GET /app|" "413|POST /app HTTP/1.1|Host: a\r\nContent-Length: 5\r\n" \
+    "431|GET /app HTTP/1.1|Host: a\r\nX: $(printf '%080d' 0)\r\n" \
+    "501|BREW /app HTTP/1.1|Host: a\r\nTransfer-Encoding: gzip, chunked\r\n" \
+    "505|GET /app HTTP/2.0|Host: a\r\n" "417|GET /app HTTP/1.1|Host: a\r\nExpect: tea\r\n" \
+    "501|CONNECT a:80 HTTP/1.1|Host: a:80\r\n" "200|OPTIONS * HTTP/1.1|Host: a\r\n"; do
+    IFS='|' read -r code line fields <<<"$row"
+    run talk send "$line\r\n$fields\r\n" end read
+    contains "$output" "HTTP/1.1 $code "
+    # The content is what follows the empty line.
+    local content=${output#*$'\r\n\r\n'}
+    recorded "\"$line\" $code $((${#content} + 1)) \"-\" \"-\""
+  done
+}
+
+@test "a request line that is too long is recorded as far as it was received" {
+  serve_logging --max-request-line=40 hello:app
+  talk send "GET /$(printf '%050d' 0)" read
+  eventually has_records 1
+  [[ $(records) == *"\"GET /0000"*"\" 414 "* ]]
+}
+
+@test "a head that is late is recorded with 408" {
+  serve_logging --head-timeout=200ms hello:app
+  local answer="408 Request Timeout: the request head did not arrive in time"
+  talk send 'GET / HTTP/1.1\r\nHost: a\r\n' read
+  recorded "\"GET / HTTP/1.1\" 408 $((${#answer} + 1)) \"-\" \"-\""
+}
+
+@test "a refused HEAD has no content" {
+  serve_logging --mount=/app hello:app
+  talk send 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\n' read
+  recorded '"HEAD / HTTP/1.1" 404 - "-" "-"'
+}
+
+# ---- clients that leave ----
+
+@test "who sends no request line leaves no record" {
+  serve_logging hello:app
+  talk end read
+  talk send 'GET / HT' reset
+  http / --user-agent "the end"
+  recorded '"GET / HTTP/1.1" 200 7 "-" "the end"'
+}
+
+@test "a client that leaves before its head is complete is recorded with 499" {
+  serve_logging hello:app
+  talk send 'GET /left HTTP/1.1\r\nHost: a\r\n' reset
+  recorded '"GET /left HTTP/1.1" 499 - "-" "-"'
+}
+
+@test "a client that leaves before its answer is recorded with 499" {
+  mkfifo "$FIFOS/left" "$FIFOS/leave"
+  serve_logging waits:app
+  talk send 'GET /left HTTP/1.1\r\nHost: a\r\nUser-Agent: b\r\n\r\n' meet "$FIFOS/leave" reset &
+  eventually grep -sqx "begin left" "$FIFOS/notes"
+  : <"$FIFOS/leave"
+  wait $!
+  : >"$FIFOS/left" # the app opens it, no more
+  recorded '"GET /left HTTP/1.1" 499 - "-" "b"'
+}
+
+@test "a client that leaves amid its answer is recorded with its status and what was sent" {
+  serve_logging misbehaves:app
+  talk send 'GET /sends_for_ever HTTP/1.1\r\nHost: a\r\n\r\n' expect 'chunked' reset
+  eventually has_records 1
+  [[ $(records) =~ \ 200\ [0-9]+\ \"-\"\ \"-\"$ ]]
+}
+
+# ---- where it goes ----
+
+@test "--access-log=none: nothing is recorded" {
+  serve --access-log=none hello:app
+  http /
+  equal "$(status /x --request PURGE --header 'Host: a b')" 400
+  equal "$(exit_status)$(exit_status)" 00
+  run -1 records
+}
+
+@test "the journal is the default, and where there is none, standard error" {
+  serve --access-log=journal hello:app
+  http / --user-agent ""
+  recorded '"GET / HTTP/1.1" 200 7 "-" "-"'
+  # Not any standard error is the journal's.
+  JOURNAL_STREAM=1:1 serve --access-log=journal hello:app
+  http / --user-agent ""
+  recorded '"GET / HTTP/1.1" 200 7 "-" "-"'
+}
+
+@test "--access-log=stderr where JOURNAL_STREAM is no stream" {
+  for stream in "" 5 x:y 18446744073709551616:1; do
+    JOURNAL_STREAM=$stream serve_logging hello:app
+    http / --user-agent ""
+    recorded '"GET / HTTP/1.1" 200 7 "-" "-"'
+  done
+}
+
+@test "messages stay lines that begin with the program's name" {
+  serve_logging raises:app
+  http / >"$BATS_TEST_TMPDIR/answer"
+  logged "wsgi-once: GET /: the application raised an exception"
+}
+
+@test "a warm-up is nobody's request" {
+  serve_logging --warm-up=/warm hello:app
+  http / --user-agent ""
+  recorded '"GET / HTTP/1.1" 200 7 "-" "-"'
+}
+
+# ---- requests that are ended ----
+
+@test "a request that is ended by --request-timeout: the server records it, or a message names it" {
+  serve_logging --request-timeout=300ms hangs:in_sleep
+  equal "$(status /hang)" 504
+  logged "GET /hang: not done when its --request-timeout passed"
+  if [[ $WAY == server ]]; then
+    recorded '"GET /hang" 504 - "-" "-"'
+    contains "$(records)" "$(host) - - ["
+  else
+    equal "$(exit_status)" 75
+    run -1 records
+  fi
 }
 
 # ---- the ID of a request ----

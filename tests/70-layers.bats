@@ -66,7 +66,7 @@ floor() {
     net/*) echo 2 ;;
     options.[ch] | activation.[ch] | scoreboard.[ch]) echo 3 ;;
     wsgi/*) echo 4 ;;
-    overdue.[ch] | rlimits.[ch]) echo 4 ;;
+    overdue.[ch] | rlimits.[ch] | access.[ch]) echo 4 ;;
     worker.[ch]) echo 5 ;;
     server/*) echo 6 ;;
     main.c | generator/*) echo 7 ;;
@@ -158,11 +158,11 @@ floor() {
   done
 }
 
-@test "messages are written by main, server, worker and gateway" {
+@test "messages are written by main, server, worker, access and gateway" {
   # The layers below return what went wrong: their caller knows whether it is worth a line.
   local servers='server/(server|generation|template|load|spare|workers|warm_up)'
-  local writers="main|$servers|worker|wsgi/gateway" sending='log_(line|event|to_[a-z]+)'
-  including '"log\.h"' | only "(log|$writers)\.c"
+  local writers="main|$servers|worker|access|wsgi/gateway" sending='log_(line|event|to_[a-z]+)'
+  including '"log\.h"' | only "(log|$writers)\.c|access\.h"
   symbols 'U' | grep -E " $sending\$" | only "($writers)\.o $sending"
 }
 

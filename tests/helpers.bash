@@ -52,7 +52,8 @@ way_options() {
   esac
 }
 
-# serve [OPTION]... APPLICATION: apps are looked for in tests/apps. One server at a time.
+# serve [OPTION]... APPLICATION: apps are looked for in tests/apps. One server at a time. There is
+# no access log unless the options say so.
 serve() {
   local options
   stop
@@ -60,7 +61,7 @@ serve() {
   # The activator's descriptors must not keep bats waiting for its end: 3 is bats' own output.
   coproc ACTIVATOR_OUTPUT {
     exec "$TESTS/activator" "$WAY" "$FAMILY" "$STATUSES" \
-      "$PROGRAM" --python-path="$APPS" "${options[@]}" "$@" 2>>"$LOG" 3>&- 4>&-
+      "$PROGRAM" --python-path="$APPS" --access-log=none "${options[@]}" "$@" 2>>"$LOG" 3>&- 4>&-
   }
   ACTIVATOR=$ACTIVATOR_OUTPUT_PID
   read -r ADDRESS <&"${ACTIVATOR_OUTPUT[0]}"

@@ -52,18 +52,32 @@ int conn_init(struct conn *conn, int fd, size_t capacity)
     return 0;
 }
 
-void conn_done(struct conn *conn)
+void conn_close(struct conn *conn)
 {
     if (conn->fd >= 0)
         close(conn->fd);
+    conn->fd = -1;
     conn_calm(conn);
+}
+
+void conn_done(struct conn *conn)
+{
+    conn_close(conn);
     free(conn->buffer);
     *conn = (struct conn){.fd = -1, .wake = -1};
 }
 
-bool conn_claim_answer(struct conn *conn)
+bool conn_claim_answer(struct conn *conn, unsigned status)
 {
-    return !__atomic_exchange_n(&conn->answered, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_exchange_n(&conn->answered, 1, __ATOMIC_SEQ_CST))
+        return false;
+    conn->status = status;
+    return true;
+}
+
+bool conn_has_sent_answer(const struct conn *conn)
+{
+    return conn->answered && conn->sent > conn->interim;
 }
 
 /* A child that the app forked shares the connection with its parent, and must leave it alone. */
@@ -131,6 +145,7 @@ int conn_fill(struct conn *conn, usec_t deadline)
                                      : recv(conn->fd, room, size, 0);
         if (n > 0) {
             conn->end += (size_t)n;
+            conn->received += (size_t)n;
             return 0;
         }
         conn->peer_ended = n == 0;
@@ -227,6 +242,7 @@ int conn_send(struct conn *conn, struct iovec **parts, size_t *count, usec_t tim
         ssize_t n = sendmsg(conn->fd, &message, MSG_NOSIGNAL);
         if (n >= 0) {
             conn->send_deadline = 0;
+            conn->sent += (size_t)n;
             advance(parts, count, (size_t)n);
             continue;
         }
@@ -238,6 +254,15 @@ int conn_send(struct conn *conn, struct iovec **parts, size_t *count, usec_t tim
     }
 }
 
+void conn_send_interim(struct conn *conn, struct slice response)
+{
+    ssize_t n = send(conn->fd, response.data, response.size, MSG_NOSIGNAL);
+
+    /* If the client has left, reading will tell. */
+    if (n > 0)
+        conn->sent = conn->interim = (uint64_t)n;
+}
+
 int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size, usec_t timeout)
 {
     while (*size > 0) {
@@ -247,6 +272,7 @@ int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size, u
         ssize_t n = sendfile(conn->fd, file, offset, want);
         if (n > 0) {
             conn->send_deadline = 0;
+            conn->sent += (uint64_t)n;
             *size -= (uint64_t)n;
             continue;
         }
@@ -283,6 +309,7 @@ void conn_linger(struct conn *conn, bool expect, usec_t timeout)
     while (timeout > 0 && !conn->peer_ended) {
         ssize_t n = recv(conn->fd, scratch, sizeof(scratch), 0);
         if (n > 0) {
+            conn->received += (size_t)n;
             wait = true; /* who sends what nobody asked for may send more */
             if (deadline_poll_timeout(deadline) == 0)
                 return;

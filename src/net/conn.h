@@ -29,9 +29,13 @@ struct conn {
     bool held;
     /* The first byte of a final response may be on its way; read by a signal handler. */
     volatile sig_atomic_t answered;
+    volatile unsigned status;        /* of that response */
     volatile sig_atomic_t lingering; /* in conn_linger, which returns once peer_ended is set */
     /* The last byte of the response was sent, and the client told so. */
     volatile sig_atomic_t ended;
+    /* Bytes that went over the wire, heads and framing included; of those sent, `interim` were
+     * before the final response. */
+    uint64_t received, sent, interim;
     usec_t send_deadline; /* of the wait under way for the client to take something; 0: there is
                              none */
     int wake;             /* an eventfd that interrupts waiting, or -1 */
@@ -41,7 +45,10 @@ struct conn {
  * largest head, and some content behind it. Returns 0 or -errno. */
 int conn_init(struct conn *conn, int fd, size_t capacity);
 
-/* Closes the socket, at once, and frees the buffer; fine after a failed conn_init, and twice. */
+/* Closes the socket, at once; the buffer stays. Fine when that was done. */
+void conn_close(struct conn *conn);
+
+/* Closes the socket and frees the buffer; fine after a failed conn_init, and twice. */
 void conn_done(struct conn *conn);
 
 /* Reads the head of the request. Returns 0, the status to refuse it with (see request_parse; 408
@@ -51,9 +58,12 @@ void conn_done(struct conn *conn);
 int conn_read_request(struct conn *conn, const struct request_limits *limits, usec_t deadline,
     struct request *request);
 
-/* Claims the right to answer, which is given once: the app's threads and a signal handler may want
- * it at the same time. Returns whether the caller has it now. */
-bool conn_claim_answer(struct conn *conn);
+/* Claims the right to answer, with this status. It is given once: the app's threads and a signal
+ * handler may want it at the same time. Returns whether the caller has it now. */
+bool conn_claim_answer(struct conn *conn, unsigned status);
+
+/* Whether something of the final response has left for the client. */
+bool conn_has_sent_answer(const struct conn *conn);
 
 /* The bytes received and not used. Borrowed until the next conn_fill. */
 struct slice conn_pending(const struct conn *conn);
@@ -71,6 +81,9 @@ int conn_fill(struct conn *conn, usec_t deadline);
  * Returns 0, -ETIMEDOUT, -EINTR, -ECANCELED or another -errno (-EPIPE, -ECONNRESET: the client
  * left). */
 int conn_send(struct conn *conn, struct iovec **parts, size_t *count, usec_t timeout);
+
+/* Sends an interim response, before anything else was sent. Does not wait: it fits. */
+void conn_send_interim(struct conn *conn, struct slice response);
 
 /* Sends *size bytes of a regular file from *offset on, without copying them; both advance. Returns
  * like conn_send, and -ENODATA when the file ended early. */

@@ -1,7 +1,6 @@
 #include "net/content.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 void content_init(struct content *content, struct conn *conn, const struct request *request,
     const struct body_limits *limits, usec_t read_timeout)
@@ -25,11 +24,8 @@ static int fail(struct content *content, int error, int status, const char *prob
 /* RFC 9110 §10.1.1: not needed once some of the content is there, and too late after the answer. */
 void content_send_continue(struct content *content)
 {
-    static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
-
     if (content->must_continue && conn_pending(content->conn).size == 0 && !content->conn->answered)
-        /* It fits: nothing was sent before. If the client has left, reading will tell. */
-        send(content->conn->fd, line, sizeof(line) - 1, MSG_NOSIGNAL);
+        conn_send_interim(content->conn, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
     content->must_continue = false;
 }
 

@@ -17,4 +17,5 @@ struct exchange {
     struct slice path_info;   /* the decoded path behind it */
     struct content content;
     struct reply reply;
+    size_t own_head_size; /* the head of an answer of the server itself, in bytes */
 };

@@ -102,8 +102,9 @@ static void begin(struct reply *reply)
     if (reply->head_sent)
         return;
     add_part(reply, reply->head, reply->head_size);
-    add_part(reply, reply->tail,
-        response_write_tail(&reply->response, reply->own_length, time(NULL), reply->tail));
+    reply->tail_size =
+        response_write_tail(&reply->response, reply->own_length, time(NULL), reply->tail);
+    add_part(reply, reply->tail, reply->tail_size);
     reply->head_sent = true;
 }
 
@@ -116,7 +117,7 @@ static int admit(struct reply *reply, uint64_t size)
         response_decide_framing(&reply->response);
     if (response->framing == RESPONSE_LENGTH && size > response->content_length - reply->content)
         return -EMSGSIZE;
-    if (!reply->head_sent && !conn_claim_answer(reply->conn))
+    if (!reply->head_sent && !conn_claim_answer(reply->conn, response->status))
         return -ECANCELED;
     reply->content += size;
     return 0;

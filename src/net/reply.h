@@ -25,7 +25,8 @@ struct reply {
     int error;        /* errno of a failed flush: final */
 
     /* what the next flush sends */
-    char tail[RESPONSE_TAIL_SIZE];
+    char tail[RESPONSE_TAIL_SIZE]; /* the server's part of the head */
+    size_t tail_size;
     char chunk_head[RESPONSE_CHUNK_HEAD_SIZE];
     struct iovec parts[6], *next;
     size_t count;

@@ -62,6 +62,7 @@ static void serve_to(const struct worker *worker, int fd)
     struct options options = *worker->options;
     struct worker rehearsal = {.options = &options, .gateway = worker->gateway};
 
+    options.access_log = ACCESS_LOG_NONE; /* it is nobody's request */
     options.request_timeout = 0;
     options.limit_cpu = options.limit_memory = options.limit_files = options.limit_processes = 0;
     worker_serve(&rehearsal, fd);

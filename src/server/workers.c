@@ -1,5 +1,6 @@
 #include "server/workers.h"
 
+#include "access.h"
 #include "log.h"
 #include "message_ids.h"
 #include "overdue.h"
@@ -9,8 +10,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <sysexits.h>
+#include <time.h>
 
 /* How long a worker that is to end may take to say goodbye: the client of an overdue request, and
  * the tracebacks, come first. */
@@ -122,15 +125,43 @@ static void log_end(const struct slot *slot, pid_t pid, int status)
         "%s: worker %d %s after %.3f s", about.name, pid, how, seconds_of(slot));
 }
 
+/* The record of a request whose worker could not write it. Of one that was killed nobody knows what
+ * it has sent. */
+static void record_end(
+    const struct options *options, const struct slot *slot, pid_t pid, const struct rusage *usage)
+{
+    struct about about = {0};
+    usec_t duration = deadline_now() - slot->since;
+    bool is_known = slot->status != 0;
+    struct access_record record = {
+        .time = time(NULL) - (time_t)(duration / USEC_PER_SEC),
+        .status = slot->status,
+        .content = ACCESS_UNKNOWN,
+        .received = is_known ? slot->received : ACCESS_UNKNOWN,
+        .sent = is_known ? slot->sent : ACCESS_UNKNOWN,
+        .duration = duration,
+        .cpu = access_cpu(usage),
+        .memory_peak = access_memory_peak(usage),
+    };
+
+    if (slot->recorded || (slot->request[0] == '\0' && !is_known))
+        return;
+    describe(slot, pid, &about);
+    slot_client(slot, &record.peer);
+    record.line = text(about.request);
+    access_write(&record, about.fields, 4, options); /* the duration is among its own */
+}
+
 void workers_bury(struct workers *workers, pid_t pid, struct departure *ret)
 {
     struct scoreboard_totals *totals = workers->board->totals;
     struct slot *slot = scoreboard_find(workers->board, pid);
+    struct rusage usage = {0};
     int status = 0;
 
     if (slot)
         kill(-pid, SIGKILL); /* the group still has its number: its leader is a zombie */
-    waitpid(pid, &status, 0);
+    wait4(pid, &status, 0, &usage);
     *ret = (struct departure){.is_worker = slot, .status = status};
     if (!slot)
         return;
@@ -138,6 +169,7 @@ void workers_bury(struct workers *workers, pid_t pid, struct departure *ret)
     ret->generation = slot->generation;
     log_end(slot, pid, status);
     if (slot->state == SLOT_RUNNING || slot->state == SLOT_DONE) {
+        record_end(workers->options, slot, pid, &usage);
         totals->last_request = deadline_now();
         __atomic_add_fetch(&totals->served, 1, __ATOMIC_RELAXED);
     }
