@@ -148,6 +148,8 @@ install: all needs-systemd
 			-t $(call systemd_directory,userunit)/wsgi-once-.$$unit.d; done
 	sed -i 's/^SocketGroup=.*/SocketGroup=$(SOCKET_GROUP)/' \
 		$(call systemd_directory,systemunit)/wsgi-once-.socket.d/10-wsgi-once.conf
+	$(INSTALL) -D -m 644 systemd/wsgi-once.catalog -t \
+		$(DESTDIR)$(shell $(PKG_CONFIG) --variable=catalogdir systemd)
 	$(INSTALL) -D -m 644 systemd/lean.conf -t $(DESTDIR)$(datadir)/wsgi-once
 	$(INSTALL) -D -m 644 systemd/examples/*.* -t $(examples)
 	$(INSTALL) -D -m 644 systemd/examples/user/* -t $(examples)/user

@@ -40,6 +40,44 @@ definitions() {
   shellcheck --external-sources "${files[@]}"
 }
 
+# ids FILE PATTERN: the part of it in brackets, of each line that matches.
+ids() {
+  sed -nE "s/^$2\$/\1/p" "$1" | sort
+}
+
+@test "the catalog explains each MESSAGE_ID once, and no other" {
+  run -0 ids src/message_ids.h '#define MESSAGE_ID_[A-Z_]+ "([0-9a-f]{32})"'
+  ((${#lines[@]} >= 8))
+  equal "$(grep -c '^#define' src/message_ids.h)" "${#lines[@]}"
+  equal "$(ids systemd/wsgi-once.catalog '-- ([0-9a-f]{32})')" "$output"
+  equal "$(uniq <<<"$output")" "$output"
+}
+
+@test "each MESSAGE_ID is used" {
+  local name
+  while read -r name; do
+    grep -qw --include='*.c' -r "$name" src || equal "$name" "used"
+  done < <(ids src/message_ids.h '#define (MESSAGE_ID_[A-Z_]+) .*')
+}
+
+@test "journalctl takes the catalog" {
+  local root=$BATS_TEST_TMPDIR/root
+  mkdir -p "$root/usr/lib/systemd/catalog"
+  cp systemd/wsgi-once.catalog "$root/usr/lib/systemd/catalog"
+  run -0 journalctl --update-catalog --root "$root"
+  equal "$output" "" # it complains of entries that it leaves out
+  run -0 journalctl --list-catalog --root "$root"
+  equal "$(cut -d' ' -f1,2 <<<"$output")" \
+    "$(ids systemd/wsgi-once.catalog '-- ([0-9a-f]{32})' | sed 's/$/ wsgi-once:/')"
+}
+
+@test "the fields that the catalog refers to are documented" {
+  local field
+  while read -r field; do
+    grep -qw "$field" src/wsgi-once.8 || [[ $field == _PID ]] || equal "$field" "in the manual"
+  done < <(grep -oE '@[A-Z_]+@' systemd/wsgi-once.catalog | tr -d @ | sort -u)
+}
+
 @test "mandoc finds nothing in the manual pages" {
   # Whether other pages are installed here is not the page's affair.
   run mandoc -Tlint src/*.[58]

@@ -95,6 +95,7 @@ systemd_directory() {
 644 ./opt/share/man/man8/wsgi-once-generator.8
 644 ./opt/share/man/man8/wsgi-once.8
 644 ./opt/share/wsgi-once/lean.conf
+644 .$(pkg-config --variable=catalogdir systemd)/wsgi-once.catalog
 755 $generators/wsgi-once-generator
 644 $units/wsgi-once-.service.d/10-wsgi-once.conf
 644 $units/wsgi-once-.socket.d/10-wsgi-once.conf
