@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the suites share whose units run under a real systemd, beyond helpers.bash. It is booted once
-# for all tests of a file: see tests/with-systemd. The files in there are below $ROOT on the outside,
-# sockets and fifos included.
+# for all tests of a file: see tests/with-systemd. The files in there are below $ROOT on the
+# outside, sockets and fifos included.
 
 load helpers
 
