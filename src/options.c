@@ -446,7 +446,7 @@ bool options_find_key(const char *key, struct options_key *ret_key)
         *ret_key = (struct options_key){
             .option = spec->name,
             .is_flag = spec->kind == FLAG,
-            .is_list = spec->kind == STRINGS,
+            .is_list = spec->kind == STRINGS || spec->kind == PEERS,
         };
         return true;
     }
