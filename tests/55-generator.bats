@@ -265,6 +265,8 @@ expected_keys() {
       Application) continue ;;
       Mount | WarmUp) value=/ ;;
       Import) value=server ;;
+      AccessLog) value=none ;;
+      TrustedProxy) value=unix ;;
       *) value=1 ;;
     esac
     run -0 --separate-stderr arguments "$key=$value"
