@@ -203,12 +203,12 @@ nothing_is_loaded() {
 }
 
 @test "the same holds for the services of connections, whose sandbox is the lean one" {
-  app each hello:app "[Socket]" "Accept=yes" "[Service]" "UMask=0077" "PrivateUsers=yes"
+  app each hello:app "[Socket]" "Accept=yes" "[Service]" "UMask=0077" "ProtectProc=invisible"
   drop_in "$UNIT@.service" "[Service]" "MemoryMax=200M"
   local instance=$UNIT@1.service
   equal "$(show_of "$instance" MemoryMax) $(show_of "$instance" UMask)" "209715200 0077"
   equal "$(show_of "$instance" ProtectKernelTunables)" no
-  equal "$(show_of "$instance" PrivateUsers)" yes
+  equal "$(show_of "$instance" ProtectProc)" invisible
   contains "$(show_of "$instance" FragmentPath)" /run/systemd/generator/
 }
 
