@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+# ways: load
+
+# Apps of an ordinary user, whose own systemd serves them.
+
+load installed
+
+# as_ada COMMAND [ARGUMENT]...
+as_ada() {
+  inside "$TESTS/as-user" ada "$@"
+}
+
+# ask NAME: what ada's app says to her.
+ask() {
+  # shellcheck disable=SC2016 # for the shell in there
+  as_ada sh -c 'curl --silent --show-error --max-time 20 \
+    --unix-socket "$XDG_RUNTIME_DIR/wsgi-once/$0.sock" http://localhost/' "$1"
+}
+
+# users_conf NAME LINE...: writes a file of ada's.
+users_conf() {
+  as_ada true # makes her
+  local directory=$ROOT/home/ada/.config/wsgi-once
+  mkdir -p "$directory"
+  printf '%s\n' "${@:2}" >"$directory/$1.conf"
+  inside chown -R ada: /home/ada/.config
+}
+
+teardown() {
+  [[ -n $SYSTEMD ]] || return 0
+  if [[ -z $BATS_TEST_COMPLETED ]]; then
+    as_ada systemctl --user status --no-pager 'wsgi-once-*' || :
+    inside journalctl --no-pager --lines 50 || :
+  fi
+  as_ada systemctl --user stop 'wsgi-once-*.socket' 'wsgi-once-*.service'
+  rm -rf "$ROOT/home/ada/.config/wsgi-once" "$ROOT/home/ada/.config/systemd"
+  as_ada systemctl --user daemon-reload
+}
+
+@test "three lines are enough for a user, too, whose app is nobody else's" {
+  users_conf mine "[App]" "Application=status:app" "Directory=/srv/apps"
+  as_ada systemctl --user daemon-reload
+  as_ada systemctl --user start wsgi-once-mine.socket
+  contains "$(ask mine)" $'Uid:\t'"$(inside id --user ada)"
+  equal "$(as_ada systemctl --user is-active wsgi-once-mine.service)" active
+  # shellcheck disable=SC2016 # for the shell in there
+  equal "$(as_ada sh -c 'stat --format "%A %U" "$XDG_RUNTIME_DIR/wsgi-once/mine.sock"')" \
+    "srw------- ada"
+  run ! inside systemctl cat wsgi-once-mine.service
+}
+
+@test "each connection has a service, where the user wants that" {
+  users_conf each "[App]" "Application=hello:app" "Directory=/srv/apps" "[Socket]" "Accept=yes"
+  as_ada systemctl --user daemon-reload
+  as_ada systemctl --user start wsgi-once-each.socket
+  equal "$(ask each)" "Hello."
+  equal "$(ask each)" "Hello."
+  equal "$(as_ada systemctl --user show --property NAccepted --value wsgi-once-each.socket)" 2
+}
+
+@test "a user's app has a state directory, and no way to more privileges" {
+  users_conf mine "[App]" "Application=status:app" "Directory=/srv/apps"
+  as_ada systemctl --user daemon-reload
+  as_ada systemctl --user start wsgi-once-mine.socket
+  local answer
+  answer=$(ask mine)
+  contains "$answer" $'NoNewPrivs:\t1'
+  contains "$answer" $'Seccomp:\t2'
+  contains "$answer" "STATE_DIRECTORY=/home/ada/"
+}
+
+@test "specifiers mean the user's directories" {
+  inside install -D -o ada "/srv/apps/hello.py" /home/ada/site/hello.py
+  users_conf mine "[App]" "Application=hello:app" "Directory=%h/site"
+  as_ada systemctl --user daemon-reload
+  as_ada systemctl --user start wsgi-once-mine.socket
+  equal "$(ask mine)" "Hello."
+}
+
+@test "what is wrong with a user's file is in the user's journal, and the others are served" {
+  users_conf bad "[App]" "Aplication=hello:app"
+  users_conf good "[App]" "Application=hello:app" "Directory=/srv/apps"
+  as_ada systemctl --user daemon-reload
+  eventually is_in_journal "bad.conf:2: [App] has no key 'Aplication'"
+  as_ada systemctl --user start wsgi-once-good.socket
+  equal "$(ask good)" "Hello."
+}
+
+is_in_journal() {
+  inside journalctl --output cat _UID="$(inside id --user ada)" | grep -qF -- "$1"
+}
+
+@test "the example of a user does as it says" {
+  as_ada mkdir -p hello .config/systemd/user
+  cp "$APPS/hello.py" "$ROOT/home/ada/hello"
+  cp "$ROOT"/usr/local/share/doc/wsgi-once/examples/user/* "$ROOT/home/ada/.config/systemd/user"
+  as_ada systemctl --user daemon-reload
+  as_ada systemctl --user enable --now wsgi-once-mine.socket
+  equal "$(ask mine)" "Hello."
+  run -0 as_ada systemd-analyze --user verify wsgi-once-mine.socket wsgi-once-mine.service
+  equal "$output" ""
+}
