@@ -276,6 +276,18 @@ peer() {
   fi
 }
 
+@test "a head that is late when --request-timeout passes: the server records what it knows, 408" {
+  serve_logging --request-timeout=300ms --head-timeout=0 hello:app
+  run talk send 'GET / HTTP/1.1\r\nHost' read
+  contains "$output" "HTTP/1.1 408 "
+  if [[ $WAY == server ]]; then
+    recorded '"-" 408 - "-" "-"'
+  else
+    equal "$(exit_status)" 75
+    run -1 records
+  fi
+}
+
 # ---- the ID of a request ----
 
 TRACE=4bf92f3577b34da6a3ce929d0e0e4736

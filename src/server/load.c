@@ -61,7 +61,6 @@ static void import(struct worker *worker)
         return;
     log_event(
         LOG_ERR, MESSAGE_ID_IMPORT_FAILED, NULL, 0, "%s", problem ? problem : "out of memory");
-    log_settle();
     leave(status);
 }
 
