@@ -31,7 +31,7 @@ hand_over() {
     shift
   done
   timeout 60 "$TESTS/hand-over" "${descriptors[@]}" -- \
-    "$PROGRAM" --python-path="$APPS" "${@:2}" 2>>"$LOG" 3>&- 4>&- &
+    "$PROGRAM" --access-log=none --python-path="$APPS" "${@:2}" 2>>"$LOG" 3>&- 4>&- &
   ACTIVATOR=$!
 }
 
@@ -216,7 +216,8 @@ activate() {
   done
   SOCKET=$BATS_TEST_TMPDIR/socket
   systemd-socket-activate --listen="$SOCKET" "${environment[@]}" "$@" \
-    "$PROGRAM" --python-path="$APPS" prints:app </dev/null >>"$LOG" 2>&1 3>&- 4>&- &
+    "$PROGRAM" --access-log=none --python-path="$APPS" prints:app \
+      </dev/null >>"$LOG" 2>&1 3>&- 4>&- &
   ACTIVATOR=$!
   logged "Listening on"
 }

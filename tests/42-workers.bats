@@ -47,7 +47,8 @@ hand_over() {
     shift
   done
   "$TESTS/hand-over" "${descriptors[@]}" -- \
-    "$PROGRAM" --python-path="$APPS" --idle-timeout=0 "${@:2}" >>"$LOG" 2>&1 3>&- 4>&- &
+    "$PROGRAM" --python-path="$APPS" --access-log=none --idle-timeout=0 "${@:2}" \
+      >>"$LOG" 2>&1 3>&- 4>&- &
   ACTIVATOR=$!
 }
 

@@ -21,7 +21,7 @@ load server
 
 @test "--idle-timeout: so does one to which nobody has said anything" {
   run -0 "$TESTS/hand-over" listen:"$BATS_TEST_TMPDIR/socket" -- \
-    "$PROGRAM" --idle-timeout=1ms --python-path="$APPS" hello:app
+    "$PROGRAM" --access-log=none --idle-timeout=1ms --python-path="$APPS" hello:app
   equal "$output" ""
   equal "$(processes)" ""
 }

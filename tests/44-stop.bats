@@ -208,7 +208,7 @@ run_listening() {
   [[ -p $FIFOS/begun ]] || mkfifo "$FIFOS/begun" "$FIFOS/end"
   rm -f "$BATS_TEST_TMPDIR/socket"
   "$TESTS/hand-over" listen:"$BATS_TEST_TMPDIR/socket" -- \
-    "$PROGRAM" --idle-timeout=0 --python-path="$APPS" "$@" 2>>"$LOG" 3>&- &
+    "$PROGRAM" --access-log=none --idle-timeout=0 --python-path="$APPS" "$@" 2>>"$LOG" 3>&- &
   HANDING=$!
   read -rt 20 WORKER CHILD <>"$FIFOS/begun"
   SERVER=$(pgrep -P "$HANDING")

@@ -60,9 +60,9 @@ only() {
 floor() {
   case $1 in
     cleanup.h | deadline.h | slice.h) echo 0 ;;
-    message_ids.h | problem.[ch] | leave.[ch] | streams.[ch]) echo 0 ;;
+    message_ids.h | problem.[ch] | streams.[ch]) echo 0 ;;
     http/* | journal.[ch]) echo 1 ;;
-    log.[ch]) echo 2 ;;
+    log.[ch] | leave.[ch]) echo 2 ;;
     net/*) echo 2 ;;
     options.[ch] | activation.[ch] | scoreboard.[ch]) echo 3 ;;
     wsgi/*) echo 4 ;;

@@ -38,7 +38,7 @@ setup_file() {
   run -0 build -W src/slice.h
   contains "$output" "src/http/request.o"
   contains "$output" "src/wsgi/environ.o"
-  [[ $output != *src/log.o* ]]
+  [[ $output != *src/streams.o* ]]
 }
 
 @test "WERROR=1 makes warnings errors" {
