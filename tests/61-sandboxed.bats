@@ -6,7 +6,7 @@
 
 load installed
 
-# has_all_it_needs: see tests/apps/needs.py.
+# has_all_it_needs: see tests/apps/ordinary_needs.py.
 has_all_it_needs() {
   local need
   http / >"$BATS_TEST_TMPDIR/needs"
@@ -17,12 +17,12 @@ has_all_it_needs() {
 }
 
 @test "ordinary things work in a server's sandbox" {
-  app needs needs:app
+  app needs ordinary_needs:app
   has_all_it_needs
 }
 
 @test "ordinary things work in a connection's sandbox" {
-  app needs needs:app "[Socket]" "Accept=yes"
+  app needs ordinary_needs:app "[Socket]" "Accept=yes"
   has_all_it_needs
 }
 
