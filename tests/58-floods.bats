@@ -131,6 +131,11 @@ have_failed() { # count
   eventually has_failed_with '(oom-kill|signal)'
   equal "$(inside journalctl --output cat --unit "$SERVICE" | grep -c "Failed with result")" 1
   contains "$(cat "$BATS_TEST_TMPDIR/eaten")" "Empty reply"
+  # Its own journal says which request that was, though the process could not.
+  local killed
+  killed=$(inside journalctl --output json --unit "$SERVICE" |
+    sed -n "/Failed with result/s/.*\"UNIT\" *: *\"\([^\"]*\)\".*/\1/p")
+  contains "$(inside journalctl --output cat --unit "$killed")" "GET /eat: begins"
 }
 
 has_failed_with() { # pattern of results
@@ -146,6 +151,12 @@ has_failed_with() { # pattern of results
   ((status != 0))
   equal "$(flood 20 4)" "20 200"
   goes_on_as "$before"
+  eventually names_what_was_killed
+}
+
+names_what_was_killed() {
+  inside journalctl --output cat --unit "$SERVICE" WSGI_TARGET=/eat |
+    grep -qE '^GET /eat: worker [0-9]+ was killed by signal 9'
 }
 
 # ---- beginning and end --------------------------------------------------------------------------
