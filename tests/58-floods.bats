@@ -72,9 +72,22 @@ are_few() {
   (($(units | wc -l) <= 2))
 }
 
-@test "a server whose import fails 200 times is started again" {
+@test "a server whose import fails answers 200 requests so, and is served again when it is mended" {
   app failing fails_when_told:app
   fails_often import 500
+}
+
+# systemd would refuse the sixth start within ten seconds, and give up the socket with it.
+@test "a server that failed often in a short time is started again" {
+  local times
+  app failing fails_when_told:app
+  echo import >"$ROOT/run/failing"
+  for ((times = 0; times < 8; times++)); do
+    equal "$(flood 1)" "1 500"
+    eventually shows ActiveState failed
+  done
+  rm "$ROOT/run/failing"
+  equal "$(http /)" "Hello."
 }
 
 @test "a server whose requests crash 200 times goes on" {
@@ -185,6 +198,15 @@ nothing_runs() {
   app idle hello:app "${ACCEPT[@]}"
   equal "$(http /)" "Hello."
   eventually nothing_runs
+}
+
+@test "a socket that is restarted often is still wanted" {
+  local times
+  app restarted hello:app
+  for ((times = 0; times < 8; times++)); do
+    inside systemctl restart "$UNIT.socket"
+  done
+  equal "$(http /)" "Hello."
 }
 
 @test "what is stopped accepts nobody" {
