@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* How long to wait for a journal that is stuck: to take a record, and to have received it. */
-static const struct timeval send_timeout = {.tv_sec = 1};
+#define SEND_TIMEOUT USEC_PER_SEC
 #define SETTLE_TIMEOUT (50 * USEC_PER_MSEC)
 
 /* The socket, as long as this process has records under way. The inode tells whether it is still
@@ -22,7 +22,8 @@ static const struct timeval send_timeout = {.tv_sec = 1};
 static struct {
     int fd;
     ino_t inode;
-    pid_t owner; /* 0: there is no socket */
+    pid_t owner;   /* 0: there is no socket */
+    bool is_stuck; /* the journal has taken nothing in all the time that it was given */
 } journal;
 
 /* ---- the socket ----------------------------------------------------------------------------- */
@@ -35,6 +36,16 @@ static bool is_open(void)
         S_ISSOCK(status.st_mode) && status.st_ino == journal.inode;
 }
 
+static void set_timeout(usec_t timeout)
+{
+    struct timeval time = {
+        .tv_sec = (time_t)(timeout / USEC_PER_SEC),
+        .tv_usec = (suseconds_t)(timeout % USEC_PER_SEC),
+    };
+
+    setsockopt(journal.fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time));
+}
+
 static int open_socket(void)
 {
     struct stat status;
@@ -45,7 +56,7 @@ static int open_socket(void)
     journal.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (journal.fd < 0)
         return -errno;
-    setsockopt(journal.fd, SOL_SOCKET, SO_SNDTIMEO, &send_timeout, sizeof(send_timeout));
+    set_timeout(SEND_TIMEOUT);
     if (fstat(journal.fd, &status) < 0)
         return -errno;
     journal.inode = status.st_ino;
@@ -86,8 +97,11 @@ static void add_field(struct datagram *datagram, const struct iovec *field, uint
     add(datagram, "\n", 1);
 }
 
+/* A journal that is stuck is waited for once: a server that did so for each of its records would
+ * not get round to anything else. A signal makes the wait begin anew, but not without end. */
 static int send_datagram(struct datagram *datagram)
 {
+    int flags = MSG_NOSIGNAL | (journal.is_stuck ? MSG_DONTWAIT : 0);
     struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/socket"};
     struct msghdr message = {
         .msg_name = &address,
@@ -96,10 +110,14 @@ static int send_datagram(struct datagram *datagram)
         .msg_iovlen = datagram->count,
     };
 
-    while (sendmsg(journal.fd, &message, MSG_NOSIGNAL) < 0)
-        if (errno != EINTR)
-            return -errno;
-    return 0;
+    usec_t deadline = deadline_after(SEND_TIMEOUT);
+    ssize_t n;
+
+    do
+        n = sendmsg(journal.fd, &message, flags);
+    while (n < 0 && errno == EINTR && deadline_now() < deadline);
+    journal.is_stuck = n < 0 && (errno == EAGAIN || errno == EINTR);
+    return n < 0 ? -errno : 0;
 }
 
 int journal_send(const struct iovec *fields, size_t count)
@@ -128,20 +146,25 @@ enum { BARRIERS = 2 };
 /* A datagram socket can be written to when a quarter of its buffer is free, and what was not
  * received yet counts. So with the smallest buffer there is, it can when no more than one of the
  * barriers is left. */
-void journal_settle(void)
+static void wait_for_receipt(void)
 {
-    const struct timeval timeout = {.tv_usec = SETTLE_TIMEOUT};
     const int smallest = 0;
     struct datagram empty = {0};
 
-    if (!is_open())
-        return;
-    setsockopt(journal.fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+    set_timeout(SETTLE_TIMEOUT);
     for (int i = 0; i < BARRIERS && send_datagram(&empty) == 0; i++)
         ;
     struct pollfd poll_fd = {.fd = journal.fd, .events = POLLOUT};
     setsockopt(journal.fd, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof(smallest));
     poll(&poll_fd, 1, SETTLE_TIMEOUT / USEC_PER_MSEC);
+}
+
+void journal_settle(void)
+{
+    if (!is_open())
+        return;
+    if (!journal.is_stuck)
+        wait_for_receipt();
     close(journal.fd);
     journal.owner = 0;
 }

@@ -16,8 +16,8 @@
 enum { JOURNAL_MAX_FIELDS = 32 };
 
 /* Sends a record of up to JOURNAL_MAX_FIELDS fields, each "NAME=value"; the value is any bytes.
- * Waits while the journal has too much to do, but not for ever. Returns 0 or -errno. errno is kept.
- */
+ * Waits while the journal has too much to do, for a second or two; and not again before it has
+ * taken something. Returns 0 or -errno. errno is kept. */
 int journal_send(const struct iovec *fields, size_t count);
 
 /* Waits until the journal has done with what this process has sent, but not for long: for a process

@@ -272,6 +272,42 @@ instances_have_logged() {
   contains "$(fields MESSAGE -- "$(id LIMIT_HIT)" | tail -n1)" "--import-timeout"
 }
 
+# stop_journal: until it is sent SIGCONT. Nothing more fits into what it would receive.
+stop_journal() {
+  inside systemctl kill --signal=STOP systemd-journald
+  inside /usr/bin/python3 -IS -c '
+import socket
+try:
+    while True:
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(
+            b"", socket.MSG_DONTWAIT, "/run/systemd/journal/socket")
+except BlockingIOError:
+    pass'
+}
+
+@test "a journal that is stuck does not keep a server from its work" {
+  unit "--idle-timeout=1h --max-workers=16 --spare=16 misbehaves:app"
+  http /well
+  stop_journal
+  # Nothing may end the test before the journal goes on.
+  seq 16 | run xargs -P16 -I{} curl --silent --unix-socket "$ADDRESS" http://localhost/exits
+  run http /well --max-time 10
+  inside systemctl kill --signal=CONT systemd-journald
+  equal "$status" 0
+  # The records have become text.
+  eventually has_logged "GET /exits: worker"
+}
+
+# With each signal the wait for the journal begins anew.
+@test "a journal that is stuck does not keep a process that gets one signal after the other" {
+  unit "--idle-timeout=1h misbehaves:app"
+  http /well
+  stop_journal
+  run http /raises_among_signals --max-time 10
+  inside systemctl kill --signal=CONT systemd-journald
+  equal "$status" 0
+}
+
 @test "a reload that is done, and one that fails" {
   local app=$ROOT$PLACE/changing.py
   cp "$APPS/hello.py" "$app"

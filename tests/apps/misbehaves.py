@@ -79,6 +79,12 @@ def exits_midway(environ, respond):
     os._exit(0)
 
 
+def raises_among_signals(environ, respond):
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+    raise RuntimeError
+
+
 # ---- hanging ----
 
 
