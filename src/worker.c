@@ -215,25 +215,26 @@ static int pass_on(struct worker *worker, struct exchange *exchange)
     int status = load_if_needed(worker);
     int r = status != 0 ? 500 : gateway_run(worker->gateway, exchange);
 
-    if (worker->failure != 0)
-        log_line(LOG_ERR, "%s: answered 500: the application cannot be loaded", exchange->name);
     if (r > 0)
         answer(exchange, r, r == 500 ? NULL : exchange->content.problem, options);
+    if (worker->failure != 0)
+        log_line(LOG_ERR, "%s: answered 500: the application cannot be loaded", exchange->name);
     finish(exchange, r, options);
     reply_done(&exchange->reply);
     return status;
 }
 
-/* A request that does not reach the app. expect: the client may still be sending. */
+/* A request that does not reach the app. expect: the client may still be sending. It has its answer
+ * before the log, which may have to be waited for. */
 static void refuse(
     struct exchange *exchange, int status, bool expect, const struct options *options)
 {
     const char *problem = exchange->request->problem;
 
-    if (status != 200)
-        log_line(LOG_INFO, "%s: answered %d: %s", exchange->name, status, problem ? problem : "");
     answer(exchange, status, problem, options);
     conn_end_output(exchange->conn);
+    if (status != 200)
+        log_line(LOG_INFO, "%s: answered %d: %s", exchange->name, status, problem ? problem : "");
     conn_linger(exchange->conn, expect, options->linger_timeout);
 }
 

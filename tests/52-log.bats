@@ -187,6 +187,17 @@ peer() {
   recorded '"HEAD / HTTP/1.1" 404 - "-" "-"'
 }
 
+@test "the client has its answer before the message is written" {
+  local full=$BATS_TEST_TMPDIR/full
+  mkfifo "$full"
+  exec 4<>"$full" # serve closes that one for the program
+  dd if=/dev/zero of="$full" bs=4096 oflag=nonblock status=none 2>/dev/null || :
+  LOG=$full serve hello:app
+  run status /%zz
+  exec 4>&- # who waits to write goes on
+  equal "$output" 400
+}
+
 # ---- clients that leave ----
 
 @test "who sends no request line leaves no record" {
