@@ -122,6 +122,13 @@ count_bytes() {
   eventually has_records 50 "$(id ACCESS)" _SYSTEMD_INVOCATION_ID="$(show InvocationID)"
 }
 
+@test "nor are the last words of other processes" {
+  unit "closes_descriptors:app"
+  for ((n = 0; n < 40; n++)); do run ! inside systemctl start "$SERVICE"; done
+  eventually has_records 40 MESSAGE="the import has closed descriptors that are not its own, the \
+sockets of the server among them"
+}
+
 @test "a record and what the application printed have the process and the invocation in common" {
   unit "--idle-timeout=1h --spare=1 journal_stream:app"
   local pid id

@@ -454,5 +454,6 @@ int server_run(const struct options *options, const struct activation *activatio
     while (r == 0 && !has_ended(&server))
         wait_for_events(&server, do_what_is_due(&server));
     scoreboard_done(&server.board);
+    log_settle();
     return r < 0 ? EX_OSERR : server.status;
 }
