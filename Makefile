@@ -200,7 +200,7 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(http_sources:%.c=$(BUI
 	$(call say,LINK)
 	$(link)
 
-$(BUILD)/fuzz/fuzz_conf: $(BUILD)/fuzz/src/generator/conf_file.o $(BUILD)/fuzz/src/generator/report.o
+$(BUILD)/fuzz/fuzz_conf: $(addprefix $(BUILD)/fuzz/src/generator/,conf_file.o report.o)
 
 plain-programs: all $(unit_tests:%=$(BUILD)/unit/%)
 
