@@ -28,12 +28,17 @@ static struct {
 
 /* ---- the socket ----------------------------------------------------------------------------- */
 
-static bool is_open(void)
+static bool is_still_there(void)
 {
     struct stat status;
 
-    return journal.owner == getpid() && fstat(journal.fd, &status) == 0 &&
-        S_ISSOCK(status.st_mode) && status.st_ino == journal.inode;
+    return journal.owner != 0 && fstat(journal.fd, &status) == 0 && S_ISSOCK(status.st_mode) &&
+        status.st_ino == journal.inode;
+}
+
+static bool is_open(void)
+{
+    return journal.owner == getpid() && is_still_there();
 }
 
 static void set_timeout(usec_t timeout)
@@ -62,6 +67,13 @@ static int open_socket(void)
     journal.inode = status.st_ino;
     journal.owner = getpid();
     return 0;
+}
+
+void journal_part(void)
+{
+    if (is_still_there())
+        close(journal.fd);
+    journal.owner = 0;
 }
 
 /* ---- sending -------------------------------------------------------------------------------- */

@@ -20,6 +20,9 @@ enum { JOURNAL_MAX_FIELDS = 32 };
  * taken something. Returns 0 or -errno. errno is kept. */
 int journal_send(const struct iovec *fields, size_t count);
 
+/* For a process that was forked: closes what its parent had open. */
+void journal_part(void);
+
 /* Waits until the journal has done with what this process has sent, but not for long: for a process
  * that is about to end. */
 void journal_settle(void);

@@ -136,6 +136,11 @@ bool log_to_journal(int priority, const char *message_id, const struct log_field
     return journal_send(record.parts, record.count) == 0;
 }
 
+void log_part(void)
+{
+    journal_part();
+}
+
 void log_settle(void)
 {
     journal_settle();

@@ -53,6 +53,9 @@ void log_event(int priority, const char *message_id, const struct log_field *fie
 bool log_to_journal(int priority, const char *message_id, const struct log_field *fields,
     size_t n_fields, const char *message);
 
+/* To be called in a process that was forked, which has no use for what its parent had open. */
+void log_part(void);
+
 /* To be called before a process ends: the journal has done with its records then, and has found out
  * which unit they come from while it could. It does not wait for long. */
 void log_settle(void);

@@ -330,6 +330,18 @@ except BlockingIOError:
   has_records 1 "$(id IMPORT_FAILED)" # why
 }
 
+# The server has logged the first reload before the second one.
+@test "a worker has none of the descriptors that others log with" {
+  unit "--idle-timeout=1h descriptors:app"
+  local before n
+  before=$(http / | wc -l)
+  for n in 1 2; do
+    inside systemctl reload "$SERVICE"
+    eventually has_records "$n" "$(id RELOADED)"
+  done
+  equal "$(http / | wc -l)" "$before"
+}
+
 @test "an application that cannot be imported" {
   unit "no_such_module:app"
   http / >"$BATS_TEST_TMPDIR/answer"

@@ -115,6 +115,7 @@ static void part(const void *data)
     close(state->stop[1]);
     close(state->children);
     close(state->template->control);
+    log_part();
     if (state->sources >= 0)
         close(state->sources);
     sigaction(SIGCHLD, &state->on_child, NULL);
@@ -404,6 +405,7 @@ void template_run(const struct template *template)
     setpgid(0, 0);
     sigprocmask(SIG_SETMASK, template->signals, NULL);
     notify_forget();
+    log_part();
     if (template->failure != 0)
         state.excuses_end = deadline_now() + EXCUSES_TIME;
     else if (template->options->import == IMPORT_SERVER)
