@@ -78,6 +78,14 @@ dies() {
   all_is_well
 }
 
+@test "what an application does itself is not put down to limits that have not been reached" {
+  serve_misbehaving --limit-cpu=0
+  hold
+  dies exits_for_now "exited with status 75"
+  dies ends_as_after_limit "signal 24"
+  all_is_well
+}
+
 @test "a worker that is killed from outside takes nothing with it" {
   serve_misbehaving
   hold

@@ -77,14 +77,22 @@ void workers_describe_status(int status, char *buffer, size_t size)
         snprintf(buffer, size, "exited with status %d", WEXITSTATUS(status));
 }
 
+/* The app may exit with that status, too: but not before. */
+static bool is_overdue(const struct options *options, const struct slot *slot, int status)
+{
+    return WIFEXITED(status) && WEXITSTATUS(status) == EX_TEMPFAIL &&
+        options->request_timeout > 0 && deadline_now() - slot->since >= options->request_timeout;
+}
+
 /* Puts it into words, and returns the MESSAGE_ID, if it has one. */
-static const char *describe_end(int status, char *buffer, size_t size)
+static const char *describe_end(
+    const struct options *options, const struct slot *slot, int status, char *buffer, size_t size)
 {
     bool exited = WIFEXITED(status);
 
-    if (exited && WEXITSTATUS(status) == EX_TEMPFAIL)
+    if (is_overdue(options, slot, status))
         snprintf(buffer, size, "was ended by --request-timeout");
-    else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+    else if (options->limit_cpu > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
         snprintf(buffer, size, "was ended by --limit-cpu");
     else if (exited && WEXITSTATUS(status) == 0) {
         snprintf(buffer, size, "was ended by the application (os._exit)");
@@ -104,7 +112,7 @@ static bool is_worth_a_line(const struct slot *slot, int status)
     return slot->state == SLOT_RUNNING && slot->request[0] != '\0';
 }
 
-static void log_end(const struct slot *slot, pid_t pid, int status)
+static void log_end(const struct options *options, const struct slot *slot, pid_t pid, int status)
 {
     struct about about = {0};
     char how[128];
@@ -119,7 +127,7 @@ static void log_end(const struct slot *slot, pid_t pid, int status)
     }
     if (!is_worth_a_line(slot, status))
         return;
-    const char *id = describe_end(status, how, sizeof(how));
+    const char *id = describe_end(options, slot, status, how, sizeof(how));
     describe(slot, pid, &about);
     log_event(WIFSIGNALED(status) ? LOG_ERR : LOG_WARNING, id, LOG_FIELDS(about.fields),
         "%s: worker %d %s after %.3f s", about.name, pid, how, seconds_of(slot));
@@ -167,7 +175,7 @@ void workers_bury(struct workers *workers, pid_t pid, struct departure *ret)
         return;
     ret->state = (enum slot_state)slot->state;
     ret->generation = slot->generation;
-    log_end(slot, pid, status);
+    log_end(workers->options, slot, pid, status);
     if (slot->state == SLOT_RUNNING || slot->state == SLOT_DONE) {
         record_end(workers->options, slot, pid, &usage);
         totals->last_request = deadline_now();

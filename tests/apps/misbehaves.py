@@ -67,6 +67,17 @@ def exits(environ, respond):
     os._exit(3)
 
 
+def exits_for_now(environ, respond):
+    say("exits_for_now")
+    os._exit(os.EX_TEMPFAIL)
+
+
+def ends_as_after_limit(environ, respond):
+    say("ends_as_after_limit")
+    os.kill(os.getpid(), signal.SIGXCPU)
+    time.sleep(3600)
+
+
 def exits_quietly(environ, respond):
     say("exits_quietly")
     os._exit(0)
