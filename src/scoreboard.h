@@ -35,13 +35,14 @@ struct slot {
     volatile pid_t pid; /* its worker, 0 when free */
     unsigned generation;
     volatile usec_t since; /* RUNNING: the request began; STARTING: it was forked */
-    bool overdue;          /* it was asked for its tracebacks, because it is not ready in time */
-    bool doomed;           /* it is being killed, and the log says why */
+    /* In bytes, because not all of them are a bool. */
+    unsigned char overdue; /* it was asked for its tracebacks, because it is not ready in time */
+    unsigned char doomed;  /* it is being killed, and the log says why */
     char request[SLOT_REQUEST_SIZE]; /* "METHOD target", "" until that is known */
     /* For the record of the request, if its worker cannot write it. */
     struct address client;
     char request_id[REQUEST_ID_SIZE];
-    volatile bool recorded; /* it has */
+    volatile unsigned char recorded; /* it has */
     /* Said by a worker that ends itself because of its deadline; 0: it did not. */
     volatile unsigned status;
     volatile uint64_t received, sent;

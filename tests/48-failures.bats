@@ -78,6 +78,14 @@ dies() {
   all_is_well
 }
 
+# In the build with sanitizers, what is made of that has to be defined, see judge_log.
+@test "a worker that writes over what the server knows of its workers does not end it" {
+  serve_misbehaving --spare=2
+  http /well
+  run -52 http /scribbles
+  http /well # by the other spare
+}
+
 @test "what an application does itself is not put down to limits that have not been reached" {
   serve_misbehaving --limit-cpu=0
   hold
