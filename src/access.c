@@ -55,16 +55,11 @@ void access_tell_begin(const struct exchange *exchange, const struct options *op
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static struct slice text(const char *string)
-{
-    return (struct slice){string[0] ? string : NULL, strlen(string)};
-}
-
 static void write_line(const struct access_record *record, char buffer[COMBINED_SIZE])
 {
     struct tm tm = {0};
     struct combined combined = {
-        .host = text(record->peer.host),
+        .host = slice_unless_empty(record->peer.host),
         .time = &tm,
         .line = record->line,
         .status = record->status,
@@ -112,7 +107,7 @@ static bool send_record(const struct access_record *record, const struct log_fie
     size_t n = 6;
 
     write_peer(&record->peer, peer, sizeof(peer));
-    fields[n++] = (struct log_field){"WSGI_PEER", text(peer)};
+    fields[n++] = (struct log_field){"WSGI_PEER", slice_unless_empty(peer)};
     for (size_t i = 0; i < n_more; i++)
         fields[n++] = more[i];
     return log_to_journal(LOG_INFO, MESSAGE_ID_ACCESS, fields, n, line);

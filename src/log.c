@@ -46,7 +46,7 @@ bool log_has_journal(void)
 
 void log_set_application(const char *application)
 {
-    logger.application = (struct slice){application, strlen(application)};
+    logger.application = slice_of(application);
 }
 
 void log_set_request(struct slice method, struct slice target, struct slice id)
@@ -99,11 +99,6 @@ static size_t total_size(const struct log_field *fields, size_t count)
     for (size_t i = 0; i < count; i++)
         size += strlen(fields[i].name) + 1 + value_size(&fields[i]);
     return size;
-}
-
-static struct slice slice_of(const char *string)
-{
-    return (struct slice){string, string ? strlen(string) : 0};
 }
 
 bool log_to_journal(int priority, const char *message_id, const struct log_field *fields,

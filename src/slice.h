@@ -18,6 +18,18 @@ struct slice {
 /* A slice of a string literal, without its terminator. */
 #define SLICE(literal) ((struct slice){.data = (literal), .size = sizeof(literal) - 1})
 
+/* A string without its terminator; absent for NULL. */
+static inline struct slice slice_of(const char *string)
+{
+    return (struct slice){.data = string, .size = string ? strlen(string) : 0};
+}
+
+/* The same where an empty string stands for something that is absent. */
+static inline struct slice slice_unless_empty(const char *string)
+{
+    return slice_of(string[0] ? string : NULL);
+}
+
 static inline bool slice_equal(struct slice a, struct slice b)
 {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);

@@ -72,7 +72,7 @@ static void introduce_request(const struct worker *worker, struct exchange *exch
 
     name_request(exchange);
     identify_request(exchange, worker->options);
-    struct slice id = {exchange->id[0] ? exchange->id : NULL, strlen(exchange->id)};
+    struct slice id = slice_unless_empty(exchange->id);
     log_set_request(request->method, request->target, id);
     if (worker->slot)
         slot_name(worker->slot, request->target.data ? exchange->name : "", exchange->id,

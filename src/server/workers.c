@@ -33,11 +33,6 @@ struct about {
     struct log_field fields[5];
 };
 
-static struct slice text(const char *string)
-{
-    return (struct slice){string[0] ? string : NULL, strlen(string)};
-}
-
 static void describe(const struct slot *slot, pid_t pid, struct about *about)
 {
     const char *request = about->request;
@@ -48,12 +43,13 @@ static void describe(const struct slot *slot, pid_t pid, struct about *about)
 
     snprintf(about->pid, sizeof(about->pid), "%d", pid);
     snprintf(about->duration, sizeof(about->duration), "%" PRIu64, deadline_now() - slot->since);
-    about->fields[0] = (struct log_field){"WSGI_WORKER_PID", text(about->pid)};
+    about->fields[0] = (struct log_field){"WSGI_WORKER_PID", slice_unless_empty(about->pid)};
     about->fields[1] =
-        (struct log_field){"WSGI_REQUEST_ID", text(slot_request_id(slot, about->id))};
+        (struct log_field){"WSGI_REQUEST_ID", slice_unless_empty(slot_request_id(slot, about->id))};
     about->fields[2] = (struct log_field){"WSGI_METHOD", {*target ? request : NULL, method}};
-    about->fields[3] = (struct log_field){"WSGI_TARGET", text(target)};
-    about->fields[4] = (struct log_field){"WSGI_DURATION_USEC", text(about->duration)};
+    about->fields[3] = (struct log_field){"WSGI_TARGET", slice_unless_empty(target)};
+    about->fields[4] =
+        (struct log_field){"WSGI_DURATION_USEC", slice_unless_empty(about->duration)};
 }
 
 /* ---- burying -------------------------------------------------------------------------------- */
@@ -156,7 +152,7 @@ static void record_end(
         return;
     describe(slot, pid, &about);
     slot_client(slot, &record.peer);
-    record.line = text(about.request);
+    record.line = slice_unless_empty(about.request);
     access_write(&record, about.fields, 4, options); /* the duration is among its own */
 }
 
