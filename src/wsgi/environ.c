@@ -81,11 +81,12 @@ static PyObject *join(PyObject *first, struct slice name, PyObject *second)
 
 /* Not every field becomes a variable. A name with an underscore would take the place of the one
  * with a hyphen, which a front server may have vouched for; HTTP_PROXY would be obeyed as a proxy
- * setting by libraries (httpoxy). Host was looked after already. */
+ * setting by libraries (httpoxy). Host and X-Request-ID are looked after elsewhere. */
 static bool is_dropped(struct slice name)
 {
     return slice_find(name, '_') < name.size || slice_equal_ignore_case(name, SLICE("Proxy")) ||
-        slice_equal_ignore_case(name, SLICE("Host"));
+        slice_equal_ignore_case(name, SLICE("Host")) ||
+        slice_equal_ignore_case(name, SLICE("X-Request-ID"));
 }
 
 static int set_field(PyObject *environ, const struct request_field *field)
@@ -105,8 +106,8 @@ static int set_field(PyObject *environ, const struct request_field *field)
     return joined ? PyDict_SetItem(environ, key, joined) : -1;
 }
 
-/* An ID that nobody vouches for was replaced: what the app logs is found by the same one as what
- * the server logs. */
+/* Not the one that came with the request, for which perhaps nobody vouches: what the app logs is
+ * found by the same ID as what the server logs. */
 static int set_request_id(PyObject *environ, const char *id)
 {
     return id[0] ? set_string(environ, "HTTP_X_REQUEST_ID", id) : 0;
