@@ -111,9 +111,10 @@ static void add_field(struct datagram *datagram, const struct iovec *field, uint
 
 /* A journal that is stuck is waited for once: a server that did so for each of its records would
  * not get round to anything else. A signal makes the wait begin anew, but not without end. */
-static int send_datagram(struct datagram *datagram)
+static int send_datagram(struct datagram *datagram, bool wait)
 {
-    int flags = MSG_NOSIGNAL | (journal.is_stuck ? MSG_DONTWAIT : 0);
+    bool may_wait = wait && !journal.is_stuck;
+    int flags = MSG_NOSIGNAL | (may_wait ? 0 : MSG_DONTWAIT);
     struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/socket"};
     struct msghdr message = {
         .msg_name = &address,
@@ -128,11 +129,12 @@ static int send_datagram(struct datagram *datagram)
     do
         n = sendmsg(journal.fd, &message, flags);
     while (n < 0 && errno == EINTR && deadline_now() < deadline);
-    journal.is_stuck = n < 0 && (errno == EAGAIN || errno == EINTR);
+    if (may_wait || n >= 0)
+        journal.is_stuck = n < 0 && (errno == EAGAIN || errno == EINTR);
     return n < 0 ? -errno : 0;
 }
 
-int journal_send(const struct iovec *fields, size_t count)
+int journal_send(const struct iovec *fields, size_t count, bool wait)
 {
     struct datagram datagram = {0};
     int saved_errno = errno;
@@ -143,7 +145,7 @@ int journal_send(const struct iovec *fields, size_t count)
     if (r == 0) {
         for (size_t i = 0; i < count; i++)
             add_field(&datagram, &fields[i], &datagram.sizes[i]);
-        r = send_datagram(&datagram);
+        r = send_datagram(&datagram, wait);
     }
     errno = saved_errno;
     return r;
@@ -164,7 +166,7 @@ static void wait_for_receipt(void)
     struct datagram empty = {0};
 
     set_timeout(SETTLE_TIMEOUT);
-    for (int i = 0; i < BARRIERS && send_datagram(&empty) == 0; i++)
+    for (int i = 0; i < BARRIERS && send_datagram(&empty, true) == 0; i++)
         ;
     struct pollfd poll_fd = {.fd = journal.fd, .events = POLLOUT};
     setsockopt(journal.fd, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof(smallest));

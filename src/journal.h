@@ -15,10 +15,11 @@
 
 enum { JOURNAL_MAX_FIELDS = 32 };
 
-/* Sends a record of up to JOURNAL_MAX_FIELDS fields, each "NAME=value"; the value is any bytes.
- * Waits while the journal has too much to do, for a second or two; and not again before it has
- * taken something. Returns 0 or -errno. errno is kept. */
-int journal_send(const struct iovec *fields, size_t count);
+/* Sends a record of up to JOURNAL_MAX_FIELDS fields, each "NAME=value"; the value is any bytes. If
+ * it is to be waited for while the journal has too much to do, then for a second or two, and not
+ * again before it has taken something. Returns 0 or -errno (-EAGAIN: it was not taken). errno is
+ * kept. */
+int journal_send(const struct iovec *fields, size_t count, bool wait);
 
 /* For a process that was forked: closes what its parent had open. */
 void journal_part(void);

@@ -128,7 +128,7 @@ bool log_to_journal(int priority, const char *message_id, const struct log_field
         add(&record, &common[i]);
     for (size_t i = 0; i < n_fields; i++)
         add(&record, &fields[i]);
-    return journal_send(record.parts, record.count) == 0;
+    return journal_send(record.parts, record.count, priority < LOG_DEBUG) == 0;
 }
 
 void log_part(void)

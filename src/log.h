@@ -49,7 +49,8 @@ void log_line(int priority, const char *format, ...) __attribute__((format(print
 void log_event(int priority, const char *message_id, const struct log_field *fields,
     size_t n_fields, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Sends a record to the journal, and nothing without one. Returns whether it was taken. */
+/* Sends a record to the journal, and nothing without one. Returns whether it was taken. One of
+ * LOG_DEBUG is not worth waiting for when the journal has too much to do. */
 bool log_to_journal(int priority, const char *message_id, const struct log_field *fields,
     size_t n_fields, const char *message);
 
