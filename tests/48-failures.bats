@@ -203,6 +203,11 @@ overdue() {
   overdue is_deaf 000
 }
 
+@test "--request-timeout: an app that stops itself is killed by the server, which says so once" {
+  overdue is_stopped 000
+  equal "$(grep -c "survived its --request-timeout" "$LOG")" 1
+}
+
 @test "--request-timeout: the log shows all threads of Python" {
   serve --idle-timeout=0 --request-timeout=1s hangs:with_thread
   equal "$(status /)" 504

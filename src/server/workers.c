@@ -255,6 +255,8 @@ static void warn_starting(const struct scoreboard *board, struct slot *slot)
 
 static void end_overdue(const struct scoreboard *board, struct slot *slot, enum slot_state state)
 {
+    if (slot->doomed)
+        return; /* its end may take a moment */
     if (state != SLOT_STARTING)
         end_running(slot, MESSAGE_ID_LIMIT_HIT, "it survived its --request-timeout");
     else if (slot->overdue)

@@ -125,6 +125,11 @@ def is_deaf(environ, respond):
     time.sleep(3600)
 
 
+def is_stopped(environ, respond):
+    say("is_stopped")
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def hangs_with_child(environ, respond):
     say("hangs_with_child")
     leave_child()
