@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* How long to wait for a journal that is stuck: to take a record, and to have received it. */
-#define SEND_TIMEOUT USEC_PER_SEC
+#define SEND_TIMEOUT (250 * USEC_PER_MSEC)
 #define SETTLE_TIMEOUT (50 * USEC_PER_MSEC)
 
 /* The socket, as long as this process has records under way. The inode tells whether it is still
