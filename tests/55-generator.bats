@@ -161,11 +161,13 @@ Requires=wsgi-once-blog.socket
 [Service]
 Type=notify
 ExecStart=$BIN/wsgi-once --directory=/srv/blog blog:app
-ExecReload=kill -HUP \$MAINPID
+ExecReload=sh -c \"kill -HUP \$MAINPID\"
 WatchdogSec=1min
 MemoryMax=1G
 OOMPolicy=continue
-TasksMax=512"
+TasksMax=512
+RestartSec=5s
+RestartForceExitStatus=$(seq --separator=' ' 200 245)"
 }
 
 @test "with Accept=yes there is a template, whose sandbox is the lean one" {

@@ -248,6 +248,13 @@ nothing_is_loaded() {
   eventually shows StatusText '*3 served*'
 }
 
+@test "what an app prints has no more weight than it has" {
+  app blog prints_level:app
+  equal "$(http /)" "Hello."
+  eventually has_logged "<0>not that urgent"
+  equal "$(inside journalctl --output cat --priority warning --unit "$SERVICE")" ""
+}
+
 @test "two apps have different users, and neither is root" {
   app one interpreter:app
   http / >/dev/null

@@ -134,6 +134,18 @@ static void write_socket(const struct units *units)
     output_close(units->output, units->socket, file);
 }
 
+/* When systemd cannot start the process at all (systemd.exec(5), "Process Exit Codes"), nobody
+ * takes the connection that waits, and the socket would start the service again at once, and on and
+ * on. As a restart it has a pause before it. */
+static void write_restart(FILE *file)
+{
+    enum { FIRST = 200, LAST = 245 }; /* EXIT_CHDIR to EXIT_BPF */
+
+    fprintf(file, "RestartSec=5s\nRestartForceExitStatus=");
+    for (int status = FIRST; status <= LAST; status++)
+        fprintf(file, "%d%c", status, status < LAST ? ' ' : '\n');
+}
+
 /* The service of a listener. Started by hand, it needs its socket. */
 static void write_service(const struct units *units)
 {
@@ -145,12 +157,13 @@ static void write_service(const struct units *units)
         units->app->single ? "exec" : "notify");
     write_command(file, units->app);
     fprintf(file,
-        "ExecReload=kill -HUP $MAINPID\n"
+        "ExecReload=sh -c \"kill -HUP $MAINPID\"\n"
         "%s"
         "MemoryMax=1G\n"
         "OOMPolicy=continue\n"
         "TasksMax=512\n",
         units->app->single ? "" : "WatchdogSec=1min\n");
+    write_restart(file);
     output_close(units->output, units->service, file);
 }
 
