@@ -17,8 +17,8 @@ enum { JOURNAL_MAX_FIELDS = 32 };
 
 /* Sends a record of up to JOURNAL_MAX_FIELDS fields, each "NAME=value"; the value is any bytes. If
  * it is to be waited for while the journal has too much to do, then for half a second at most, and
- * not again before it has taken something. Returns 0 or -errno (-EAGAIN: it was not taken). errno is
- * kept. */
+ * not again before it has taken something. Returns 0 or -errno (-EAGAIN: it was not taken). errno
+ * is kept. */
 int journal_send(const struct iovec *fields, size_t count, bool wait);
 
 /* For a process that was forked: closes what its parent had open. */
