@@ -85,8 +85,8 @@ endif
 # ---- the program ---------------------------------------------------------------------------------
 
 sources := $(filter-out src/generator/%,$(wildcard src/*.c src/*/*.c))
-generator_sources := $(wildcard src/generator/*.c) src/options.c src/problem.c \
-	src/net/peer.c src/http/syntax.c
+generator_sources := $(wildcard src/generator/*.c) src/options.c src/value.c \
+	src/problem.c src/net/peer.c src/http/syntax.c
 http_sources := $(wildcard src/http/*.c)
 # What is tested as a table.
 pure_sources := $(http_sources) src/net/peer.c

@@ -1,7 +1,7 @@
 #include "options.h"
 
-#include "http/syntax.h"
 #include "problem.h"
+#include "value.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum kind {
     STRING,
@@ -19,7 +18,7 @@ enum kind {
     HEAD_SIZE, /* the same, for what is held in memory as a whole */
     NUMBER,
     COUNT,    /* from 1 to 1000 */
-    DURATION, /* whole numbers with units, see parse_duration */
+    DURATION, /* whole numbers with units, see value_parse_duration */
     IMPORT,   /* "server" or "worker" */
     WARM_UP,  /* "/path" or "http://host/path" */
     ACCESS,   /* "journal", "stderr" or "none" */
@@ -114,51 +113,6 @@ enum { N_SPECS = sizeof(specs) / sizeof(specs[0]) };
 
 /* ---- values --------------------------------------------------------------------------------- */
 
-/* Every parser returns NULL, or what is allowed. */
-
-static const char *parse_number(const char *text, uint64_t *ret)
-{
-    if (syntax_parse_decimal((struct slice){text, strlen(text)}, ret) < 0)
-        return "a number";
-    return NULL;
-}
-
-static const char *parse_size(const char *text, uint64_t *ret)
-{
-    static const char *allowed = "a number of bytes, with an optional suffix K, M or G";
-    size_t length = strlen(text);
-    const char *suffixes = "KMG", *suffix = length > 0 ? strchr(suffixes, text[length - 1]) : NULL;
-    unsigned shift = suffix ? 10 * (unsigned)(suffix - suffixes + 1) : 0;
-    uint64_t number;
-
-    if (syntax_parse_decimal((struct slice){text, length - (suffix ? 1 : 0)}, &number) < 0)
-        return allowed;
-    if (number > UINT64_MAX >> shift)
-        return allowed;
-    *ret = number << shift;
-    return NULL;
-}
-
-static const char *parse_head_size(const char *text, uint64_t *ret)
-{
-    uint64_t size;
-
-    if (parse_size(text, &size) || size > 16 << 20)
-        return "a number of bytes up to 16M, with an optional suffix K or M";
-    *ret = size;
-    return NULL;
-}
-
-static const char *parse_count(const char *text, uint64_t *ret)
-{
-    uint64_t count;
-
-    if (parse_number(text, &count) || count < 1 || count > 1000)
-        return "a number from 1 to 1000";
-    *ret = count;
-    return NULL;
-}
-
 static const char *parse_import(const char *text, enum options_import *ret)
 {
     if (strcmp(text, "server") != 0 && strcmp(text, "worker") != 0)
@@ -181,87 +135,6 @@ static const char *parse_access_log(const char *text, enum options_access_log *r
             return NULL;
         }
     return "journal, stderr or none";
-}
-
-static const char *parse_warm_up(const char *text, const char **ret)
-{
-    static const char scheme[] = "http://";
-    const char *host =
-        strncmp(text, scheme, sizeof(scheme) - 1) == 0 ? text + sizeof(scheme) - 1 : text;
-    bool has_path = strchr(host, '/') && (host == text ? *text == '/' : *host != '/');
-
-    for (const char *c = text; *c; c++)
-        if (*c <= ' ' || *c > '~')
-            has_path = false;
-    if (!has_path)
-        return "a path such as /login, or http://www.example.org/login to say the host, too";
-    *ret = text;
-    return NULL;
-}
-
-/* The microseconds of a unit, or 0. */
-static usec_t unit(struct slice name)
-{
-    static const struct {
-        const char *names; /* each one between two spaces */
-        usec_t usec;
-    } units[] = {
-        {" us usec ", 1},
-        {" ms msec ", USEC_PER_MSEC},
-        {" s sec second seconds ", USEC_PER_SEC},
-        {" m min minute minutes ", 60 * USEC_PER_SEC},
-        {" h hr hour hours ", 3600 * USEC_PER_SEC},
-        {" d day days ", 86400 * USEC_PER_SEC},
-    };
-    char between_spaces[16];
-
-    if (name.size > sizeof(between_spaces) - 3)
-        return 0;
-    snprintf(between_spaces, sizeof(between_spaces), " %.*s ", (int)name.size, name.data);
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-        if (strstr(units[i].names, between_spaces))
-            return units[i].usec;
-    return 0;
-}
-
-/* "30", "500ms", "1min 30s": what is most used of systemd.time(7); without a unit, seconds. */
-static const char *parse_duration(const char *text, usec_t *ret)
-{
-    static const char *allowed =
-        "a time span such as 30, 500ms or 1min 30s (0: none), up to 100 years";
-    const usec_t most = USEC_PER_SEC * 86400 * 36525; /* sums of some do not overflow */
-    usec_t total = 0;
-
-    do {
-        size_t digits = strspn(text, "0123456789");
-        struct slice number = {text, digits};
-        text += digits;
-        text += strspn(text, " ");
-        struct slice name = {text, strcspn(text, "0123456789 ")};
-        text += name.size;
-        text += strspn(text, " ");
-
-        uint64_t count;
-        usec_t usec = name.size > 0 ? unit(name) : USEC_PER_SEC;
-        if (syntax_parse_decimal(number, &count) < 0 || usec == 0 ||
-            __builtin_mul_overflow(count, usec, &usec) ||
-            __builtin_add_overflow(total, usec, &total))
-            return allowed;
-    } while (*text);
-    if (total > most)
-        return allowed;
-    *ret = total;
-    return NULL;
-}
-
-static const char *parse_mount(const char *text, const char **ret)
-{
-    size_t length = strlen(text);
-
-    if (text[0] != '/' || (length > 1 && text[length - 1] == '/') || strstr(text, "//"))
-        return "a path such as /blog: it begins with a slash and does not end with one";
-    *ret = length > 1 ? text : "";
-    return NULL;
 }
 
 static void *field_of(struct options *options, const struct spec *spec)
@@ -302,17 +175,17 @@ static const char *set(struct options *options, const struct spec *spec, const c
 
     switch (spec->kind) {
     case STRINGS: return add_string(options, text);
-    case MOUNT: return parse_mount(text, field);
-    case SIZE: return parse_size(text, field);
-    case HEAD_SIZE: return parse_head_size(text, field);
-    case NUMBER: return parse_number(text, field);
-    case COUNT: return parse_count(text, field);
+    case MOUNT: return value_parse_mount(text, field);
+    case SIZE: return value_parse_size(text, field);
+    case HEAD_SIZE: return value_parse_head_size(text, field);
+    case NUMBER: return value_parse_number(text, field);
+    case COUNT: return value_parse_count(text, field);
     case IMPORT: return parse_import(text, field);
-    case WARM_UP: return parse_warm_up(text, field);
+    case WARM_UP: return value_parse_warm_up(text, field);
     case ACCESS: return parse_access_log(text, field);
     case PEERS: return add_peer(options, text);
     case FLAG: *(bool *)field = true; return NULL;
-    case DURATION: return parse_duration(text, field);
+    case DURATION: return value_parse_duration(text, field);
     default: *(const char **)field = text; return NULL;
     }
 }
@@ -453,17 +326,6 @@ bool options_find_key(const char *key, struct options_key *ret_key)
     return false;
 }
 
-int options_parse_boolean(const char *text)
-{
-    static const char *words[] = {
-        "no", "yes", "false", "true", "off", "on", "n", "y", "f", "t", "0", "1"};
-
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (strcasecmp(text, words[i]) == 0)
-            return (int)(i % 2);
-    return -EINVAL;
-}
-
 static const struct spec *find_spec(const char *name)
 {
     const struct spec *spec = specs;
@@ -478,7 +340,7 @@ const char *options_check_value(const struct options_key *key, const char *value
     struct options options = {0};
 
     if (key->is_flag)
-        return options_parse_boolean(value) < 0 ? "yes or no" : NULL;
+        return value_parse_boolean(value) < 0 ? "yes or no" : NULL;
     const char *allowed = set(&options, find_spec(key->option), value);
     options_done(&options);
     return allowed;

@@ -96,9 +96,6 @@ bool options_next_key(size_t *cursor, char key[OPTIONS_KEY_SIZE]);
 /* Whether the value is one that the key takes. Returns NULL, or what is allowed (static). */
 const char *options_check_value(const struct options_key *key, const char *value);
 
-/* yes, no, true, ... as systemd.syntax(7) has them. Returns 1, 0, or -EINVAL. */
-int options_parse_boolean(const char *text);
-
 /* Frees what options_parse allocated; knows options that were zeroed. */
 void options_done(struct options *options);
 

@@ -63,7 +63,7 @@ floor() {
     message_ids.h | problem.[ch] | streams.[ch]) echo 0 ;;
     http/* | journal.[ch]) echo 1 ;;
     log.[ch] | leave.[ch]) echo 2 ;;
-    net/*) echo 2 ;;
+    net/* | value.[ch]) echo 2 ;;
     options.[ch] | activation.[ch] | scoreboard.[ch]) echo 3 ;;
     wsgi/*) echo 4 ;;
     overdue.[ch] | rlimits.[ch] | access.[ch]) echo 4 ;;

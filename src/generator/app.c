@@ -2,6 +2,7 @@
 
 #include "cleanup.h"
 #include "options.h"
+#include "value.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -174,7 +175,7 @@ static void check_socket(struct reading *reading, const struct assignment *at)
 {
     if (strcmp(at->key, "Service") == 0)
         error(reading, at, "[Socket] Service: the service of this socket is the one of this file");
-    else if (strcmp(at->key, "Accept") == 0 && options_parse_boolean(at->value) < 0)
+    else if (strcmp(at->key, "Accept") == 0 && value_parse_boolean(at->value) < 0)
         error(reading, at, "[Socket] Accept: '%s' is not yes or no", at->value);
     else if (is_listening(at) && !*at->value && !listens_behind(reading->app->file, at))
         error(reading, at,
@@ -277,7 +278,7 @@ static void add_option(struct reading *reading, const struct assignment *at)
         return;
     if (!key.is_flag)
         add_word(reading, key.option, at->value);
-    else if (options_parse_boolean(at->value) > 0)
+    else if (value_parse_boolean(at->value) > 0)
         add_word(reading, key.option, NULL);
 }
 
@@ -350,7 +351,7 @@ bool app_read(
     if (!has_errors(&reading))
         try_words(&reading);
     const char *accept = conf_file_get(file, "Socket", "Accept");
-    app->accept = accept && options_parse_boolean(accept) > 0;
+    app->accept = accept && value_parse_boolean(accept) > 0;
     return !has_errors(&reading);
 }
 
