@@ -9,10 +9,7 @@ load booted
 # The types of service whose services say when they are ready again after a reload.
 notify_types() {
   echo notify
-  local version
-  version=$(inside systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
-  # shellcheck disable=SC2016
-  if ((version >= 253)); then echo notify-reload; fi
+  if (($(systemd_version) >= 253)); then echo notify-reload; fi
 }
 
 # under_load COMMAND...: clients ask without a pause while the command is run several times, each

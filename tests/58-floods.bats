@@ -38,8 +38,9 @@ is_listening() {
 @test "of 1,000 connections at once, MaxConnections= are served, and the socket goes on" {
   app many hello:app "${ACCEPT[@]}"
   run -0 flood 1000
-  [[ $output =~ ^([0-9]+)" 200"$'\n'([0-9]+)" closed"$ ]]
-  ((BASH_REMATCH[1] >= 256 && BASH_REMATCH[1] + BASH_REMATCH[2] == 1000))
+  # From systemd 255 on PollLimitBurst= slows it down, so that all may have their turn.
+  [[ $output =~ ^([0-9]+)" 200"($'\n'([0-9]+)" closed")?$ ]]
+  ((BASH_REMATCH[1] >= 256 && BASH_REMATCH[1] + ${BASH_REMATCH[3]:-0} == 1000))
   is_listening
   equal "$(flood 100 8)" "100 200"
 }

@@ -133,7 +133,7 @@ journal_has() { # text
 
 @test "code that is made while it runs: MemoryDenyWriteExecute=" {
   app blog symptoms:app
-  contains "$(http /jit)" "Operation not permitted"
+  contains "$(http /jit)" "PermissionError"
   again blog "[Service]" "MemoryDenyWriteExecute=no"
   equal "$(http /jit)" 4096
 }

@@ -66,6 +66,10 @@ inside() {
   nsenter --mount --uts --ipc --net --pid --cgroup --target "$SYSTEMD" "$@" 3>&-
 }
 
+systemd_version() {
+  inside systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p'
+}
+
 # unit ARGUMENTS [SERVICE-LINE]...: installs and starts the socket of a service that runs the
 # program with these arguments. It is as the manual page shows it, but for the lines.
 unit() {
