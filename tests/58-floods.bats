@@ -91,17 +91,6 @@ are_few() {
   equal "$(http /)" "Hello."
 }
 
-@test "a server that systemd cannot start is not tried at once, and on and on" {
-  app failing hello:app "[Service]" "DynamicUser=no" "User=nobody-is-called-so"
-  http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
-  # Nobody takes the connection, for which the socket would start the next one.
-  eventually shows SubState auto-restart
-  conf failing hello:app
-  inside systemctl daemon-reload
-  wait $!
-  equal "$(cat "$BATS_TEST_TMPDIR/answer")" "Hello."
-}
-
 @test "a server whose requests crash 200 times goes on" {
   app failing fails_when_told:app "[Service]" "LimitCORE=0"
   fails_often request closed

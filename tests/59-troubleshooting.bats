@@ -88,6 +88,18 @@ journal_has() { # text
   equal "$(connect)" "111: Connection refused"
 }
 
+@test "activating (auto-restart): what systemd cannot start is not tried at once, and on and on" {
+  app blog hello:app "[Service]" "DynamicUser=no" "User=nobody-is-called-so"
+  http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  # Nobody takes the connection, for which the socket would start the next one.
+  eventually shows SubState auto-restart
+  equal "$(show ExecMainStatus)" 217
+  conf blog hello:app
+  inside systemctl daemon-reload
+  wait $!
+  equal "$(cat "$BATS_TEST_TMPDIR/answer")" "Hello."
+}
+
 @test "No module named: the directory" {
   mkdir -p "$ROOT/srv/site"
   cp "$APPS/hello.py" "$ROOT/srv/site/site_app.py"
