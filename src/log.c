@@ -39,11 +39,6 @@ void log_open(void)
     logger.has_journal = strcmp(stream, own) == 0;
 }
 
-bool log_has_journal(void)
-{
-    return logger.has_journal;
-}
-
 void log_set_application(const char *application)
 {
     logger.application = slice_of(application);

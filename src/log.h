@@ -29,9 +29,6 @@ enum { LOG_MAX_FIELDS = 16 };
  * was replaced. */
 void log_open(void);
 
-/* Whether there is a journal to write to. */
-bool log_has_journal(void);
-
 /* Adds WSGI_APP to all records from now on; the string is borrowed. */
 void log_set_application(const char *application);
 
