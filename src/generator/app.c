@@ -154,9 +154,10 @@ static void check_application(struct reading *reading, const struct assignment *
 
 /* ---- the other sections --------------------------------------------------------------------- */
 
-static bool is_listening(const struct assignment *at)
+bool app_is_listening(const struct assignment *assignment)
 {
-    return strcmp(at->section, "Socket") == 0 && strncmp(at->key, "Listen", strlen("Listen")) == 0;
+    return strcmp(assignment->section, "Socket") == 0 &&
+        strncmp(assignment->key, "Listen", strlen("Listen")) == 0;
 }
 
 /* An empty Listen...= takes back those in front of it, and the usual place. */
@@ -165,7 +166,7 @@ static bool listens_behind(const struct conf_file *file, const struct assignment
     const struct assignment *end = file->assignments + file->count;
 
     for (at++; at < end; at++)
-        if (is_listening(at) && *at->value)
+        if (app_is_listening(at) && *at->value)
             return true;
     return false;
 }
@@ -177,7 +178,7 @@ static void check_socket(struct reading *reading, const struct assignment *at)
         error(reading, at, "[Socket] Service: the service of this socket is the one of this file");
     else if (strcmp(at->key, "Accept") == 0 && value_parse_boolean(at->value) < 0)
         error(reading, at, "[Socket] Accept: '%s' is not yes or no", at->value);
-    else if (is_listening(at) && !*at->value && !listens_behind(reading->app->file, at))
+    else if (app_is_listening(at) && !*at->value && !listens_behind(reading->app->file, at))
         error(reading, at,
             "[Socket] %s: is empty, and nothing is left to listen on; leave it out for the default",
             at->key);

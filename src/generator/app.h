@@ -23,6 +23,9 @@ struct app {
  * NULL, or what is wrong with it (static). */
 const char *app_check_name(const char *name);
 
+/* Whether it says where the socket listens: ListenStream= and its kin. */
+bool app_is_listening(const struct assignment *assignment);
+
 /* Understands the file of the app with that name. Returns whether it is right; each error was
  * reported with its line. To be followed by app_done. */
 bool app_read(

@@ -107,7 +107,7 @@ static void look_where_it_listens(const struct app *app, bool *ret_elsewhere, bo
     *ret_elsewhere = *ret_network = false;
     for (size_t i = 0; i < file->count; i++) {
         const struct assignment *at = &file->assignments[i];
-        if (!is_in(at, "Socket") || strncmp(at->key, "Listen", strlen("Listen")) != 0)
+        if (!app_is_listening(at))
             continue;
         /* An empty one takes back those in front of it. */
         *ret_network =
