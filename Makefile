@@ -23,7 +23,6 @@ prefix = /usr/local
 bindir = $(prefix)/bin
 datadir = $(prefix)/share
 mandir = $(datadir)/man
-sysconfdir = /etc
 
 # The group that may connect to the sockets: that of the distribution's front server.
 SOCKET_GROUP = www-data
@@ -152,7 +151,7 @@ install: all needs-systemd
 		$(call systemd_directory,systemunit)/wsgi-once-.socket.d/10-wsgi-once.conf
 	$(INSTALL) -D -m 644 systemd/wsgi-once.catalog -t \
 		$(DESTDIR)$(shell $(PKG_CONFIG) --variable=catalogdir systemd)
-	mkdir -p $(DESTDIR)$(sysconfdir)/wsgi-once
+	mkdir -p $(DESTDIR)/etc/wsgi-once
 	$(INSTALL) -D -m 644 systemd/lean.conf -t $(DESTDIR)$(datadir)/wsgi-once
 	$(INSTALL) -D -m 644 systemd/examples/*.* -t $(examples)
 	$(INSTALL) -D -m 644 systemd/examples/user/* -t $(examples)/user
