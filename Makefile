@@ -11,6 +11,7 @@
 #   make bench      measures what a request costs
 #   make format     lays out the sources
 #   make install    into $(DESTDIR)$(prefix), and where systemd looks for units and generators
+#   make dist       the tarball of a release, in build/dist
 #
 # CFLAGS, CPPFLAGS and LDFLAGS are yours; what the project needs is added to them. V=1 shows the
 # commands, WERROR=1 makes warnings errors. `make run`, `check`, `check-suites`, `fuzz` and `bench`
@@ -163,6 +164,11 @@ needs-systemd:
 		echo "make install needs $(PKG_CONFIG) to know systemd, and where its units belong:" \
 			"packaging/install-dependencies build" >&2; exit 1; }
 
+# ---- releasing -----------------------------------------------------------------------------------
+
+dist:
+	packaging/release $(VERSION) $(BUILD)/dist/wsgi-once-$(VERSION).tar.gz
+
 # ---- trying it -----------------------------------------------------------------------------------
 
 # systemd-socket-activate(1) plays systemd. In a second make, because the first one has looked for
@@ -235,7 +241,7 @@ bench:
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all always needs-build needs-systemd install clean run plain-programs test-programs check \
+.PHONY: all always needs-build needs-systemd install clean dist run plain-programs test-programs check \
 	check-suites fuzz endurance bench format
 .SECONDARY:
 .DELETE_ON_ERROR:
