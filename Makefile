@@ -5,7 +5,7 @@
 #                   (APP=module:callable, LISTEN=address for others)
 #   make check      runs all tests; JOBS=unit or JOBS=bats-accept for some
 #   make check-suites
-#                   tests in other releases of Debian: SUITES=trixie
+#                   tests in fresh roots of Debian's releases: SUITES="bookworm trixie sid"
 #   make fuzz       runs the fuzzers for FUZZ_SECONDS (3600) each
 #   make endurance  sends REQUESTS (100000) to one server, which must not grow
 #   make bench      measures what a request costs
@@ -40,7 +40,7 @@ LISTEN = 127.0.0.1:8000
 
 FUZZ_SECONDS =
 JOBS =
-SUITES = trixie
+SUITES = bookworm trixie sid
 INSTALL_DEPENDENCIES = packaging/install-dependencies
 
 all: $(BUILD)/wsgi-once $(BUILD)/wsgi-once-generator
@@ -166,8 +166,10 @@ needs-systemd:
 
 # ---- releasing -----------------------------------------------------------------------------------
 
+release = $(BUILD)/dist/wsgi-once-$(VERSION).tar.gz
+
 dist:
-	packaging/release $(VERSION) $(BUILD)/dist/wsgi-once-$(VERSION).tar.gz
+	packaging/release $(VERSION) $(release)
 
 # ---- trying it -----------------------------------------------------------------------------------
 
@@ -219,9 +221,9 @@ check:
 	$(MAKE) --no-print-directory test-programs
 	BUILD=$(BUILD) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) NO_SKIPS=$(NO_SKIPS) tests/run $(JOBS)
 
-check-suites:
+check-suites: dist
 	$(INSTALL_DEPENDENCIES) suites
-	BUILD=$(BUILD) NO_SKIPS=$(NO_SKIPS) tests/suites $(SUITES)
+	BUILD=$(BUILD) NO_SKIPS=$(NO_SKIPS) tests/suites $(release) $(SUITES)
 
 fuzz:
 	$(INSTALL_DEPENDENCIES) test
@@ -241,7 +243,7 @@ bench:
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all always needs-build needs-systemd install clean dist run plain-programs test-programs check \
-	check-suites fuzz endurance bench format
+.PHONY: all always needs-build needs-systemd install clean dist run plain-programs test-programs \
+	check check-suites fuzz endurance bench format
 .SECONDARY:
 .DELETE_ON_ERROR:

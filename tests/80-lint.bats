@@ -7,6 +7,15 @@ load helpers
 
 cd "$BATS_TEST_DIRNAME/.." || exit
 
+# project_files REGEX: those of the repository, or of the release where there is none.
+project_files() {
+  if [[ -e .git ]]; then
+    git ls-files
+  else
+    find . -path ./build -prune -o -type f -printf '%P\n'
+  fi | grep -E -e "$1"
+}
+
 definitions() {
   printf '%s\n' -std=gnu17 -D_GNU_SOURCE '-DVERSION="0"' '-DPYTHON_PREFIX="/usr"' \
     '-DPYTHON_EXECUTABLE="/usr/bin/python3"' '-DPROGRAM_PATH="/usr/bin/wsgi-once"' \
@@ -15,7 +24,7 @@ definitions() {
 }
 
 @test "clang-format lays out the sources as they are" {
-  mapfile -t files < <(git ls-files '*.c' '*.h')
+  mapfile -t files < <(project_files '\.[ch]$')
   clang-format --dry-run --Werror "${files[@]}"
 }
 
@@ -35,9 +44,14 @@ definitions() {
 }
 
 @test "shellcheck finds nothing" {
-  mapfile -t files < <(git ls-files '*.bats' '*.bash' '.ci/*' 'packaging/install-*' tests/run \
-    tests/as-user tests/suites tests/with-systemd)
-  shellcheck --external-sources "${files[@]}"
+  local files scripts
+  mapfile -t files < <(project_files '')
+  mapfile -t scripts < <(
+    grep -lE -m 1 -e '^#!.*[ /](ba)?sh( -e)?$' -e '^#!/usr/bin/env bats$' \
+      -e '^# shellcheck shell=' "${files[@]}"
+  )
+  ((${#scripts[@]} > 50))
+  shellcheck --external-sources "${scripts[@]}"
 }
 
 # ids FILE PATTERN: the part of it in brackets, of each line that matches.
@@ -88,7 +102,8 @@ ids() {
 
 @test "no line is longer than 100 characters, and none ends with white space" {
   # But for what is said on the wire.
-  local long='^.{101,}$' blank='[[:space:]]+$'
-  LC_ALL=C.UTF-8 run git grep -nE -e "$long" -e "$blank" -- . ':!tests/fuzz' ':!tests/2?-*.bats'
+  local files
+  mapfile -t files < <(project_files '' | grep -vE '^tests/(fuzz/|2[0-9]-.*\.bats$)')
+  LC_ALL=C.UTF-8 run grep -InE -e '^.{101,}$' -e '[[:space:]]+$' "${files[@]}"
   equal "$output" ""
 }

@@ -236,6 +236,19 @@ END
   run -2 env BUILD="$tree/build" "$tree/tests/run" nothing
 }
 
+@test "a job that hangs is ended, and what hangs is shown" {
+  local tree=$BATS_TEST_TMPDIR/tree
+  mkdir -p "$tree/tests"
+  cp tests/run "$tree/tests"
+  printf '# ways: %s\n@test "stuck" { echo $$ >"%s/pid"; exec sleep infinity; }\n' one "$tree" \
+    >"$tree/tests/1.bats"
+  run -1 env BUILD="$tree/build" JOB_SECONDS=2 FUZZ_SECONDS=0 "$tree/tests/run" bats-once
+  equal "${lines[-1]}" "0 passed, 1 failed, 0 skipped"
+  contains "$output" "not through after 2 s"
+  contains "$output" "sleep infinity"
+  eventually [ ! -e "/proc/$(<"$tree/pid")" ]
+}
+
 # The jobs of the load, which are two, with suites that do nothing.
 @test "the suites that boot a systemd are a job of their own" {
   local tree=$BATS_TEST_TMPDIR/tree
@@ -295,11 +308,11 @@ ci() {
 @test "suites on a machine that cannot test them are skipped tests, and the reason is said" {
   local build=$BATS_TEST_TMPDIR/build
   run -64 tests/suites
-  run -0 unshare --user env NO_SKIPS= BUILD="$build" tests/suites one two
+  run -0 unshare --user env NO_SKIPS= BUILD="$build" tests/suites Makefile one two
   equal "$output" "tests/suites: one is not tested: it takes root
 tests/suites: two is not tested: it takes root
 0 passed, 0 failed, 2 skipped"
-  run -1 unshare --user env NO_SKIPS=1 BUILD="$build" tests/suites one
+  run -1 unshare --user env NO_SKIPS=1 BUILD="$build" tests/suites Makefile one
 }
 
 @test "so is a suite that mmdebstrap cannot make; it is begun anew the next time" {
@@ -308,11 +321,11 @@ tests/suites: two is not tested: it takes root
   local build=$BATS_TEST_TMPDIR/build
   mkdir "$tools"
   # shellcheck disable=SC2016 # for the shell that stands in
-  printf '%s\n' '#!/bin/sh -e' 'mkdir "$BUILD/suites/one"' 'echo "E: no such suite" >&2' 'exit 1' \
-    >"$tools/mmdebstrap"
+  printf '%s\n' '#!/bin/sh -e' 'mkdir "$BUILD/suites/one.fresh"' 'echo "E: no such suite" >&2' \
+    'exit 1' >"$tools/mmdebstrap"
   chmod +x "$tools/mmdebstrap"
   for _ in 1 2; do
-    run -1 env NO_SKIPS=1 PATH="$tools:$PATH" BUILD="$build" tests/suites one
+    run -1 env NO_SKIPS=1 PATH="$tools:$PATH" BUILD="$build" tests/suites Makefile one
     equal "$output" "E: no such suite
 tests/suites: one is not tested: mmdebstrap cannot make it
 0 passed, 0 failed, 1 skipped"

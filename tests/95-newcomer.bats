@@ -1,0 +1,82 @@
+#!/usr/bin/env bats
+# ways: newcomer
+
+# What README promises those who come with make, git and ca-certificates, in copies of a root file
+# system that has nothing else: $ROOT, with the release in $TARBALL. See tests/suites.
+
+load helpers
+
+# promised COMMAND: it is a line of README's.
+promised() {
+  grep -qxF -- "$1" "$TESTS/../README.md" || grep -qE "^$1  +# " "$TESTS/../README.md"
+}
+
+# newcomer SCRIPT: runs it in the unpacked release.
+newcomer() {
+  "$TESTS/in-root" --copy "$ROOT" sh -euc "
+    export LC_ALL=C.UTF-8
+    tar --extract --gunzip --no-same-owner
+    cd wsgi-once-*
+    $1" <"$TARBALL"
+}
+
+# The app of "Deploy", whose commands are tried in a booted systemd with `deploy`.
+prepare_app='
+  mkdir -p /srv/blog
+  printf "%s\n" "def app(environ, start_response):" \
+    "    start_response(\"200 OK\", [(\"Content-Type\", \"text/plain\")])" \
+    "    return [b\"The blog.\"]" >/srv/blog/blog.py'
+deploy='
+  printf "%s\n" "[App]" "Application=blog:app" "Directory=/srv/blog" >/etc/wsgi-once/blog.conf
+  systemctl daemon-reload
+  systemctl start wsgi-once-blog.socket
+  curl --silent --show-error --unix-socket /run/wsgi-once/blog.sock http://localhost/'
+
+@test "make run serves the demo app" {
+  promised "make run"
+  run -0 newcomer '
+    make run LISTEN=/tmp/demo >/tmp/log 2>&1 &
+    until grep -q "^Listening on" /tmp/log; do
+      kill -0 "$!" || { cat /tmp/log; exit 1; }
+      sleep 0.1
+    done
+    curl --silent --unix-socket /tmp/demo http://localhost/'
+  equal "${lines[-1]}" "Hello from a process of its own."
+}
+
+@test "make install, and a file makes an app" {
+  promised "sudo make install"
+  run -0 newcomer "
+    make run LISTEN=/dev/null/nowhere >/tmp/log 2>&1 || : # for what it installs
+    make install
+    $prepare_app
+    tests/with-systemd -- sh -euc '$deploy'"
+  equal "${lines[-1]}" "The blog."
+}
+
+@test "a package, and a file makes an app; removed and purged it leaves what is not its own" {
+  promised "make deb"
+  promised "sudo apt install ./build/deb/wsgi-once_*.deb"
+  run -0 newcomer "
+    make deb
+    apt-get install --quiet --yes --no-install-recommends ./build/deb/wsgi-once_*.deb curl systemd
+    $prepare_app
+    tests/with-systemd -- sh -euc '
+      systemctl list-units --all --plain --no-legend \"wsgi-once*\" | tee /run/started
+      ! [ -s /run/started ]
+      $deploy
+      echo
+      dpkg --remove wsgi-once
+      systemctl list-units --all --plain --no-legend \"wsgi-once*\" | tee /run/left
+      ! [ -s /run/left ]
+      dpkg --purge wsgi-once
+      find / -xdev -xtype l -path \"*wsgi-once*\"
+      echo == left
+      find / -xdev -path \"*wsgi-once*\" ! -path \"\$PWD*\" | sort
+      '"
+  contains "$output" $'\nThe blog.\n'
+  equal "${output##*== left$'\n'}" "/etc/wsgi-once
+/etc/wsgi-once/blog.conf
+/var/lib/private/wsgi-once-blog
+/var/lib/wsgi-once-blog"
+}
