@@ -203,7 +203,7 @@ hang() {
     talk send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n' \
       expect "Hello." meet "$FIFOS/$family" >"$FIFOS/answer" &
     equal "$(exit_status)" 0
-    cat "$FIFOS/$family"
+    read_fifo "$FIFOS/$family"
     wait $!
     not_logged "--request-timeout passed"
   done

@@ -187,7 +187,7 @@ signal_when() {
     meet "$FIFOS/handled" send '345' read
   signal_when reads USR1
   logged "the handler ran"
-  timeout 20 cat "$FIFOS/handled"
+  read_fifo "$FIFOS/handled"
   wait "$CLIENT"
   contains "$(cat "$BATS_TEST_TMPDIR/answer")" "the app read 12345"
   equal "$(exit_status)" 0
@@ -200,7 +200,7 @@ signal_when() {
     meet "$FIFOS/handled" read
   signal_when sends USR1
   logged "the handler ran"
-  timeout 20 cat "$FIFOS/handled"
+  read_fifo "$FIFOS/handled"
   wait "$CLIENT"
   equal "$(tail -c 8M "$BATS_TEST_TMPDIR/answer" | tr -d '\0' | wc -c)" 0
   equal "$(tail -c $(((8 << 20) + 4)) "$BATS_TEST_TMPDIR/answer" | head -c 4)" $'\r\n\r'
@@ -214,7 +214,7 @@ signal_when() {
     meet "$FIFOS/handled" read
   signal_when sends INT
   logged KeyboardInterrupt
-  timeout 20 cat "$FIFOS/handled"
+  read_fifo "$FIFOS/handled"
   wait "$CLIENT" || :
   equal "$(exit_status)" 0
   (($(wc -c <"$BATS_TEST_TMPDIR/answer") < 8 << 20))

@@ -70,7 +70,7 @@ setup_fifos() {
   talk send 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' expect "200 OK" meet "$FIFOS/writing" \
     meet "$FIFOS/raised" read >"$BATS_TEST_TMPDIR/answer" 3>&- &
   logged "write: "
-  timeout 20 cat "$FIFOS/raised"
+  read_fifo "$FIFOS/raised"
   wait $! || :
   equal "$(exit_status)" 0
   [[ $(grep '^write: ' "$LOG") == "write: "@(ValueError|OSError) ]]

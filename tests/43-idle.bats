@@ -86,7 +86,7 @@ not_ended_before() {
   come_and_go 3
   equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
   not_ended_before
-  timeout 20 cat "$FIFOS/pause"
+  read_fifo "$FIFOS/pause"
   wait "$talking"
   equal "$(tail -n 1 "$BATS_TEST_TMPDIR/answer" | tr -d '\r')" "Hello."
   equal "$(exit_status)" 0

@@ -60,7 +60,7 @@ stop_server() {
     expect '100 Continue\r\n\r\n' meet "$FIFOS/pause" send hello read \
     >"$BATS_TEST_TMPDIR/answer" 3>&- &
   local talking=$!
-  timeout 20 cat "$FIFOS/pause" # it has arrived in the app
+  read_fifo "$FIFOS/pause" # it has arrived in the app
   kill "$SERVER"
   wait "$talking"
   ends_with 0

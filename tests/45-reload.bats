@@ -51,7 +51,7 @@ hold_imports() {
 }
 
 begin_import() {
-  timeout 20 cat "$FIFOS/importw"
+  read_fifo "$FIFOS/importw"
 }
 
 # shellcheck disable=SC2016 # it is for the other shell

@@ -180,7 +180,7 @@ client() {
 
 # A fifo is good for one meeting: who came late would meet whoever comes next.
 met() {
-  timeout 20 cat "$FIFOS/$1"
+  read_fifo "$FIFOS/$1"
 }
 
 @test "clients that send a byte at a time keep nobody else waiting" {

@@ -303,7 +303,7 @@ fill_the_line() {
     stand_in_line "$i" "$( ((i == 4)) && printf %s "$NONSENSE" || printf %s "$GET")"
   done
   for i in {1..6}; do
-    timeout 20 cat "$FIFOS/client-$i"
+    read_fifo "$FIFOS/client-$i"
   done
 }
 

@@ -38,7 +38,7 @@ under_load() {
   eventually shows StatusText '*0 served, 1 running*2 spare*'
   equal "$(show ActiveState)" active
   equal "$(inside cat "/proc/$(show MainPID)/comm")" wsgi-once
-  : >"$FIFOS/pause" # the app opens it, no more
+  write_fifo "$FIFOS/pause"
   wait $!
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" onetwo
   eventually shows StatusText '*1 served, 0 running*2 spare*ends at ??:??:??*'
@@ -64,7 +64,7 @@ under_load() {
   inside systemctl stop --no-block "$SERVICE"
   eventually shows StatusText 'Stopping*1 running*'
   equal "$(show ActiveState)" deactivating
-  : >"$FIFOS/pause" # the app opens it, no more
+  write_fifo "$FIFOS/pause"
   wait $!
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" onetwo
   eventually shows ActiveState inactive
@@ -124,9 +124,9 @@ under_load() {
     talk send 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' meet "$FIFOS/$client" read \
       >"$BATS_TEST_TMPDIR/$client" &
     clients+=($!)
-    cat "$FIFOS/$client" # it has said its request
+    read_fifo "$FIFOS/$client" # it has said its request
   done
-  echo "broken" >"$FIFOS/import"
+  write_fifo "$FIFOS/import" broken
   for client in 1 2 3; do
     wait "${clients[client - 1]}"
     contains "$(cat "$BATS_TEST_TMPDIR/$client")" "HTTP/1.1 500 "
@@ -149,7 +149,7 @@ under_load() {
   invocation=$(show InvocationID)
   eventually has_been "$((begun + 3000000))"
   equal "$(show ActiveState)" activating
-  echo "all is well" >"$FIFOS/import"
+  write_fifo "$FIFOS/import" "all is well"
   wait $!
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" "Hello."
   goes_on_as "$invocation"
@@ -183,7 +183,7 @@ is_fed_after() {
   # At least every two seconds, or systemd ends it.
   fed 4
   http / >"$BATS_TEST_TMPDIR/answer" &
-  exec 5>"$FIFOS/hold" # returns when the app has opened it
+  open_fifo "$FIFOS/hold"
   fed 4
   exec 5>&-
   wait $!

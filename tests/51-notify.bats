@@ -102,7 +102,7 @@ says_when() { # message, earliest, latest
   mkfifo "$FIFOS/import"
   serve_notifying -- --idle-timeout=1h told_at_import:app
   http / >"$BATS_TEST_TMPDIR/answer" &
-  exec 5>"$FIFOS/import" # returns when the import has opened it
+  open_fifo "$FIFOS/import"
   told 'EXTEND_TIMEOUT_USEC=[1-9][0-9]*'
   never_told READY=1
   exec 5>&-
@@ -115,7 +115,7 @@ says_when() { # message, earliest, latest
   mkfifo "$FIFOS/import"
   serve_notifying -- told_at_import:app
   http / --output /dev/null &
-  echo broken >"$FIFOS/import"
+  write_fifo "$FIFOS/import" broken
   wait $!
   equal "$(exit_status)" 70
   never_told READY=1
@@ -141,7 +141,7 @@ says_when() { # message, earliest, latest
   mkfifo "$FIFOS/hold"
   for served in 0 1; do
     http / --output /dev/null &
-    exec 5>"$FIFOS/hold" # returns when the app has opened it
+    open_fifo "$FIFOS/hold"
     told "STATUS=.*\<$served served, 1 running, 3 spare.*"
     exec 5>&-
     wait $!
@@ -184,7 +184,7 @@ says_when() { # message, earliest, latest
   serve_notifying -- --idle-timeout=1h --stop-timeout=100s held:app
   mkfifo "$FIFOS/hold"
   http / --output /dev/null &
-  exec 5>"$FIFOS/hold"
+  open_fifo "$FIFOS/hold"
   never_told STOPPING=1
   # What a new process was given to begin with does not count.
   : >"$MESSAGES"

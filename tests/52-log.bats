@@ -219,9 +219,9 @@ peer() {
   serve_logging waits:app
   talk send 'GET /left HTTP/1.1\r\nHost: a\r\nUser-Agent: b\r\n\r\n' meet "$FIFOS/leave" reset &
   eventually grep -sqx "begin left" "$FIFOS/notes"
-  : <"$FIFOS/leave"
+  read_fifo "$FIFOS/leave"
   wait $!
-  : >"$FIFOS/left" # the app opens it, no more
+  write_fifo "$FIFOS/left"
   recorded '"GET /left HTTP/1.1" 499 - "-" "b"'
 }
 

@@ -34,7 +34,7 @@ begin() {
     sh -c 'readlink /proc/self/ns/pid && exec "$@"' sh "$@" \
     >"$BATS_TEST_TMPDIR/begun" 2>"$COMPLAINT" 3>&- &
   SCRIPT=$!
-  read -rt 60 NAMESPACE <"$BATS_TEST_TMPDIR/begun"
+  read -rt 60 NAMESPACE <>"$BATS_TEST_TMPDIR/begun"
 }
 
 ends_with() { # status

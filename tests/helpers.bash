@@ -115,6 +115,26 @@ eventually() {
   done
 }
 
+# Opens a fifo for writing, as descriptor 5, once an app has opened it for reading; fails when that
+# takes more than 20 seconds. Then another reader comes, because the shell's own opening has no end.
+open_fifo() {
+  local guard
+  guard=$( (read -rt 20 <> <(:) || : <"$1") >/dev/null 2>&1 3>&- 4>&- & echo $!)
+  exec 5>"$1"
+  kill "$guard"
+}
+
+# Reads what an app writes to a fifo until it closes it.
+read_fifo() {
+  timeout 20 cat "$1"
+}
+
+# write_fifo FIFO [TEXT]: returns when an app has opened it and taken the text.
+write_fifo() {
+  # shellcheck disable=SC2016 # for the shell in there
+  timeout 20 sh -c 'printf %s "$2" >"$1"' sh "$1" "${2-}"
+}
+
 has_status() {
   [[ -n $(sed -n "$1p" "$STATUSES") ]]
 }
