@@ -119,9 +119,10 @@ eventually() {
 # takes more than 20 seconds. Then another reader comes, because the shell's own opening has no end.
 open_fifo() {
   local guard
-  guard=$( (read -rt 20 <> <(:) || : <"$1") >/dev/null 2>&1 3>&- 4>&- & echo $!)
+  guard=$( (read -rt 20 <> <(:) || : >"$1.late" <"$1") >/dev/null 2>&1 3>&- 4>&- & echo $!)
   exec 5>"$1"
-  kill "$guard"
+  kill "$guard" 2>/dev/null || :
+  [[ ! -e $1.late ]]
 }
 
 # Reads what an app writes to a fifo until it closes it.
