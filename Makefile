@@ -3,7 +3,7 @@
 #   make            builds build/wsgi-once and build/wsgi-once-generator
 #   make run        serves the demo app on http://127.0.0.1:8000
 #                   (APP=module:callable, LISTEN=address for others)
-#   make check      runs all tests; JOBS=unit or JOBS=bats-accept for some
+#   make check      runs all tests; JOBS=unit, JOBS=bats-accept or JOBS=plain for some
 #   make check-suites
 #                   tests in fresh roots of Debian's releases: SUITES="bookworm trixie sid"
 #   make fuzz       runs the fuzzers for FUZZ_SECONDS (3600) each
@@ -218,7 +218,7 @@ test-programs: plain-programs $(BUILD)/sanitize/wsgi-once $(BUILD)/sanitize/wsgi
 
 check:
 	$(INSTALL_DEPENDENCIES) test
-	$(MAKE) --no-print-directory test-programs
+	$(MAKE) --no-print-directory $(if $(filter plain,$(JOBS)),plain-programs,test-programs)
 	BUILD=$(BUILD) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) NO_SKIPS=$(NO_SKIPS) tests/run $(JOBS)
 
 check-suites: dist
