@@ -12,11 +12,12 @@
 #   make format     lays out the sources
 #   make install    into $(DESTDIR)$(prefix), and where systemd looks for units and generators
 #   make dist       the tarball of a release, in build/dist
+#   make rpm        packages for rpm, in build/rpm; RPM_OPTIONS='--without tests' for rpmbuild
 #
 # CFLAGS, CPPFLAGS and LDFLAGS are yours; what the project needs is added to them. V=1 shows the
-# commands, WERROR=1 makes warnings errors. `make run`, `check`, `check-suites`, `fuzz` and `bench`
-# install what they need through the distribution's package manager; INSTALL_DEPENDENCIES=: forgoes
-# that.
+# commands, WERROR=1 makes warnings errors. `make run`, `rpm`, `check`, `check-suites`, `fuzz` and
+# `bench` install what they need through the distribution's package manager; INSTALL_DEPENDENCIES=:
+# forgoes that.
 
 VERSION := 0.1.0
 
@@ -41,6 +42,7 @@ LISTEN = 127.0.0.1:8000
 FUZZ_SECONDS =
 JOBS =
 SUITES = bookworm trixie sid
+RPM_OPTIONS =
 INSTALL_DEPENDENCIES = packaging/install-dependencies
 
 all: $(BUILD)/wsgi-once $(BUILD)/wsgi-once-generator
@@ -171,6 +173,11 @@ release = $(BUILD)/dist/wsgi-once-$(VERSION).tar.gz
 dist:
 	packaging/release $(VERSION) $(release)
 
+rpm:
+	$(INSTALL_DEPENDENCIES) rpm
+	$(MAKE) --no-print-directory dist >/dev/null
+	packaging/rpm/build $(release) $(BUILD)/rpm $(RPM_OPTIONS)
+
 # ---- trying it -----------------------------------------------------------------------------------
 
 # systemd-socket-activate(1) plays systemd. In a second make, because the first one has looked for
@@ -243,7 +250,7 @@ bench:
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all always needs-build needs-systemd install clean dist run plain-programs test-programs \
-	check check-suites fuzz endurance bench format
+.PHONY: all always needs-build needs-systemd install clean dist rpm run plain-programs \
+	test-programs check check-suites fuzz endurance bench format
 .SECONDARY:
 .DELETE_ON_ERROR:
