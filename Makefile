@@ -25,6 +25,8 @@ prefix = /usr/local
 bindir = $(prefix)/bin
 datadir = $(prefix)/share
 mandir = $(datadir)/man
+# Debian has another one: $(datadir)/zsh/vendor-completions.
+zshdir = $(datadir)/zsh/site-functions
 
 # The group that may connect to the sockets: that of the distribution's front server.
 SOCKET_GROUP = www-data
@@ -45,7 +47,9 @@ SUITES = bookworm trixie sid
 RPM_OPTIONS =
 INSTALL_DEPENDENCIES = packaging/install-dependencies
 
-all: $(BUILD)/wsgi-once $(BUILD)/wsgi-once-generator
+completions = $(addprefix $(BUILD)/completions/,wsgi-once _wsgi-once wsgi-once.fish)
+
+all: $(BUILD)/wsgi-once $(BUILD)/wsgi-once-generator $(completions)
 
 # ---- flags ---------------------------------------------------------------------------------------
 
@@ -54,11 +58,13 @@ all: $(BUILD)/wsgi-once $(BUILD)/wsgi-once-generator
 python_version := $(shell $(PKG_CONFIG) --modversion python3-embed 2>/dev/null)
 python_prefix := $(shell $(PKG_CONFIG) --variable=exec_prefix python3-embed 2>/dev/null)
 libraries := libsystemd python3-embed
+libsystemd_version := $(shell $(PKG_CONFIG) --modversion libsystemd 2>/dev/null)
 library_flags_to_compile := $(shell $(PKG_CONFIG) --cflags $(libraries) 2>/dev/null)
 library_includes := $(library_flags_to_compile:-I%=-isystem %)
 library_flags := $(shell $(PKG_CONFIG) --libs $(libraries) 2>/dev/null)
 
-own_CPPFLAGS = -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DPYTHON_PREFIX='"$(python_prefix)"' \
+own_CPPFLAGS = -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
+	-DLIBSYSTEMD_VERSION='"$(libsystemd_version)"' -DPYTHON_PREFIX='"$(python_prefix)"' \
 	-DPYTHON_EXECUTABLE='"$(python_prefix)/bin/python$(python_version)"' -Isrc $(library_includes)
 own_CFLAGS = -std=gnu17 -Wall -Wextra -Wshadow -Wconversion $(if $(WERROR),-Werror) \
 	-fPIE -fstack-protector-strong $(hardening)
@@ -86,9 +92,11 @@ endif
 
 # ---- the program ---------------------------------------------------------------------------------
 
-sources := $(filter-out src/generator/%,$(wildcard src/*.c src/*/*.c))
-generator_sources := $(wildcard src/generator/*.c) src/options.c src/value.c \
-	src/problem.c src/net/peer.c src/http/syntax.c
+sources := $(filter-out src/generator/% src/completion/%,$(wildcard src/*.c src/*/*.c))
+# What the table of the options needs.
+options_sources := src/options.c src/value.c src/problem.c src/net/peer.c src/http/syntax.c
+generator_sources := $(wildcard src/generator/*.c) $(options_sources)
+completion_sources := src/completion/completion.c $(options_sources)
 http_sources := $(wildcard src/http/*.c)
 # What is tested as a table.
 pure_sources := $(http_sources) src/net/peer.c
@@ -112,6 +120,23 @@ $(foreach directory,$(BUILD) $(BUILD)/sanitize,$(eval $(call program_rules,$(dir
 $(BUILD)/paths $(BUILD)/sanitize/paths: always
 	mkdir -p $(@D)
 	echo '$(bindir) $(datadir)' | cmp -s - $@ || echo '$(bindir) $(datadir)' >$@
+
+# Shells complete what the table of the options has: this program prints it, and is not installed.
+$(BUILD)/completion: $(completion_sources:%.c=$(BUILD)/%.o)
+	$(call say,LINK)
+	$(link)
+
+$(BUILD)/completions/wsgi-once: $(BUILD)/completion src/completion/wsgi-once.bash
+	$(call say,MAKE)
+	{ $(BUILD)/completion bash && cat src/completion/wsgi-once.bash; } >$@
+
+$(BUILD)/completions/_wsgi-once: $(BUILD)/completion
+	$(call say,MAKE)
+	$(BUILD)/completion zsh >$@
+
+$(BUILD)/completions/wsgi-once.fish: $(BUILD)/completion
+	$(call say,MAKE)
+	$(BUILD)/completion fish >$@
 
 # The sources are compiled once for each directory of programs.
 define rules_below
@@ -145,6 +170,11 @@ install: all needs-systemd
 		ln -sfr $(call systemd_directory,systemgenerator)/wsgi-once-generator "$$link"; done
 	$(INSTALL) -D -m 644 src/wsgi-once.8 src/wsgi-once-generator.8 -t $(DESTDIR)$(mandir)/man8
 	$(INSTALL) -D -m 644 src/wsgi-once.conf.5 -t $(DESTDIR)$(mandir)/man5
+	$(INSTALL) -D -m 644 $(BUILD)/completions/wsgi-once \
+		-t $(DESTDIR)$(datadir)/bash-completion/completions
+	$(INSTALL) -D -m 644 $(BUILD)/completions/_wsgi-once -t $(DESTDIR)$(zshdir)
+	$(INSTALL) -D -m 644 $(BUILD)/completions/wsgi-once.fish \
+		-t $(DESTDIR)$(datadir)/fish/vendor_completions.d
 	for unit in socket service; do \
 		$(INSTALL) -D -m 644 systemd/system/wsgi-once-.$$unit.d/* \
 			-t $(call systemd_directory,systemunit)/wsgi-once-.$$unit.d; \

@@ -1,18 +1,19 @@
 /* wsgi-once: one WSGI request per process, on a socket that systemd or inetd owns.
  *
  * The table of contents: read the options, take the sockets; serve one request, or be the server
- * that forks a worker for each.
+ * that forks a worker for each. Or only try whether the app can be loaded.
  */
 
 #include "activation.h"
+#include "check.h"
 #include "cleanup.h"
 #include "log.h"
 #include "options.h"
 #include "server/notify.h"
 #include "server/server.h"
 #include "streams.h"
+#include "version.h"
 #include "worker.h"
-#include "wsgi/python.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -27,16 +28,25 @@ static int fail(int status, char *problem)
     return status;
 }
 
+/* What was printed has arrived, or that is an error. */
+static int finish_printing(void)
+{
+    if (fflush(stdout) == 0)
+        return 0;
+    log_line(LOG_ERR, "cannot write to standard output: %m");
+    return EX_IOERR;
+}
+
 static int print_version(void)
 {
-    printf("wsgi-once " VERSION " (Python %s)\n", python_version());
-    return 0;
+    version_print();
+    return finish_printing();
 }
 
 static int print_help(void)
 {
     options_print_help();
-    return 0;
+    return finish_printing();
 }
 
 /* The connection to serve: handed over, or the first one that comes. Returns it, -ETIMEDOUT or
@@ -93,8 +103,9 @@ int main(int argc, char **argv)
     switch (action) {
     case OPTIONS_HELP: return print_help();
     case OPTIONS_VERSION: return print_version();
+    case OPTIONS_CHECK:
     case OPTIONS_SERVE: break;
     }
     log_set_application(options.application);
-    return serve(&options);
+    return action == OPTIONS_CHECK ? check_application(&options) : serve(&options);
 }

@@ -11,17 +11,17 @@
 #include <string.h>
 
 enum kind {
-    STRING,
-    STRINGS,   /* may be given several times */
-    MOUNT,     /* "/" or "/prefix" */
-    SIZE,      /* bytes, with an optional suffix K, M or G */
-    HEAD_SIZE, /* the same, for what is held in memory as a whole */
+    DIRECTORY,
+    DIRECTORIES, /* may be given several times */
+    MOUNT,       /* "/" or "/prefix" */
+    SIZE,        /* bytes, with an optional suffix K, M or G */
+    HEAD_SIZE,   /* the same, for what is held in memory as a whole */
     NUMBER,
     COUNT,    /* from 1 to 1000 */
     DURATION, /* whole numbers with units, see value_parse_duration */
-    IMPORT,   /* "server" or "worker" */
+    IMPORT,   /* one of import_words */
     WARM_UP,  /* "/path" or "http://host/path" */
-    ACCESS,   /* "journal", "stderr" or "none" */
+    ACCESS,   /* one of access_log_words */
     PEERS,    /* of peer_parse; may be given several times */
     FLAG,     /* no argument */
     ACTION,   /* no argument, see enum options_action */
@@ -33,29 +33,29 @@ struct spec {
     const char *argument;
     size_t offset; /* in struct options; of an ACTION: its value */
     const char *initial;
-    const char *help;
+    const char *help; /* 51 columns with the default, so that --help fits 80 */
 };
 
 static const struct spec specs[] = {
-    {NULL, 0, NULL, 0, NULL, "Application"},
-    {"directory", STRING, "DIR", offsetof(struct options, directory), NULL,
+    {NULL, 0, NULL, 0, NULL, "The application"},
+    {"directory", DIRECTORY, "DIR", offsetof(struct options, directory), NULL,
         "change to this directory before anything else"},
-    {"python-path", STRINGS, "DIR", offsetof(struct options, python_path), NULL,
-        "put this directory in front of sys.path (repeatable)"},
-    {"venv", STRING, "DIR", offsetof(struct options, venv), NULL,
+    {"python-path", DIRECTORIES, "DIR", offsetof(struct options, python_path), NULL,
+        "put this in front of sys.path (repeatable)"},
+    {"venv", DIRECTORY, "DIR", offsetof(struct options, venv), NULL,
         "use the packages of this virtual environment"},
     {"mount", MOUNT, "PATH", offsetof(struct options, mount), "/",
-        "serve below this path; it becomes SCRIPT_NAME"},
+        "serve below this path, SCRIPT_NAME"},
 
     {NULL, 0, NULL, 0, NULL, "Limits of a request (K, M, G: powers of 1024)"},
     {"max-request-line", HEAD_SIZE, "SIZE", offsetof(struct options, max_request_line), "8K",
         "longer request lines are answered 414"},
     {"max-field-section", HEAD_SIZE, "SIZE", offsetof(struct options, max_field_section), "32K",
-        "larger field or trailer sections are answered 431"},
+        "larger headers or trailers: 431"},
     {"max-fields", NUMBER, "N", offsetof(struct options, max_fields), "100",
-        "more field lines are answered 431"},
+        "more header lines: 431"},
     {"max-content", SIZE, "SIZE", offsetof(struct options, max_content), "128M",
-        "larger content is answered 413"},
+        "larger content: 413"},
 
     {NULL, 0, NULL, 0, NULL, "Deadlines (30, 500ms, 5min, ...; 0: none)"},
     {"head-timeout", DURATION, "TIME", offsetof(struct options, head_timeout), "10s",
@@ -65,11 +65,11 @@ static const struct spec specs[] = {
     {"write-timeout", DURATION, "TIME", offsetof(struct options, write_timeout), "30s",
         "for the client to take more of the answer"},
     {"request-timeout", DURATION, "TIME", offsetof(struct options, request_timeout), "5min",
-        "for everything, from the first byte to the end: 504"},
+        "for everything, to the process's end: 504"},
     {"linger-timeout", DURATION, "TIME", offsetof(struct options, linger_timeout), "10s",
-        "to take in what a client still sends after its answer"},
+        "to take in what still comes after the answer"},
 
-    {NULL, 0, NULL, 0, NULL, "Server, with a listening socket"},
+    {NULL, 0, NULL, 0, NULL, "The server, with a listening socket"},
     {"single", FLAG, NULL, offsetof(struct options, single), NULL,
         "no server: serve one connection and exit"},
     {"spare", COUNT, "N", offsetof(struct options, spare), "2",
@@ -77,23 +77,23 @@ static const struct spec specs[] = {
     {"max-workers", COUNT, "N", offsetof(struct options, max_workers), "16",
         "workers at a time; further connections wait"},
     {"import", IMPORT, "WHERE", offsetof(struct options, import), "server",
-        "server: once, before forking; worker: in each worker"},
+        "server: once; worker: in each worker"},
     {"import-timeout", DURATION, "TIME", offsetof(struct options, import_timeout), "5min",
         "for the application to be imported"},
     {"warm-up", WARM_UP, "TARGET", offsetof(struct options, warm_up), NULL,
-        "request this before forking, for what is imported lazily"},
+        "request this before forking: /path, http://host/..."},
     {"idle-timeout", DURATION, "TIME", offsetof(struct options, idle_timeout), "60s",
-        "exit when there was no request for so long"},
+        "exit when nobody asked for so long; 0: never"},
     {"stop-timeout", DURATION, "TIME", offsetof(struct options, stop_timeout), "30s",
         "for running requests to finish after SIGTERM"},
     {"reload", FLAG, NULL, offsetof(struct options, reload), NULL,
-        "reload when a source file of the application changes"},
+        "reload when a source file of the app changes"},
 
     {NULL, 0, NULL, 0, NULL, "Logging"},
     {"access-log", ACCESS, "WHERE", offsetof(struct options, access_log), "journal",
-        "a record of each request: journal, stderr or none"},
+        "of each request: journal, stderr or none"},
     {"trusted-proxy", PEERS, "PEER", offsetof(struct options, trusted_proxies), NULL,
-        "keep request IDs of this peer: unix or address[/bits] (repeatable)"},
+        "keep its request IDs: unix, IP[/bits] (repeatable)"},
 
     {NULL, 0, NULL, 0, NULL, "Resources of a worker (setrlimit(2); 0: no limit)"},
     {"limit-cpu", DURATION, "TIME", offsetof(struct options, limit_cpu), "0",
@@ -105,36 +105,58 @@ static const struct spec specs[] = {
         "processes and threads of the user"},
 
     {NULL, 0, NULL, 0, NULL, "Information"},
+    {"check", ACTION, NULL, OPTIONS_CHECK, NULL, "load the application, say what it is, and exit"},
     {"help", ACTION, NULL, OPTIONS_HELP, NULL, "print this and exit"},
-    {"version", ACTION, NULL, OPTIONS_VERSION, NULL, "print the version and exit"},
+    {"version", ACTION, NULL, OPTIONS_VERSION, NULL,
+        "print versions and how it was built, and exit"},
 };
 
 enum { N_SPECS = sizeof(specs) / sizeof(specs[0]) };
 
 /* ---- values --------------------------------------------------------------------------------- */
 
+static const char *const import_words[] = {
+    [IMPORT_SERVER] = "server",
+    [IMPORT_WORKER] = "worker",
+    NULL,
+};
+
+static const char *const access_log_words[] = {
+    [ACCESS_LOG_JOURNAL] = "journal",
+    [ACCESS_LOG_STDERR] = "stderr",
+    [ACCESS_LOG_NONE] = "none",
+    NULL,
+};
+
+static const char *const peer_words[] = {"unix", NULL};
+
+/* The place of a word in its list, or -1. */
+static int find_word(const char *text, const char *const *words)
+{
+    for (int i = 0; words[i]; i++)
+        if (strcmp(text, words[i]) == 0)
+            return i;
+    return -1;
+}
+
 static const char *parse_import(const char *text, enum options_import *ret)
 {
-    if (strcmp(text, "server") != 0 && strcmp(text, "worker") != 0)
+    int place = find_word(text, import_words);
+
+    if (place < 0)
         return "server or worker";
-    *ret = text[0] == 's' ? IMPORT_SERVER : IMPORT_WORKER;
+    *ret = (enum options_import)place;
     return NULL;
 }
 
 static const char *parse_access_log(const char *text, enum options_access_log *ret)
 {
-    static const char *names[] = {
-        [ACCESS_LOG_JOURNAL] = "journal",
-        [ACCESS_LOG_STDERR] = "stderr",
-        [ACCESS_LOG_NONE] = "none",
-    };
+    int place = find_word(text, access_log_words);
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strcmp(text, names[i]) == 0) {
-            *ret = (enum options_access_log)i;
-            return NULL;
-        }
-    return "journal, stderr or none";
+    if (place < 0)
+        return "journal, stderr or none";
+    *ret = (enum options_access_log)place;
+    return NULL;
 }
 
 static void *field_of(struct options *options, const struct spec *spec)
@@ -174,7 +196,7 @@ static const char *set(struct options *options, const struct spec *spec, const c
     void *field = field_of(options, spec);
 
     switch (spec->kind) {
-    case STRINGS: return add_string(options, text);
+    case DIRECTORIES: return add_string(options, text);
     case MOUNT: return value_parse_mount(text, field);
     case SIZE: return value_parse_size(text, field);
     case HEAD_SIZE: return value_parse_head_size(text, field);
@@ -252,6 +274,7 @@ int options_parse(int argc, char **argv, struct options *ret_options,
     struct option table[N_SPECS + 1];
     int result;
 
+    *ret_action = OPTIONS_SERVE;
     set_initial_values(ret_options);
     make_getopt_table(table);
     optind = 0; /* getopt_long(3) begins anew */
@@ -262,7 +285,9 @@ int options_parse(int argc, char **argv, struct options *ret_options,
         const struct spec *spec = &specs[result - FIRST_VALUE];
         if (spec->kind == ACTION) {
             *ret_action = (enum options_action)spec->offset;
-            return 0;
+            if (*ret_action != OPTIONS_CHECK)
+                return 0;
+            continue;
         }
         const char *allowed = set(ret_options, spec, optarg);
         if (allowed)
@@ -272,11 +297,7 @@ int options_parse(int argc, char **argv, struct options *ret_options,
     if (ret_options->reload && ret_options->import == IMPORT_WORKER)
         return problem_set(ret_problem, -EINVAL,
             "option --reload: needs --import=server, which knows the sources");
-    int r = take_application(argc, argv, ret_options, ret_problem);
-    if (r < 0)
-        return r;
-    *ret_action = OPTIONS_SERVE;
-    return 0;
+    return take_application(argc, argv, ret_options, ret_problem);
 }
 
 /* ---- keys of an app's file ------------------------------------------------------------------ */
@@ -319,7 +340,7 @@ bool options_find_key(const char *key, struct options_key *ret_key)
         *ret_key = (struct options_key){
             .option = spec->name,
             .is_flag = spec->kind == FLAG,
-            .is_list = spec->kind == STRINGS || spec->kind == PEERS,
+            .is_list = spec->kind == DIRECTORIES || spec->kind == PEERS,
         };
         return true;
     }
@@ -346,6 +367,63 @@ const char *options_check_value(const struct options_key *key, const char *value
     return allowed;
 }
 
+/* ---- the table, for people and shells ------------------------------------------------------- */
+
+static enum options_values values_of(enum kind kind, const char *const **ret_words)
+{
+    switch (kind) {
+    case DIRECTORY:
+    case DIRECTORIES: return OPTIONS_VALUES_DIRECTORIES;
+    case IMPORT: *ret_words = import_words; return OPTIONS_VALUES_WORDS;
+    case ACCESS: *ret_words = access_log_words; return OPTIONS_VALUES_WORDS;
+    case PEERS: *ret_words = peer_words; return OPTIONS_VALUES_WORDS;
+    case FLAG:
+    case ACTION: return OPTIONS_VALUES_NONE;
+    default: return OPTIONS_VALUES_FREE;
+    }
+}
+
+bool options_next(size_t *cursor, struct options_entry *ret_entry)
+{
+    while (*cursor < N_SPECS && !specs[*cursor].name)
+        (*cursor)++;
+    if (*cursor == N_SPECS)
+        return false;
+    const struct spec *spec = &specs[(*cursor)++];
+    *ret_entry = (struct options_entry){
+        .name = spec->name,
+        .argument = spec->argument,
+        .help = spec->help,
+        .is_list = spec->kind == DIRECTORIES || spec->kind == PEERS,
+        .stands_alone = spec->kind == ACTION && spec->offset != OPTIONS_CHECK,
+    };
+    ret_entry->values = values_of(spec->kind, &ret_entry->words);
+    return true;
+}
+
+void options_print_help(void)
+{
+    printf("Usage: wsgi-once [OPTION]... APPLICATION\n"
+           "       wsgi-once --check [OPTION]... APPLICATION\n"
+           "Serve a WSGI application, one process per request, on a socket of systemd or\n"
+           "inetd. APPLICATION is module:callable, module:factory(), or a file:\n"
+           "path/app.wsgi, path/app.py or path/app.py:callable.\n"
+           "\n");
+    for (size_t i = 0; i < N_SPECS; i++) {
+        const struct spec *spec = &specs[i];
+        char left[40];
+        if (!spec->name) {
+            printf("%s:\n", spec->help);
+            continue;
+        }
+        snprintf(left, sizeof(left), "--%s%s%s", spec->name, spec->argument ? "=" : "",
+            spec->argument ? spec->argument : "");
+        printf("  %-26s %s", left, spec->help);
+        printf(spec->initial ? " [%s]\n" : "\n", spec->initial);
+    }
+    printf("\nThe manual, wsgi-once(8), says all of it.\n");
+}
+
 /* ---- the end -------------------------------------------------------------------------------- */
 
 void options_done(struct options *options)
@@ -354,26 +432,4 @@ void options_done(struct options *options)
     free(options->trusted_proxies);
     options->python_path = NULL;
     options->trusted_proxies = NULL;
-}
-
-void options_print_help(void)
-{
-    printf("Usage: wsgi-once [OPTION]... APPLICATION\n"
-           "Serve a WSGI application, one process per request, on a socket of systemd or inetd.\n"
-           "\n"
-           "APPLICATION is module:callable, module:factory(), or a file: path/app.wsgi,\n"
-           "path/app.py or path/app.py:callable.\n");
-    for (size_t i = 0; i < N_SPECS; i++) {
-        const struct spec *spec = &specs[i];
-        char left[40];
-        if (!spec->name) {
-            printf("\n%s:\n", spec->help);
-            continue;
-        }
-        snprintf(left, sizeof(left), "--%s%s%s", spec->name, spec->argument ? "=" : "",
-            spec->argument ? spec->argument : "");
-        printf("  %-26s %s", left, spec->help);
-        printf(spec->initial ? " [%s]\n" : "\n", spec->initial);
-    }
-    printf("\nSee wsgi-once(8) for all of it.\n");
 }

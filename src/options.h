@@ -1,6 +1,7 @@
 #pragma once
 
-/* The command line. One table in options.c drives parsing, --help and the checks. */
+/* The command line. One table in options.c drives parsing, --help, the keys of an app's file and
+ * shell completion. */
 
 #include "deadline.h"
 #include "net/peer.h"
@@ -67,6 +68,7 @@ struct options {
 
 enum options_action {
     OPTIONS_SERVE,
+    OPTIONS_CHECK, /* takes the same options and application */
     OPTIONS_HELP,
     OPTIONS_VERSION,
 };
@@ -96,8 +98,29 @@ bool options_next_key(size_t *cursor, char key[OPTIONS_KEY_SIZE]);
 /* Whether the value is one that the key takes. Returns NULL, or what is allowed (static). */
 const char *options_check_value(const struct options_key *key, const char *value);
 
+/* What an option takes, as far as a shell can offer it. */
+enum options_values {
+    OPTIONS_VALUES_NONE, /* it takes no argument */
+    OPTIONS_VALUES_FREE, /* numbers, sizes, times, ...: nothing to offer */
+    OPTIONS_VALUES_DIRECTORIES,
+    OPTIONS_VALUES_WORDS,
+};
+
+struct options_entry {
+    const char *name;     /* "idle-timeout" */
+    const char *argument; /* "TIME"; NULL when it takes none */
+    const char *help;     /* one line */
+    enum options_values values;
+    const char *const *words; /* of OPTIONS_VALUES_WORDS, up to a NULL */
+    bool is_list;             /* may be given several times */
+    bool stands_alone;        /* nothing else is looked at: --help, --version */
+};
+
+/* Each option, in the order of --help: begin with *cursor 0, ends with false. All static. */
+bool options_next(size_t *cursor, struct options_entry *ret_entry);
+
+/* Prints --help to standard output, which is not flushed. */
+void options_print_help(void);
+
 /* Frees what options_parse allocated; knows options that were zeroed. */
 void options_done(struct options *options);
-
-/* Prints --help to standard output. */
-void options_print_help(void);

@@ -71,20 +71,32 @@ names_in_manual() {
   done
 }
 
-@test "the output of --help fits 100 columns" {
+@test "the output of --help fits 80 columns and 50 lines" {
   run -0 program --help
   for line in "${lines[@]}"; do
-    ((${#line} <= 100)) || equal "$line" "a shorter line"
+    ((${#line} <= 80)) || equal "$line" "a shorter line"
   done
+  ((${#lines[@]} <= 50))
 }
 
-@test "--version names the program's version and Python's" {
+@test "--version: the program's in a line of its own, Python's, systemd's, and how it was built" {
   run -0 --separate-stderr program --version
   local python
   python=$(/usr/bin/python3 -c 'import platform; print(platform.python_version())')
-  [[ $output =~ ^wsgi-once\ [0-9]+(\.[0-9]+)+.* ]]
-  contains "$output" "$python"
-  equal "${#lines[@]}" 1
+  equal "${lines[0]}" "wsgi-once $(sed -n 's/^VERSION := //p' "$TESTS/../Makefile")"
+  [[ ${lines[1]} == "Python "*" $python, built for "*": /usr/bin/python3."* ]]
+  [[ ${lines[2]} == "systemd "*" libsystemd $(pkg-config --modversion libsystemd)" ]]
+  [[ ${lines[3]} == "build "*" gcc "*" optimized"* ]]
+  equal "${#lines[@]}" 4
+}
+
+@test "what is printed has to arrive" {
+  local what
+  for what in --help --version; do
+    run -74 --separate-stderr bash -c '"$@" >/dev/full' bash "$PROGRAM" "$what"
+    # shellcheck disable=SC2154 # set by run
+    contains "$stderr" "standard output"
+  done
 }
 
 @test "the manual documents every option, and no other" {

@@ -67,9 +67,10 @@ floor() {
     options.[ch] | activation.[ch] | scoreboard.[ch]) echo 3 ;;
     wsgi/*) echo 4 ;;
     overdue.[ch] | rlimits.[ch] | access.[ch]) echo 4 ;;
-    worker.[ch]) echo 5 ;;
+    worker.[ch] | version.[ch]) echo 5 ;;
     server/*) echo 6 ;;
-    main.c | generator/*) echo 7 ;;
+    check.[ch]) echo 7 ;;
+    main.c | generator/* | completion/*) echo 8 ;;
     *) equal "$1" "a file with a floor, see this test" >&2 ;;
   esac
 }
@@ -158,21 +159,22 @@ floor() {
   done
 }
 
-@test "messages are written by main, server, worker, access and gateway" {
+@test "messages are written by main, check, server, worker, access and gateway" {
   # The layers below return what went wrong: their caller knows whether it is worth a line.
   local servers='server/(server|generation|template|load|spare|workers|warm_up)'
-  local writers="main|$servers|worker|access|wsgi/gateway" sending='log_(line|event|to_[a-z]+)'
+  local writers="main|check|$servers|worker|access|wsgi/gateway" sending='log_(line|event|to_[a-z]+)'
   including '"log\.h"' | only "(log|$writers)\.c|access\.h"
   symbols 'U' | grep -E " $sending\$" | only "($writers)\.o $sending"
 }
 
 @test "nobody else writes to the standard streams" {
-  # write(2): log_to_stderr, and the signal handler of overdue.c. printf: --help and --version;
-  # leftovers.c composes its text in memory. The generator is a program of its own, which writes
-  # files, and reports to standard error or the kernel's log.
+  # write(2): log_to_stderr, and the signal handler of overdue.c. printf: --help, --version and
+  # --check; leftovers.c composes its text in memory. The generator is a program of its own, which
+  # writes files, and reports to standard error or the kernel's log; so is the one that the shells'
+  # completions come from.
   local writers='v?f?printf|v?dprintf|f?puts|f?putc|putchar|fwrite|perror|stderr|stdout'
   symbols 'U' | grep -E " ($writers|__v?[fd]?printf_chk)$" | sed 's/ .*//' | sort -u |
-    only '(main|options|server/leftovers|generator/.*)\.o'
+    only '(main|check|options|version|server/leftovers|generator/.*|completion/.*)\.o'
   symbols 'U' | grep -E ' (write|writev)$' | only '(log|overdue|generator/report)\.o write'
 }
 

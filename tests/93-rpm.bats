@@ -75,6 +75,9 @@ drwxr-xr-x $user_units/wsgi-once-.socket.d
 -rw-r--r-- $(pkg-config --variable=catalogdir systemd)/wsgi-once.catalog
 drwxr-xr-x /usr/share/wsgi-once
 -rw-r--r-- /usr/share/wsgi-once/lean.conf
+-rw-r--r-- /usr/share/bash-completion/completions/wsgi-once
+-rw-r--r-- /usr/share/fish/vendor_completions.d/wsgi-once.fish
+-rw-r--r-- /usr/share/zsh/site-functions/_wsgi-once
 -rw-r--r-- /usr/share/man/man5/wsgi-once.conf.5.gz
 -rw-r--r-- /usr/share/man/man8/wsgi-once-generator.8.gz
 -rw-r--r-- /usr/share/man/man8/wsgi-once.8.gz

@@ -92,6 +92,7 @@ program() {
 @test "installing starts nothing and enables nothing; then one file makes an app" {
   equal "$(units)" ""
   equal "$(inside systemctl list-unit-files --no-legend 'wsgi-once-*')" ""
+  # shellcheck disable=SC2153 # it is booted.bash's
   [[ ! -e $ROOT/run/wsgi-once ]]
   contains "$(inside journalctl --list-catalog)" "wsgi-once: "
   app blog hello:app

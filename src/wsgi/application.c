@@ -2,6 +2,7 @@
 
 #include "problem.h"
 #include "wsgi/child.h"
+#include "wsgi/evaluate.h"
 #include "wsgi/object.h"
 
 #include <errno.h>
@@ -249,4 +250,21 @@ int application_load(
         r = explain(source->name, ret_problem);
     PyGILState_Release(state);
     return r;
+}
+
+/* ---- for people ----------------------------------------------------------------------------- */
+
+char *application_describe(const struct application *application)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    char *text = evaluate("(lambda kind, code:"
+                          "    'function %s, %s:%d' % (object.__qualname__, code.co_filename,"
+                          "                            code.co_firstlineno) if code else"
+                          "    'class %s of %s' % (object.__qualname__, object.__module__)"
+                          "        if kind is type else"
+                          "    '%s object of %s' % (kind.__qualname__, kind.__module__)"
+                          ")(type(object), getattr(object, '__code__', None))",
+        application->callable);
+    PyGILState_Release(state);
+    return text;
 }

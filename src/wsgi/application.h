@@ -24,3 +24,7 @@ struct application {
  * *ret_problem, one line on the heap; the traceback of an exception was printed then. */
 int application_load(
     const struct application_source *source, struct application *ret, char **ret_problem);
+
+/* What it is, for people: "function app, /srv/blog/blog.py:3", or "Flask object of flask.app". On
+ * the heap; NULL when that fails. */
+char *application_describe(const struct application *application);

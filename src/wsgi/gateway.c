@@ -53,6 +53,13 @@ int gateway_new(
     return r;
 }
 
+char *gateway_describe(const struct gateway *gateway)
+{
+    struct application application = {.callable = gateway->callable};
+
+    return application_describe(&application);
+}
+
 /* ---- what went wrong ------------------------------------------------------------------------ */
 
 /* Whether the exception is, or came of, the error that reading the content raised. */

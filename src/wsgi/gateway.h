@@ -17,6 +17,9 @@ struct gateway;
 int gateway_new(
     const struct application *application, struct gateway **ret_gateway, char **ret_problem);
 
+/* application_describe of its app. */
+char *gateway_describe(const struct gateway *gateway);
+
 /* Makes the objects that the request would need, and drops them: what is written to in memory then
  * was not yet, in a process that was just forked. Nothing of the app is called. */
 void gateway_rehearse(struct gateway *gateway, struct exchange *exchange);

@@ -1,6 +1,7 @@
 #include "wsgi/python.h"
 
 #include "problem.h"
+#include "wsgi/evaluate.h"
 #include "wsgi/object.h"
 
 #include <errno.h>
@@ -18,6 +19,11 @@
 const char *python_version(void)
 {
     return PY_VERSION;
+}
+
+const char *python_running_version(void)
+{
+    return Py_GetVersion(); /* also before the interpreter is started */
 }
 
 /* ---- virtual environments ------------------------------------------------------------------- */
@@ -270,33 +276,14 @@ void python_flush(void)
 
 /* ---- what the import made ------------------------------------------------------------------- */
 
-/* The str that an expression gives, on the heap; NULL when it is empty, or that fails. Holds the
- * GIL. */
-static char *evaluate(const char *expression)
-{
-    _cleanup_ref_ PyObject *globals = PyDict_New();
-    _cleanup_ref_ PyObject *sys = PyImport_ImportModule("sys");
-    bool ready = globals && sys && PyDict_SetItemString(globals, "sys", sys) == 0 &&
-        PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) == 0;
-    _cleanup_ref_ PyObject *result =
-        ready ? PyRun_String(expression, Py_eval_input, globals, globals) : NULL;
-    _cleanup_ref_ PyObject *bytes = result ? PyUnicode_EncodeFSDefault(result) : NULL;
-
-    PyErr_Clear();
-    if (!bytes || PyBytes_GET_SIZE(bytes) == 0)
-        return NULL;
-    size_t size = (size_t)PyBytes_GET_SIZE(bytes) + 1;
-    char *text = malloc(size);
-    return text ? memcpy(text, PyBytes_AS_STRING(bytes), size) : NULL;
-}
-
 char *python_list_threads(void)
 {
     PyGILState_STATE state = PyGILState_Ensure();
     char *names =
         evaluate("', '.join(repr(thread.name) for thread in sys.modules['threading'].enumerate()"
                  "          if thread is not sys.modules['threading'].main_thread())"
-                 "    if 'threading' in sys.modules else ''");
+                 "    if 'threading' in sys.modules else ''",
+            NULL);
     PyGILState_Release(state);
     return names;
 }
@@ -318,7 +305,7 @@ static char *evaluate_with_sources(const char *wanted)
     if (asprintf(&expression, format, wanted) < 0)
         return NULL;
     PyGILState_STATE state = PyGILState_Ensure();
-    char *result = evaluate(expression);
+    char *result = evaluate(expression, NULL);
     PyGILState_Release(state);
     return result;
 }
@@ -336,6 +323,18 @@ bool python_sources_are_newer(const struct timespec *when)
     uint64_t nsec = newest ? strtoull(newest, NULL, 10) : 0;
 
     return nsec >= (uint64_t)when->tv_sec * 1000000000 + (uint64_t)when->tv_nsec;
+}
+
+char *python_describe(void)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    char *text = evaluate("'interpreter  %s, Python %s\\nvenv         %s\\nsys.path     %s\\n' % ("
+                          "    sys.executable, sys.version.split()[0],"
+                          "    sys.prefix if sys.prefix != sys.base_prefix else 'none',"
+                          "    ('\\n' + 13 * ' ').join(map(str, sys.path)))",
+        NULL);
+    PyGILState_Release(state);
+    return text;
 }
 
 /* Calls a function of a module if some code has imported that module. */

@@ -45,6 +45,10 @@ char *python_list_source_directories(void);
  * files are stamped with) or later. */
 bool python_sources_are_newer(const struct timespec *when);
 
+/* What the interpreter is, in lines for people that begin with a word and end with a newline: its
+ * executable and version, the virtual environment, sys.path. On the heap; NULL when that fails. */
+char *python_describe(void);
+
 /* Does what an interpreter does at its end, as far as others notice: joins the threads that are not
  * daemons, runs the atexit functions, flushes standard output and error. Objects are not destroyed
  * (Py_FinalizeEx would take a multiple of the time): the process is to end with _exit(2). Fine when
@@ -53,3 +57,6 @@ void python_end(void);
 
 /* "3.11.2", the version of the interpreter this program was built for. */
 const char *python_version(void);
+
+/* "3.11.4 (main, ...", that of the one which is there: another patch level, perhaps. Static. */
+const char *python_running_version(void);

@@ -1,0 +1,188 @@
+#include "check.h"
+
+#include "cleanup.h"
+#include "deadline.h"
+#include "leave.h"
+#include "log.h"
+#include "message_ids.h"
+#include "overdue.h"
+#include "server/load.h"
+#include "server/notify.h"
+#include "server/workers.h"
+#include "worker.h"
+#include "wsgi/gateway.h"
+#include "wsgi/python.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* From the tracebacks of an import that takes too long to its end. */
+#define IMPORT_GRACE USEC_PER_SEC
+
+/* ---- in the process that loads -------------------------------------------------------------- */
+
+struct cost {
+    usec_t begun;
+    long memory; /* KiB, the most that was resident */
+};
+
+static long resident(void)
+{
+    struct rusage usage;
+
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss : 0;
+}
+
+static double processor_seconds(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void load(const struct options *options, struct worker *worker)
+{
+    bool changed;
+
+    if (options->import == IMPORT_WORKER || options->single)
+        load_in_worker(worker);
+    else
+        load_in_template(options, worker, &changed);
+}
+
+/* Returns whether all of it was written. */
+static bool report(FILE *file, const struct worker *worker, const struct cost *before)
+{
+    _cleanup_(freep) char *python = python_describe();
+    _cleanup_(freep) char *application = gateway_describe(worker->gateway);
+    double seconds = (double)(deadline_now() - before->begun) / USEC_PER_SEC;
+
+    if (!python || !application)
+        return false;
+    fprintf(file, "%sapplication  %s: %s\n", python, worker->options->application, application);
+    if (worker->options->warm_up)
+        fprintf(file, "warm-up      %s\n", worker->options->warm_up);
+    fprintf(file, "import time  %.3f s, %.3f s of it on a processor\n", seconds,
+        processor_seconds());
+    fprintf(file, "memory       %.1f MB, %.1f MB of it for Python and the application\n",
+        (double)resident() / 1024, (double)(resident() - before->memory) / 1024);
+    return fflush(file) == 0;
+}
+
+/* What the app prints is for standard error, as when it serves. */
+static _Noreturn void load_and_report(const struct options *options, int fd)
+{
+    struct options loading = *options;
+    struct worker worker = {.options = &loading};
+    FILE *file = fdopen(fd, "w");
+    struct cost before;
+
+    loading.reload = false; /* nobody waits for a change */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpgid(0, 0);
+    notify_forget();
+    log_part();
+    dup2(STDERR_FILENO, STDOUT_FILENO);
+    before = (struct cost){.begun = deadline_now(), .memory = resident()};
+    load(&loading, &worker);
+    leave(file && report(file, &worker, &before) ? 0 : EX_OSERR);
+}
+
+/* ---- in the process that waits -------------------------------------------------------------- */
+
+/* Waits until a child has ended, or the deadline has passed. SIGCHLD is blocked. */
+static bool has_ended(pid_t pid, usec_t deadline, int *ret_status)
+{
+    sigset_t children;
+
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    while (waitpid(pid, ret_status, WNOHANG) == 0) {
+        usec_t now = deadline_now(), left = deadline > now ? deadline - now : 0;
+        struct timespec time = {
+            .tv_sec = (time_t)(left / USEC_PER_SEC),
+            .tv_nsec = (long)(left % USEC_PER_SEC) * 1000,
+        };
+        if (left == 0)
+            return false;
+        sigtimedwait(&children, NULL, deadline == DEADLINE_NEVER ? NULL : &time);
+    }
+    return true;
+}
+
+/* Returns the status of waitpid(2). */
+static int await_end(pid_t pid, const struct options *options)
+{
+    int status;
+
+    if (has_ended(pid, deadline_after(options->import_timeout), &status))
+        return status;
+    log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0,
+        "the application is not imported after --import-timeout");
+    kill(pid, OVERDUE_DUMP_SIGNAL);
+    if (!has_ended(pid, deadline_after(IMPORT_GRACE), &status)) {
+        kill(-pid, SIGKILL);
+        waitpid(pid, &status, 0);
+    }
+    return EX_SOFTWARE << 8; /* whatever it was in the end */
+}
+
+/* What the import has left behind ends with it. Returns the exit status that it amounts to. */
+static int judge(pid_t pid, int status, bool reported)
+{
+    char how[128];
+
+    kill(-pid, SIGKILL);
+    if (WIFEXITED(status) && (WEXITSTATUS(status) != 0 || reported))
+        return WEXITSTATUS(status);
+    workers_describe_status(status, how, sizeof(how));
+    log_line(LOG_ERR, "the process %d that imported the application %s", pid, how);
+    return EX_SOFTWARE;
+}
+
+static int print(int fd)
+{
+    char buffer[4096];
+    ssize_t size;
+
+    for (off_t at = 0; (size = pread(fd, buffer, sizeof(buffer), at)) > 0; at += size)
+        fwrite(buffer, 1, (size_t)size, stdout);
+    if (fflush(stdout) == 0)
+        return 0;
+    log_line(LOG_ERR, "cannot write to standard output: %m");
+    return EX_IOERR;
+}
+
+int check_application(const struct options *options)
+{
+    sigset_t children, before;
+    int fd = memfd_create("report", MFD_CLOEXEC);
+
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &children, &before);
+    pid_t pid = fd < 0 ? -1 : fork();
+    if (pid < 0) {
+        log_line(LOG_ERR, "cannot check: %m");
+        return EX_OSERR;
+    }
+    if (pid == 0) {
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        load_and_report(options, fd);
+    }
+    int status = await_end(pid, options);
+    int result = judge(pid, status, lseek(fd, 0, SEEK_END) > 0);
+    if (result == 0)
+        result = print(fd);
+    close(fd);
+    return result;
+}

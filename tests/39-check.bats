@@ -1,0 +1,166 @@
+#!/usr/bin/env bats
+# ways: one
+
+# --check: what serving would make of an app, without a socket.
+
+load helpers
+
+# check [OPTION]... APPLICATION, with the apps of the tests.
+check() {
+  "$PROGRAM" --check --python-path="$APPS" "$@" </dev/null
+}
+
+# checked WORD: the value of a line of the report.
+checked() {
+  sed -n "s/^$1  *//p" <<<"$output"
+}
+
+# fails_to_load STATUS TEXT [OPTION]... APPLICATION: as serving does, and says nothing else.
+fails_to_load() {
+  local status=$1 text=$2
+  shift 2
+  run "-$status" --separate-stderr check "$@"
+  equal "$output" ""
+  # shellcheck disable=SC2154 # set by run
+  contains "$stderr" "$text"
+  serve "$@"
+  http / >/dev/null
+  equal "$(exit_status)" "$status"
+  logged "$text"
+}
+
+@test "what is said of the interpreter and of sys.path is what a served app sees" {
+  cat >"$BATS_TEST_TMPDIR/tells.py" <<'END'
+import sys
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8")])
+    lines = [sys.executable, sys.version.split()[0], *sys.path]
+    return [("\n".join(lines) + "\n").encode()]
+END
+  serve "$BATS_TEST_TMPDIR/tells.py"
+  http / >"$BATS_TEST_TMPDIR/served"
+  run -0 --separate-stderr check "$BATS_TEST_TMPDIR/tells.py"
+  equal "$stderr" ""
+  {
+    checked interpreter | sed 's/, Python /\n/'
+    sed -n '/^sys.path/,/^application/{/^application/!s/^\(sys.path\)\? *//p}' <<<"$output"
+  } | diff - "$BATS_TEST_TMPDIR/served"
+  equal "$(checked venv)" none
+}
+
+@test "the application is told by what it is, and where" {
+  run -0 check hello:app
+  equal "$(checked application)" "hello:app: function app, $APPS/hello.py:4"
+  printf '%s\n' "class App:" "    def __init__(self, environ, start_response): pass" \
+    "app = type('Other', (), {'__call__': App})()" >"$BATS_TEST_TMPDIR/kinds.py"
+  run -0 check "$BATS_TEST_TMPDIR/kinds.py:App"
+  contains "$(checked application)" "class App of kinds"
+  run -0 check "$BATS_TEST_TMPDIR/kinds.py"
+  contains "$(checked application)" "Other object of kinds"
+}
+
+@test "time and memory are told" {
+  printf '%s\n' "import time" "time.sleep(0.5)" "ballast = b'x' * 40_000_000" \
+    "from hello import app" >"$BATS_TEST_TMPDIR/heavy.py"
+  run -0 check "$BATS_TEST_TMPDIR/heavy.py"
+  [[ $(checked "import time") =~ ^([0-9]+)\.([0-9]{3})\ s,\ [0-9.]+\ s\ of\ it\ on\ a\ processor$ ]]
+  ((10#${BASH_REMATCH[1]}${BASH_REMATCH[2]} >= 500))
+  [[ $(checked memory) =~ ^([0-9]+)\.[0-9]\ MB,\ ([0-9]+)\.[0-9]\ MB\ of\ it ]]
+  ((BASH_REMATCH[1] > 40 && BASH_REMATCH[2] >= 38))
+}
+
+@test "a virtual environment is named" {
+  /usr/bin/python3 -m venv --without-pip "$BATS_TEST_TMPDIR/venv"
+  run -0 check --venv="$BATS_TEST_TMPDIR/venv" hello:app
+  equal "$(checked venv)" "$BATS_TEST_TMPDIR/venv"
+  contains "$(checked interpreter)" "$BATS_TEST_TMPDIR/venv/bin/python3."
+}
+
+@test "an app that cannot be loaded: the exit status and the message are those of serving" {
+  fails_to_load 70 "No module named 'missing'" missing:app
+  fails_to_load 70 "not callable" hello:__name__
+  fails_to_load 78 "names no application" :app
+  fails_to_load 78 "cannot enter '/nowhere'" --directory=/nowhere hello:app
+  fails_to_load 78 "/nowhere" --venv=/nowhere hello:app
+  echo 'def app(:' >"$BATS_TEST_TMPDIR/broken.py"
+  fails_to_load 70 "SyntaxError" "$BATS_TEST_TMPDIR/broken.py"
+  echo 'raise SystemExit(0)' >"$BATS_TEST_TMPDIR/exits.py"
+  fails_to_load 70 "SystemExit" "$BATS_TEST_TMPDIR/exits.py"
+}
+
+@test "an import that ends the process is no success" {
+  echo 'import os; os._exit(0)' >"$BATS_TEST_TMPDIR/leaves.py"
+  run -70 --separate-stderr check "$BATS_TEST_TMPDIR/leaves.py"
+  equal "$output" ""
+  contains "$stderr" "that imported the application exited with status 0"
+  echo 'import os, signal; os.kill(os.getpid(), signal.SIGKILL)' >"$BATS_TEST_TMPDIR/dies.py"
+  run -70 --separate-stderr check "$BATS_TEST_TMPDIR/dies.py"
+  equal "$output" ""
+  contains "$stderr" "was killed by signal 9"
+}
+
+@test "an import that hangs is ended after --import-timeout, and where it hangs is said" {
+  printf '%s\n' "import subprocess, sys, time" "def hangs_here():" \
+    "    print(subprocess.Popen(['sleep', '3600']).pid, file=open('$BATS_TEST_TMPDIR/pid', 'w'))" \
+    "    time.sleep(3600)" "hangs_here()" >"$BATS_TEST_TMPDIR/hangs.py"
+  run -70 --separate-stderr check --import-timeout=2s "$BATS_TEST_TMPDIR/hangs.py"
+  equal "$output" ""
+  contains "$stderr" "--import-timeout"
+  contains "$stderr" "hangs_here"
+  eventually [ ! -e "/proc/$(<"$BATS_TEST_TMPDIR/pid")" ]
+}
+
+@test "what the app prints goes to standard error, as when it serves" {
+  printf '%s\n' "print('printed')" "import os" "os.write(1, b'written\n')" "os.system('echo told')" \
+    "from hello import app" >"$BATS_TEST_TMPDIR/prints.py"
+  run -0 --separate-stderr check "$BATS_TEST_TMPDIR/prints.py"
+  [[ $output != *printed* && $output != *written* && $output != *told* ]]
+  contains "$stderr" printed
+  contains "$stderr" written
+  contains "$stderr" told
+}
+
+@test "--warm-up is made, and what is wrong with it is said" {
+  run -0 --separate-stderr check --warm-up=/ hello:app
+  equal "$(checked warm-up)" /
+  equal "$stderr" ""
+  printf '%s\n' "def app(environ, start_response):" "    raise RuntimeError('cold')" \
+    >"$BATS_TEST_TMPDIR/cold.py"
+  run -0 --separate-stderr check --warm-up=/ "$BATS_TEST_TMPDIR/cold.py"
+  contains "$stderr" "RuntimeError: cold"
+  contains "$stderr" "--warm-up=/: answered with an error (5xx)"
+}
+
+@test "threads that workers would not have are named, as a server names them" {
+  [[ -z ${SANITIZED:-} ]] || export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
+  run -0 --separate-stderr check thread_at_import:app
+  contains "$stderr" "--import=worker"
+  run -0 --separate-stderr check --import=worker thread_at_import:app
+  equal "$stderr" ""
+}
+
+@test "the service manager is told nothing, and needs no socket" {
+  "$TESTS/notified" "$BATS_TEST_TMPDIR/mailbox" "$BATS_TEST_TMPDIR/messages" 3>&- 4>&- &
+  local notified=$!
+  eventually test -S "$BATS_TEST_TMPDIR/mailbox"
+  NOTIFY_SOCKET=$BATS_TEST_TMPDIR/mailbox run -0 check hello:app
+  "$TESTS/notified" "$BATS_TEST_TMPDIR/mailbox" # says MARK=
+  eventually grep -q MARK= "$BATS_TEST_TMPDIR/messages"
+  kill "$notified"
+  equal "$(grep -vx -e MARK= -e '' "$BATS_TEST_TMPDIR/messages")" ""
+}
+
+@test "a report that cannot be printed is an error" {
+  run -74 --separate-stderr bash -c '"$@" >/dev/full' bash "$PROGRAM" --check \
+    --python-path="$APPS" hello:app
+  contains "$stderr" "cannot write to standard output"
+}
+
+@test "it is no key of an app's file" {
+  mkdir "$BATS_TEST_TMPDIR/conf"
+  printf '%s\n' "[App]" "Application=hello:app" "Check=yes" >"$BATS_TEST_TMPDIR/conf/x.conf"
+  run ! "${PROGRAM}-generator" --dry-run "$BATS_TEST_TMPDIR/conf/x.conf"
+  contains "$output" "Check"
+}

@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# ways: source
+
+# What shells complete, in the shells themselves.
+
+load helpers
+
+setup_file() {
+  cd "$BATS_TEST_DIRNAME/.." || return
+  export MADE=$BATS_FILE_TMPDIR/build/completions
+  env -u MAKEFLAGS -u MAKELEVEL make --silent BUILD="$BATS_FILE_TMPDIR/build" INSTALL_DEPENDENCIES=: \
+    "$MADE/wsgi-once" "$MADE/_wsgi-once" "$MADE/wsgi-once.fish"
+}
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  mkdir sub "with blank"
+  touch app.py site.wsgi notes.txt "with blank/deep.py"
+}
+
+teardown() {
+  :
+}
+
+# Each prints what would be offered for the last of the words, a line each:
+
+# complete_in_bash WORD...
+complete_in_bash() {
+  bash --norc -c '
+    . "$0"
+    compopt() { :; } # readline is not there
+    COMP_WORDS=(wsgi-once "$@") COMP_CWORD=$#
+    _wsgi_once
+    printf "%s\n" "${COMPREPLY[@]}"' "$MADE/wsgi-once" "$@"
+}
+
+# complete_in_fish LINE
+complete_in_fish() {
+  HOME=$BATS_TEST_TMPDIR fish --no-config -c 'source $argv[1]; complete -C $argv[2]' \
+    "$MADE/wsgi-once.fish" "$1" | cut -f1
+}
+
+# complete_in_zsh LINE: in a terminal of its own, as a user has it; the functions of completion hand
+# over what they offer with compadd, where it is taken down.
+complete_in_zsh() {
+  rm -f found end
+  cat >rc <<END
+PS1= fpath=($MADE \$fpath)
+autoload -Uz compinit && compinit -u -d $PWD/dump
+compadd() {
+  local -a taken
+  if [[ -z \${@[(r)-[OAD]]} ]]; then
+    builtin compadd -A taken "\$@"
+    print -rl -- \$taken >>$PWD/found
+  fi
+  builtin compadd "\$@"
+}
+at_end() { : >$PWD/end }
+zle -N at_end
+bindkey '^X' at_end
+END
+  # shellcheck disable=SC2016 # for zsh
+  timeout 60 zsh -f -c 'zmodload zsh/zpty
+    zpty shell zsh -f -i
+    zpty -w shell "source rc"
+    zpty -w -n shell "$1"$'"'\t\030'"'
+    until [[ -e end ]]; do zpty -r -t shell || sleep 0.02; done
+    zpty -d shell' zsh "$1" >/dev/null
+  sort -u found | grep .
+}
+
+# The options as the manual has them, with "=" behind those that take an argument.
+in_manual() {
+  sed -nE 's/^\.It Fl -([a-z][a-z-]*)$/--\1/p; s/^\.It Fl -([a-z][a-z-]*) Ns = .*/--\1=/p' \
+    "$TESTS/../src/wsgi-once.8" | sort
+}
+
+@test "the scripts are well-formed" {
+  bash -n "$MADE/wsgi-once"
+  shellcheck --shell=bash "$MADE/wsgi-once"
+  zsh -n "$MADE/_wsgi-once"
+  HOME=$BATS_TEST_TMPDIR fish --no-execute "$MADE/wsgi-once.fish"
+}
+
+@test "all options are offered, as the manual has them" {
+  (($(in_manual | wc -l) > 25))
+  in_manual | diff - <(complete_in_bash -- | sort)
+  in_manual | tr -d = | sort | diff - <(complete_in_fish "wsgi-once --" | tr -d = | sort)
+  in_manual | tr -d = | sort | diff - <(complete_in_zsh "wsgi-once --" | tr -d = | sort)
+}
+
+@test "words that an option takes are offered behind it" {
+  local words=$'none\njournal\nstderr'
+  equal "$(complete_in_bash --access-log = | sort)" "$(sort <<<"$words")"
+  equal "$(complete_in_bash --access-log = st)" stderr
+  equal "$(complete_in_fish "wsgi-once --access-log=" | sed 's/.*=//' | sort)" "$(sort <<<"$words")"
+  equal "$(complete_in_zsh "wsgi-once --access-log=" | sort)" "$(sort <<<"$words")"
+  equal "$(complete_in_bash --import = w)" worker
+}
+
+@test "an option that takes a directory is offered directories only" {
+  equal "$(complete_in_bash --directory = | sort)" $'sub\nwith blank'
+  equal "$(complete_in_bash --directory = 'with\ b')" "with blank"
+  equal "$(complete_in_fish "wsgi-once --venv=" | sed 's/.*=//; s|/$||' | sort)" $'sub\nwith blank'
+  equal "$(complete_in_zsh "wsgi-once --python-path=s" | sed 's|/$||')" sub
+}
+
+@test "nothing is offered where only a number fits" {
+  equal "$(complete_in_bash --spare =)" ""
+  equal "$(complete_in_fish "wsgi-once --spare=")" ""
+  run ! complete_in_zsh "wsgi-once --spare="
+}
+
+@test "for the application, files that may be one, and directories" {
+  equal "$(complete_in_bash "" | sort)" $'app.py\nsite.wsgi\nsub\nwith blank'
+  equal "$(complete_in_bash --single 'with\ blank/')" "with blank/deep.py"
+  local offered
+  for offered in app.py site.wsgi; do
+    complete_in_fish "wsgi-once --single " | grep -qxF "$offered"
+    complete_in_zsh "wsgi-once --single " | grep -qxF "$offered"
+  done
+  run ! grep -x notes.txt <(complete_in_zsh "wsgi-once ")
+}
