@@ -3,7 +3,7 @@
 #   make            builds build/wsgi-once and build/wsgi-once-generator
 #   make run        serves the demo app on http://127.0.0.1:8000
 #                   (APP=module:callable, LISTEN=address for others)
-#   make check      runs all tests; JOBS=unit or JOBS=bats-accept for some
+#   make check      runs all tests; JOBS=unit, JOBS=bats-accept or JOBS=plain for some
 #   make check-suites
 #                   tests in fresh roots of Debian's releases: SUITES="bookworm trixie sid"
 #   make fuzz       runs the fuzzers for FUZZ_SECONDS (3600) each
@@ -13,11 +13,12 @@
 #   make install    into $(DESTDIR)$(prefix), and where systemd looks for units and generators
 #   make dist       the tarball of a release, in build/dist
 #   make deb        of that a Debian package and its source, in build/deb
+#   make rpm        packages for rpm, in build/rpm; RPM_OPTIONS='--without tests' for rpmbuild
 #
 # CFLAGS, CPPFLAGS and LDFLAGS are yours; what the project needs is added to them. V=1 shows the
-# commands, WERROR=1 makes warnings errors. `make run`, `check`, `check-suites`, `fuzz`, `bench` and
-# `deb` install what they need through the distribution's package manager; INSTALL_DEPENDENCIES=:
-# forgoes that.
+# commands, WERROR=1 makes warnings errors. `make run`, `deb`, `rpm`, `check`, `check-suites`,
+# `fuzz` and `bench` install what they need through the distribution's package manager;
+# INSTALL_DEPENDENCIES=: forgoes that.
 
 VERSION := 0.1.0
 
@@ -42,6 +43,7 @@ LISTEN = 127.0.0.1:8000
 FUZZ_SECONDS =
 JOBS =
 SUITES = bookworm trixie sid
+RPM_OPTIONS =
 INSTALL_DEPENDENCIES = packaging/install-dependencies
 
 all: $(BUILD)/wsgi-once $(BUILD)/wsgi-once-generator
@@ -175,10 +177,16 @@ release = $(BUILD)/dist/wsgi-once-$(VERSION).tar.gz
 dist:
 	packaging/release $(VERSION) $(release)
 
-deb: dist
+deb:
 	$(INSTALL_DEPENDENCIES) deb
+	$(MAKE) --no-print-directory dist >/dev/null
 	packaging/deb $(VERSION) $(release) $(BUILD)/deb
 	echo "Install it: sudo apt install ./$(patsubst ./%,%,$(BUILD))/deb/wsgi-once_*.deb"
+
+rpm:
+	$(INSTALL_DEPENDENCIES) rpm
+	$(MAKE) --no-print-directory dist >/dev/null
+	packaging/rpm/build $(release) $(BUILD)/rpm $(RPM_OPTIONS)
 
 # ---- trying it -----------------------------------------------------------------------------------
 
@@ -227,7 +235,7 @@ test-programs: plain-programs $(BUILD)/sanitize/wsgi-once $(BUILD)/sanitize/wsgi
 
 check:
 	$(INSTALL_DEPENDENCIES) test
-	$(MAKE) --no-print-directory test-programs
+	$(MAKE) --no-print-directory $(if $(filter plain,$(JOBS)),plain-programs,test-programs)
 	BUILD=$(BUILD) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) NO_SKIPS=$(NO_SKIPS) tests/run $(JOBS)
 
 check-suites: dist
@@ -252,7 +260,7 @@ bench:
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all always needs-build needs-systemd install clean dist deb run plain-programs \
+.PHONY: all always needs-build needs-systemd install clean dist deb rpm run plain-programs \
 	test-programs check check-suites fuzz endurance bench format
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -58,16 +58,17 @@ nothing_failed() {
   [[ $summary != *"Socket errors"* && $summary != *"Non-2xx"* ]]
 }
 
-# another_serves SERVER: it is not that one.
+# another_serves SERVER: it is not that one. What answers now is what was found, which has come so
+# far that SIGTERM stops it as it should.
 another_serves() {
-  http / >/dev/null && find_server && [[ $SERVER != "$1" ]]
+  find_server && [[ $SERVER != "$1" ]] && http / >/dev/null
 }
 
 # restart_under_load COMMAND: which stops the server SERVER.
 restart_under_load() {
   local restarts=0 old
   load_begins
-  eventually find_server
+  eventually another_serves none
   while load_goes_on; do
     old=$SERVER
     "$1"

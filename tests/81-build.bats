@@ -58,6 +58,12 @@ setup_file() {
   run -0 build -W src/log.c
 }
 
+# compile_one [VARIABLE=VALUE]...: the test's own one.c, as the sources of the program are.
+compile_one() {
+  local source=$BATS_TEST_TMPDIR/one
+  build "$@" --eval="$source.o: $source.c ; \$(compile)" "$source.o"
+}
+
 # hardened PROGRAM
 hardened() {
   local program=$BATS_FILE_TMPDIR/$1
@@ -257,6 +263,18 @@ END
   eventually [ ! -e "/proc/$(<"$tree/pid")" ]
 }
 
+@test "plain jobs are those without sanitizers, valgrind and fuzzers" {
+  local tree=$BATS_TEST_TMPDIR/tree job
+  mkdir -p "$tree/tests" "$tree/build"
+  cp tests/run "$tree/tests"
+  env BUILD="$tree/build" "$tree/tests/run" plain || : # there is nothing to run
+  run -0 basename --suffix=.tap --multiple "$tree"/build/tap/*.tap
+  for job in bats-once bats-load bats-booted bats-server-tcp bats-source unit-plain; do
+    contains "$output" "$job"
+  done
+  run ! grep -E 'sanitized|valgrind|fuzz' <<<"$output"
+}
+
 # The jobs of the load, which are two, with suites that do nothing.
 @test "the suites that boot a systemd are a job of their own" {
   local tree=$BATS_TEST_TMPDIR/tree
@@ -270,41 +288,51 @@ END
   equal "$(grep -h '^ok' "$tree/build/tap/bats-booted.tap")" "ok 1 booted"
 }
 
-# ci CHECK CHECK-SUITES: .ci/run with these commands instead of the tests.
+# ci COMMAND: .ci/run with this command instead of the tests.
 ci() {
   local tree=$BATS_TEST_TMPDIR/tree
   mkdir -p "$tree/.ci" "$tree/tests"
   cp .ci/run "$tree/.ci"
   cp tests/sum.bash "$tree/tests"
-  printf '%s:\n\t@%s\n' check "$1" check-suites "$2" >"$tree/Makefile"
+  printf 'check-suites:\n\t@%s\n' "$1" >"$tree/Makefile"
   env -u MAKEFLAGS -u MAKELEVEL "$tree/.ci/run"
 }
 
-@test "CI ends with one line that counts all tests, and fails if any run does" {
+@test "CI ends with the one line that counts the tests, and fails if they do" {
   local plain='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
-  run -0 ci 'echo 300 passed, 0 failed, 0 skipped' 'echo 20 passed, 0 failed, 0 skipped'
-  equal "$(grep -E "$plain" <<<"$output")" "320 passed, 0 failed, 0 skipped"
-  equal "${lines[-1]}" "320 passed, 0 failed, 0 skipped"
-  run -1 ci 'echo 300 passed, 2 failed, 1 skipped; false' 'echo 20 passed, 0 failed, 0 skipped'
-  equal "${lines[-1]}" "320 passed, 2 failed, 1 skipped"
-  run -1 ci 'echo 1 passed, 0 failed, 0 skipped' 'echo 0 passed, 0 failed, 1 skipped; false'
-  equal "${lines[-1]}" "1 passed, 0 failed, 1 skipped"
-  # What ends before it has counted.
-  run -1 ci 'echo breaks off; false' 'echo 20 passed, 0 failed, 0 skipped'
+  run -0 ci 'echo 300 passed, 0 failed, 0 skipped'
+  equal "$(grep -E "$plain" <<<"$output")" "300 passed, 0 failed, 0 skipped"
+  equal "${lines[-1]}" "300 passed, 0 failed, 0 skipped"
+  run -1 ci 'echo 300 passed, 2 failed, 1 skipped; false'
+  equal "${lines[-1]}" "300 passed, 2 failed, 1 skipped"
+  run -1 ci 'echo 0 passed, 0 failed, 1 skipped; false'
+  equal "${lines[-1]}" "0 passed, 0 failed, 1 skipped"
+  # What ends before it has counted, or fails without a failure.
+  run -1 ci 'echo breaks off; false'
   contains "$output" "breaks off"
-  equal "${lines[-1]}" "20 passed, 1 failed, 0 skipped"
-  run -1 ci 'echo 2 passed, 0 failed, 0 skipped' 'echo 1 passed, 0 failed, 0 skipped; false'
-  equal "${lines[-1]}" "3 passed, 1 failed, 0 skipped"
+  equal "${lines[-1]}" "0 passed, 1 failed, 0 skipped"
+  run -1 ci 'echo 2 passed, 0 failed, 0 skipped; false'
+  equal "${lines[-1]}" "2 passed, 1 failed, 0 skipped"
   # It asks for what must not be left out.
   # shellcheck disable=SC2016 # for make
-  run -0 ci 'echo $(WERROR) $(NO_SKIPS) passed, 0 failed, 0 skipped' :
+  run -0 ci 'echo $(WERROR) $(NO_SKIPS) passed, 0 failed, 0 skipped'
   contains "$output" "1 1 passed"
+}
+
+@test "runs are added up" {
+  # shellcheck disable=SC2016 # for the shell in there
+  run -0 bash -c '. tests/sum.bash
+    add one echo "300 passed, 0 failed, 0 skipped"
+    add two echo "20 passed, 2 failed, 1 skipped"
+    add three false
+    closing_line'
+  equal "${lines[-1]}" "320 passed, 3 failed, 1 skipped"
 }
 
 @test "when CI is told to end, so does what it runs" {
   local log=$BATS_TEST_TMPDIR/ci.log pid
   # shellcheck disable=SC2016 # for make, which makes $$ of it
-  (exec 3>&- && ci 'echo begun $$$$; exec sleep infinity' : >"$log" 2>&1) &
+  (exec 3>&- && ci 'echo begun $$$$; exec sleep infinity' >"$log" 2>&1) &
   eventually grep -q "^begun" "$log"
   read -r _ pid <"$log"
   kill -0 "$pid"
@@ -338,4 +366,66 @@ tests/suites: two is not tested: it takes root
 tests/suites: one is not tested: mmdebstrap cannot make it
 0 passed, 0 failed, 1 skipped"
   done
+}
+
+# ---- releasing ----
+
+# release_from DIRECTORY TARBALL
+release_from() {
+  (cd "$1" && packaging/release 1.2.3 "$2")
+}
+
+@test "a release is the same, whoever makes it where, and from itself" {
+  local tree=$BATS_TEST_TMPDIR
+  release_from . "$tree/here.tar.gz"
+  mkdir "$tree/elsewhere"
+  (umask 077 && tar --extract --gunzip --directory "$tree/elsewhere" --file "$tree/here.tar.gz")
+  touch "$tree/elsewhere/wsgi-once-1.2.3/src" # a directory's time is its own
+  (
+    export TZ=Asia/Tokyo LC_ALL=C.UTF-8
+    umask 027
+    release_from "$tree/elsewhere/wsgi-once-1.2.3" "$tree/again.tar.gz"
+  )
+  cmp "$tree/here.tar.gz" "$tree/again.tar.gz"
+}
+
+@test "a release has the files of the repository, those that have changed as well, and no others" {
+  local tree=$BATS_TEST_TMPDIR/tree
+  mkdir -p "$tree/packaging" "$tree/build"
+  cp packaging/release "$tree/packaging"
+  touch "$tree/build/object"
+  cd "$tree"
+  git init --quiet
+  echo committed >README.md
+  chmod 600 README.md
+  git add README.md packaging
+  git -c user.name=a -c user.email=a@example.org commit --quiet --message=first \
+    --date=2001-02-03T04:05:06Z
+  echo changed >README.md
+  touch scratch
+  packaging/release 1 "$tree/release.tar.gz"
+  run -0 tar --list --verbose --file release.tar.gz --numeric-owner
+  equal "$(awk '{print $1, $2, $6}' <<<"$output")" "-rw-r--r-- 0/0 wsgi-once-1/README.md
+-rwxr-xr-x 0/0 wsgi-once-1/packaging/release"
+  equal "$(tar --extract --to-stdout --file release.tar.gz wsgi-once-1/README.md)" "changed"
+}
+
+@test "a release that cannot be made is an error, and leaves none" {
+  local tree=$BATS_TEST_TMPDIR/tree
+  mkdir -p "$tree/packaging"
+  cp packaging/release "$tree/packaging"
+  (cd "$tree" && git init --quiet)
+  run ! release_from "$tree" "$tree/release.tar.gz" # nothing is committed
+  [[ ! -e $tree/release.tar.gz ]]
+  run -64 packaging/release
+}
+
+# ---- the interpreter ----
+
+@test "what CPython has deprecated is an error when warnings are" {
+  printf '%s\n' '#include <Python.h>' 'Py_DEPRECATED(3.9) void old(void);' \
+    'void new(void);' 'void new(void) { old(); }' >"$BATS_TEST_TMPDIR/one.c"
+  run ! compile_one WERROR=1
+  contains "$output" "-Werror=deprecated-declarations"
+  run -0 compile_one WERROR=
 }

@@ -120,9 +120,9 @@ static bool is_null_device(const struct stat *status)
 static char *read_whole(FILE *stream, size_t *ret_size)
 {
     char *text = malloc(MAX_SIZE + 1);
-    size_t size = text ? fread(text, 1, MAX_SIZE, stream) : 0;
+    size_t size = text ? fread(text, 1, MAX_SIZE + 1, stream) : 0;
 
-    if (text && !ferror(stream) && fgetc(stream) == EOF) {
+    if (text && !ferror(stream) && size <= MAX_SIZE) {
         text[size] = '\0';
         *ret_size = size;
         return text;

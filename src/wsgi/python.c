@@ -11,11 +11,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define MINOR_VERSION Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION)
-#ifndef Py_STRINGIFY
-#    define STRINGIFY(x) #    x
-#    define Py_STRINGIFY(x) STRINGIFY(x)
-#endif
+#define LITERAL(x) #x
+#define TEXT(x) LITERAL(x)
+#define MINOR_VERSION TEXT(PY_MAJOR_VERSION) "." TEXT(PY_MINOR_VERSION)
 
 const char *python_version(void)
 {

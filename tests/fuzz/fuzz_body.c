@@ -236,10 +236,9 @@ static struct outcome decode(const struct request *request, const struct body_li
     body_init(&body, request, limits);
     if (body_is_done(&body))
         outcome.end = DONE;
-    for (size_t at = 0, n = first; at < input.size && outcome.end == INCOMPLETE;
-         at += n, n = then) {
-        if (n > input.size - at)
-            n = input.size - at;
+    for (size_t at = 0, n, size = first; at < input.size && outcome.end == INCOMPLETE; at += n) {
+        n = input.size - at < size ? input.size - at : size;
+        size = then;
         char *copy = fuzz_copy(input.data + at, n);
         struct slice piece = {copy, n};
         while (piece.size > 0 && outcome.end == INCOMPLETE)

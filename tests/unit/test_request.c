@@ -262,10 +262,10 @@ static const struct row absolute_rows[] = {
     {"RFC 3986 §2: raw UTF-8 in the host", ABSOLUTE("http://\xc3\xa9/"), .status = 400},
 };
 
+#define REST " HTTP/1.1\r\nHost: z\r\n\r\n"
 #define TARGET_OK(verb, text)                                                                      \
-    S(verb " " text " HTTP/1.1\r\nHost: z\r\n\r\n"), .method = S(verb), .target = S(text),         \
-                                                     .minor = 1
-#define CONNECT(text) S("CONNECT " text " HTTP/1.1\r\nHost: z\r\n\r\n")
+    S(verb " " text REST), .method = S(verb), .target = S(text), .minor = 1
+#define CONNECT(text) S("CONNECT " text REST)
 
 static const struct row options_and_connect_rows[] = {
     {"RFC 9112 §3.2.4: asterisk-form", TARGET_OK("OPTIONS", "*"), .form = REQUEST_ASTERISK,
