@@ -153,8 +153,8 @@ upstream-metadata-missing-repository"
   equal "$output" ""
 }
 
-# What only counts if all parts of a program are marked for it, and the C library's are not, here, or
-# not on this architecture.
+# What only counts if all parts of a program are marked for it, and the C library's are not: in this
+# release, or on this architecture.
 lacks_because_of_the_c_library() {
   local marks
   marks=$(readelf --notes "$(cc -print-file-name=Scrt1.o)")
