@@ -12,12 +12,13 @@
 #   make format     lays out the sources
 #   make install    into $(DESTDIR)$(prefix), and where systemd looks for units and generators
 #   make dist       the tarball of a release, in build/dist
+#   make deb        of that a Debian package and its source, in build/deb
 #   make rpm        packages for rpm, in build/rpm; RPM_OPTIONS='--without tests' for rpmbuild
 #
 # CFLAGS, CPPFLAGS and LDFLAGS are yours; what the project needs is added to them. V=1 shows the
-# commands, WERROR=1 makes warnings errors. `make run`, `rpm`, `check`, `check-suites`, `fuzz` and
-# `bench` install what they need through the distribution's package manager; INSTALL_DEPENDENCIES=:
-# forgoes that.
+# commands, WERROR=1 makes warnings errors. `make run`, `deb`, `rpm`, `check`, `check-suites`,
+# `fuzz` and `bench` install what they need through the distribution's package manager;
+# INSTALL_DEPENDENCIES=: forgoes that.
 
 VERSION := 0.1.0
 
@@ -68,8 +69,10 @@ own_CPPFLAGS = -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
 	-DPYTHON_EXECUTABLE='"$(python_prefix)/bin/python$(python_version)"' -Isrc $(library_includes)
 own_CFLAGS = -std=gnu17 -Wall -Wextra -Wshadow -Wconversion $(if $(WERROR),-Werror) \
 	-fPIE -fstack-protector-strong $(hardening)
-own_LDFLAGS = -pie -Wl,-z,relro,-z,now,--as-needed
-hardening = -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+own_LDFLAGS = -fPIE -pie -Wl,-z,relro,-z,now,--as-needed
+hardening = -fstack-clash-protection $(fortify)
+fortify = $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,\
+	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 # Fortified functions would hide accesses from the sanitizers.
@@ -146,7 +149,8 @@ $(1)/%.o: %.c Makefile | needs-build
 endef
 $(foreach d,$(BUILD) $(BUILD)/sanitize $(BUILD)/fuzz,$(eval $(call rules_below,$(d))))
 
--include $(shell find $(BUILD) -path $(BUILD)/suites -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find $(BUILD) \( -path $(BUILD)/suites -o -path $(BUILD)/deb \) -prune \
+	-o -name '*.d' -print 2>/dev/null)
 
 needs-build:
 	command -v $(PKG_CONFIG) >/dev/null && $(PKG_CONFIG) --exists libsystemd python3-embed || { \
@@ -202,6 +206,12 @@ release = $(BUILD)/dist/wsgi-once-$(VERSION).tar.gz
 
 dist:
 	packaging/release $(VERSION) $(release)
+
+deb:
+	$(INSTALL_DEPENDENCIES) deb
+	$(MAKE) --no-print-directory dist >/dev/null
+	packaging/deb $(VERSION) $(release) $(BUILD)/deb
+	echo "Install it: sudo apt install ./$(patsubst ./%,%,$(BUILD))/deb/wsgi-once_*.deb"
 
 rpm:
 	$(INSTALL_DEPENDENCIES) rpm
@@ -280,7 +290,7 @@ bench:
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all always needs-build needs-systemd install clean dist rpm run plain-programs \
+.PHONY: all always needs-build needs-systemd install clean dist deb rpm run plain-programs \
 	test-programs check check-suites fuzz endurance bench format
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -31,6 +31,14 @@ setup_file() {
   [[ $output =~ -Wl,-z,relro,-z,now.*\ -Wl,-O1 ]]
 }
 
+@test "what the user says of _FORTIFY_SOURCE is not overridden, nor defined twice" {
+  run -0 build -W src/log.c V=1
+  contains "$output" "-D_FORTIFY_SOURCE=2 "
+  run -0 build -W src/log.c V=1 CPPFLAGS="-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3"
+  contains "$output" "-D_FORTIFY_SOURCE=3 "
+  [[ $output != *-D_FORTIFY_SOURCE=2* ]]
+}
+
 @test "nothing is built again when nothing has changed, and all that uses a header that has" {
   run -0 build
   run -0 build

@@ -1,0 +1,202 @@
+#!/usr/bin/env bats
+# ways: packages
+
+# The Debian package as it is built; what becomes of it on a machine is elsewhere.
+
+load packages
+
+cd "$BATS_TEST_DIRNAME/.." || exit
+
+setup_file() {
+  make_deb
+}
+
+# the .deb of the program
+deb() {
+  local debs=("$DEB"/wsgi-once_*.deb)
+  ((${#debs[@]} == 1)) && echo "${debs[0]}"
+}
+
+# field NAME: of the package
+field() {
+  dpkg-deb --field "$(deb)" "$1"
+}
+
+# contents PACKAGE: files and links, one a line, from "./" on.
+contents() {
+  dpkg-deb --fsys-tarfile "$1" | tar --list | grep -v '/$' | sort
+}
+
+@test "make deb ends with the command that installs the package, as README has it" {
+  local command="sudo apt install ./build/deb/wsgi-once_*.deb"
+  equal "$(tail -n 1 "$DEB/output" | sed "s|\./.*/deb/|./build/deb/|")" "Install it: $command"
+  grep -qxF "make deb" README.md
+  grep -qxF "$command" README.md
+}
+
+@test "the package has what make install installs, what packages have, and nothing else" {
+  local root=$BATS_TEST_TMPDIR/root
+  quiet_make install BUILD="$BATS_TEST_TMPDIR/build" DESTDIR="$root" prefix=/usr \
+    zshdir=/usr/share/zsh/vendor-completions >/dev/null
+  equal "$(contents "$(deb)")" "$( (
+    cd "$root"
+    find . ! -type d | sed 's|^\./usr/share/man/.*|&.gz|'
+    printf './usr/share/doc/wsgi-once/%s\n' README.Debian README.md.gz changelog.Debian.gz \
+      changelog.gz copyright
+    echo ./usr/share/lintian/overrides/wsgi-once
+  ) | sort)"
+  dpkg-deb --fsys-tarfile "$(deb)" | tar --list --verbose ./etc/wsgi-once | grep -q '^drwxr-xr-x'
+}
+
+@test "what is in there belongs to root, and nobody else may write to it" {
+  run -0 dpkg-deb --contents "$(deb)"
+  equal "$(awk '$2 != "root/root"' <<<"$output")" ""
+  equal "$(grep -v '^l' <<<"$output" | awk '{ print $1 }' | sort -u)" \
+    $'-rw-r--r--\n-rwxr-xr-x\ndrwxr-xr-x'
+}
+
+@test "it depends on the version of Python that it was built with, and on no other" {
+  local python depends
+  python=$(pkg-config --modversion python3-embed)
+  depends=", $(field Depends),"
+  contains "$depends" ", libpython$python "
+  contains "$depends" ", python3 (>= $python~),"
+  contains "$depends" ", python3 (<< ${python%.*}.$((${python#*.} + 1))~),"
+  # as they are compared
+  dpkg --compare-versions "$(dpkg-query -W -f '${Version}' python3)" ge "$python~"
+  dpkg --compare-versions "$(dpkg-query -W -f '${Version}' python3)" lt \
+    "${python%.*}.$((${python#*.} + 1))~"
+  # inetd is enough
+  [[ $depends != *", systemd"[\ ,]* ]]
+  equal "$(field Recommends)" "systemd"
+}
+
+@test "it has no unit of its own, and its scripts start and enable nothing" {
+  local control=$BATS_TEST_TMPDIR/control
+  dpkg-deb --control "$(deb)" "$control"
+  equal "$(cd "$control" && echo *)" "control md5sums postinst postrm prerm"
+  run -1 grep -E '\.(socket|service|timer|path|target)$' < <(contents "$(deb)" | grep -v /examples/)
+  run -1 grep -E '(systemctl|deb-systemd-invoke|deb-systemd-helper).* (start|restart|enable)' \
+    "$control"/p*
+  run -1 grep -F '#DEBHELPER#' "$control"/p*
+}
+
+@test "the source package is the release and packaging/debian" {
+  local dsc=("$DEB"/wsgi-once_*.dsc) source=$BATS_TEST_TMPDIR/source
+  cmp "$BUILD"/dist/wsgi-once-*.tar.gz "$DEB"/wsgi-once_*.orig.tar.gz
+  run -0 dpkg-source --no-check --extract "${dsc[0]}" "$source"
+  diff -r packaging/debian "$source/debian"
+  equal "$(cat "$source/debian/source/format")" "3.0 (quilt)"
+  run -0 cat "$DEB"/wsgi-once_*.changes
+  contains "$output" ".dsc"
+  contains "$output" ".orig.tar.gz"
+  contains "$output" "wsgi-once-dbgsym_"
+}
+
+@test "the versions of the Makefile, the changelogs and the program are the same" {
+  local version packaged
+  version=$(sed -n 's/^VERSION := //p' Makefile)
+  packaged=$(dpkg-parsechangelog --file packaging/debian/changelog --show-field Version)
+  [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]]
+  equal "${packaged%-*}" "$version"
+  equal "$(field Version)" "$packaged"
+  equal "$(sed -n 's/^## \([^ ]*\).*/\1/p' CHANGELOG.md | head -n 1)" "$version"
+  dpkg-deb --extract "$(deb)" "$BATS_TEST_TMPDIR"
+  contains "$("$BATS_TEST_TMPDIR/usr/bin/wsgi-once" --version)" "wsgi-once $version"
+}
+
+@test "a version that the changelog does not know is refused" {
+  local tarball=$BATS_TEST_TMPDIR/wsgi-once-9.8.7.tar.gz
+  tar --create --gzip --file "$tarball" --transform='s|^|wsgi-once-9.8.7/|' packaging/debian
+  run -65 packaging/deb 9.8.7 "$tarball" "$BATS_TEST_TMPDIR/deb"
+  contains "$output" "packaging/debian/changelog is about $(field Version), not 9.8.7"
+}
+
+# Not overridden is what one release's lintian complains of because of another release's tools:
+#   package-supports-alternative-init-but-no-init.d-script
+#       takes the defaults of others' services for one; later ones do not know it
+#   package-uses-old-debhelper-compat-version, older-debian-watch-file-standard,
+#   out-of-date-standards-version, redundant-priority-optional-field,
+#   redundant-rules-requires-root-no-field
+#       the newest that Debian 12 has, and what its dpkg needs to be told
+of_other_releases() {
+  grep -vE -e ': (package-supports-alternative-init-but-no-init\.d-script)' \
+    -e ': (package-uses-old-debhelper-compat-version 13|older-debian-watch-file-standard 4)' \
+    -e ': (out-of-date-standards-version|redundant-priority-optional-field)' \
+    -e ': (redundant-rules-requires-root-no-field)' || :
+}
+
+@test "lintian finds nothing, to its last pedantry, but what is overridden with a reason" {
+  local changes=("$DEB"/*.changes)
+  run lintian --allow-root --display-info --pedantic --show-overrides --tag-display-limit 0 \
+    "${changes[0]}"
+  ((status <= 2)) # it ran
+  equal "$(grep -v '^[NO]:' <<<"$output" | of_other_releases)" ""
+  equal "$(sed -n 's/^O: [^:]*: \([^ ]*\).*/\1/p' <<<"$output" | sort -u)" \
+    "initial-upload-closes-no-bugs
+maintainer-script-calls-systemctl
+no-homepage-field
+upstream-metadata-missing-bug-tracking
+upstream-metadata-missing-repository"
+  # each with its reason above
+  local file
+  for file in packaging/debian/{source/,wsgi-once.}lintian-overrides; do
+    run -0 head -n 1 "$file"
+    [[ $output == "# "* ]]
+  done
+}
+
+@test "all was compiled and linked with Debian's hardening" {
+  # It says so as well where there is nothing to look at.
+  grep -q ' -o build/wsgi-once-generator ' "$DEB/build.log"
+  run -0 blhc --all --color "$DEB/build.log"
+  equal "$output" ""
+}
+
+# What only counts if all parts of a program are marked for it, and the C library's are not: in this
+# release, or on this architecture.
+lacks_because_of_the_c_library() {
+  local marks
+  marks=$(readelf --notes "$(cc -print-file-name=Scrt1.o)")
+  [[ $marks == *"IBT, SHSTK"* ]] || echo "Control flow integrity"
+  [[ $marks == *"BTI, PAC"* ]] || echo "Branch Protection"
+}
+
+@test "the programs are hardened, as far as the C library is" {
+  local root=$BATS_TEST_TMPDIR feature programs
+  dpkg-deb --extract "$(deb)" "$root"
+  mapfile -t programs < <(find "$root" -type f -perm -u+x)
+  equal "${#programs[@]}" 2
+  run hardening-check "${programs[@]}"
+  for feature in "Position Independent Executable" "Stack protected" "Fortify Source functions" \
+    "Read-only relocations" "Immediate binding"; do
+    equal "$(grep -c " $feature: yes" <<<"$output")" 2
+  done
+  equal "$(grep ': no, ' <<<"$output" | grep -vFf <(lacks_because_of_the_c_library))" ""
+}
+
+@test "the same source gives the same packages, whoever builds it where" {
+  local other=$BATS_TEST_TMPDIR/other name
+  mkdir "$other"
+  tar --extract --gunzip --strip-components=1 --directory "$other" --file "$BUILD"/dist/*.tar.gz
+  (
+    umask 077
+    export TZ=Pacific/Kiritimati LC_ALL=C HOME=/nonexistent DEB_BUILD_OPTIONS=nocheck
+    quiet_make -C "$other" deb
+  )
+  for name in deb dsc tar.gz tar.xz; do
+    equal "$(cd "$other/build/deb" && sha256sum -- *."$name")" \
+      "$(cd "$DEB" && sha256sum -- *."$name")"
+  done
+}
+
+@test "its own tests pass where it is installed" {
+  # Policy for services is the machine's, not that of the one which is booted.
+  run tests/with-systemd -- sh -euc "rm -f /usr/sbin/policy-rc.d
+    dpkg --install '$(deb)'
+    packaging/debian/tests/smoke
+    packaging/debian/tests/booted"
+  ((status != 77)) || skip "$output"
+  equal "$status" 0
+  contains "$output" "the answer: /var/lib/"
+}
