@@ -11,12 +11,6 @@ setup_file() {
   make_deb
 }
 
-# the .deb of the program
-deb() {
-  local debs=("$DEB"/wsgi-once_*.deb)
-  ((${#debs[@]} == 1)) && echo "${debs[0]}"
-}
-
 # field NAME: of the package
 field() {
   dpkg-deb --field "$(deb)" "$1"

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # What the suites share that are about packages, beyond helpers.bash.
 
-load helpers
+# A second time it would undo the setup of what was loaded before.
+declare -F equal >/dev/null || load helpers
 
 # Below the source tree, which with-systemd shows to those in there.
 BUILD=$(realpath --canonicalize-missing "${BUILD:-$TESTS/../build}")
@@ -22,4 +23,10 @@ make_deb() {
     { cat "$made.output"; return 1; }
   mv "$made.output" "$DEB/output"
   : >"$made"
+}
+
+# Prints the path of the .deb of the program.
+deb() {
+  local debs=("$DEB"/wsgi-once_*.deb)
+  ((${#debs[@]} == 1)) && echo "${debs[0]}"
 }
