@@ -33,6 +33,7 @@ make_newer() {
 eval "installed_$(declare -f setup)"
 setup() {
   installed_setup
+  # shellcheck disable=SC2153 # it is set there
   [[ $ROOT == /proc/*/root ]] # not the machine's own
   CLIENTS=()
   END=$BATS_TEST_TMPDIR/end

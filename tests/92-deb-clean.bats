@@ -35,7 +35,8 @@ sources() {
 }
 
 # make_base: sets BASE, a root file system in which the dependencies are installed, since it is not
-# they that are tested, and whose apt knows of an older version of the package.
+# they that are tested, without the links to nothing that they have, for the same reason; its apt
+# knows of an older version of the package.
 make_base() {
   local archive=$BATS_FILE_TMPDIR/archive depends
   export BASE=$BATS_FILE_TMPDIR/base.tar.gz
@@ -50,6 +51,7 @@ make_base() {
     --aptopt='Acquire::Check-Valid-Until "false"' \
     --customize-hook='chroot "$1" apt-get satisfy --quiet --yes --no-install-recommends \
       "$DEPENDS" >/dev/null' \
+    --customize-hook='chroot "$1" find /etc /usr /var -xtype l -delete' \
     --customize-hook='cp -r "$ARCHIVE" "$1/srv/archive"' \
     --customize-hook='echo "deb [trusted=yes] file:/srv/archive ./" >>"$1/etc/apt/sources.list"' \
     '' "$BASE" - 3>&-
