@@ -71,8 +71,8 @@ static bool report(FILE *file, const struct worker *worker, const struct cost *b
     fprintf(file, "%sapplication  %s: %s\n", python, worker->options->application, application);
     if (worker->options->warm_up)
         fprintf(file, "warm-up      %s\n", worker->options->warm_up);
-    fprintf(file, "import time  %.3f s, %.3f s of it on a processor\n", seconds,
-        processor_seconds());
+    fprintf(
+        file, "import time  %.3f s, %.3f s of it on a processor\n", seconds, processor_seconds());
     fprintf(file, "memory       %.1f MB, %.1f MB of it for Python and the application\n",
         (double)resident() / 1024, (double)(resident() - before->memory) / 1024);
     return fflush(file) == 0;

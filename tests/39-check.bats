@@ -113,8 +113,8 @@ END
 }
 
 @test "what the app prints goes to standard error, as when it serves" {
-  printf '%s\n' "print('printed')" "import os" "os.write(1, b'written\n')" "os.system('echo told')" \
-    "from hello import app" >"$BATS_TEST_TMPDIR/prints.py"
+  printf '%s\n' "import os" "print('printed')" "os.write(1, b'written\n')" \
+    "os.system('echo told')" "from hello import app" >"$BATS_TEST_TMPDIR/prints.py"
   run -0 --separate-stderr check "$BATS_TEST_TMPDIR/prints.py"
   [[ $output != *printed* && $output != *written* && $output != *told* ]]
   contains "$stderr" printed

@@ -19,7 +19,8 @@ project_files() {
 definitions() {
   printf '%s\n' -std=gnu17 -D_GNU_SOURCE '-DVERSION="0"' '-DLIBSYSTEMD_VERSION="0"' \
     '-DPYTHON_PREFIX="/usr"' '-DPYTHON_EXECUTABLE="/usr/bin/python3"' \
-    '-DPROGRAM_PATH="/usr/bin/wsgi-once"' '-DLEAN_PATH="/usr/share/wsgi-once/lean.conf"' -Isrc -Itests/unit
+    '-DPROGRAM_PATH="/usr/bin/wsgi-once"' '-DLEAN_PATH="/usr/share/wsgi-once/lean.conf"' \
+    -Isrc -Itests/unit
   pkg-config --cflags python3-embed libsystemd | tr ' ' '\n' | sed -n 's/^-I/-isystem/p'
 }
 

@@ -8,7 +8,7 @@ load helpers
 setup_file() {
   cd "$BATS_TEST_DIRNAME/.." || return
   export MADE=$BATS_FILE_TMPDIR/build/completions
-  env -u MAKEFLAGS -u MAKELEVEL make --silent BUILD="$BATS_FILE_TMPDIR/build" INSTALL_DEPENDENCIES=: \
+  env -u MAKEFLAGS -u MAKELEVEL make --silent BUILD="$BATS_FILE_TMPDIR/build" \
     "$MADE/wsgi-once" "$MADE/_wsgi-once" "$MADE/wsgi-once.fish"
 }
 

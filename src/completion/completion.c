@@ -85,13 +85,17 @@ static const struct shell {
     const char *name, *begin, *end;
     void (*print)(const struct options_entry *entry);
 } shells[] = {
-    {"bash", "# bash completion of wsgi-once, made from its table of options\n\n"
-             "declare -gA _wsgi_once_options=(\n", ")\n\n", print_bash},
+    {"bash",
+        "# bash completion of wsgi-once, made from its table of options\n\n"
+        "declare -gA _wsgi_once_options=(\n",
+        ")\n\n", print_bash},
     {"zsh", "#compdef wsgi-once\n# Made from the program's table of options.\n\n_arguments \\\n",
         "  '1:application:_files -g \"*.(wsgi|py)(-.)\"'\n", print_zsh},
-    {"fish", "# Made from the program's table of options.\n\ncomplete -c wsgi-once -f\n"
-             "complete -c wsgi-once -n 'not string match -q -- \"-*\" (commandline -ct)' "
-             "-a '(__fish_complete_suffix .wsgi; __fish_complete_suffix .py)'\n", "", print_fish},
+    {"fish",
+        "# Made from the program's table of options.\n\ncomplete -c wsgi-once -f\n"
+        "complete -c wsgi-once -n 'not string match -q -- \"-*\" (commandline -ct)' "
+        "-a '(__fish_complete_suffix .wsgi; __fish_complete_suffix .py)'\n",
+        "", print_fish},
 };
 
 static void print_script(const struct shell *shell)
