@@ -36,6 +36,7 @@ complete_in_bash() {
 
 # complete_in_fish LINE
 complete_in_fish() {
+  # shellcheck disable=SC2016 # for fish
   HOME=$BATS_TEST_TMPDIR fish --no-config -c 'source $argv[1]; complete -C $argv[2]' \
     "$MADE/wsgi-once.fish" "$1" | cut -f1
 }
