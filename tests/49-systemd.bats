@@ -219,7 +219,7 @@ is_fed_after() {
 @test "a request that exceeds MemoryMax= is killed, and the service goes on" {
   unit "--idle-timeout=1h eats_memory:app" "MemoryMax=100M" "MemorySwapMax=0" "OOMPolicy=continue"
   http /hello
-  shows MemoryCurrent '[0-9]*' || skip "no memory controller"
+  needs_controller memory
   local before
   before=$(show InvocationID)
   run http /eat

@@ -130,7 +130,8 @@ nothing_is_left() {
 @test "--root boots another system, and leaves it as it is" {
   local layers=$BATS_TEST_TMPDIR/layers
   mkdir "$layers"
-  run -5 unshare --mount bash -c 'mount -t tmpfs none "$0" && cd "$0" && mkdir upper work other &&
+  run -5 --separate-stderr unshare --mount bash -c '
+      mount -t tmpfs none "$0" && cd "$0" && mkdir upper work other &&
       mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work none other &&
       echo other >other/etc/which && "$@"
       status=$?
@@ -221,7 +222,7 @@ upper/etc/which"
   local limit=(--property=MemoryMax=50M --property=MemorySwapMax=0)
   local takes=(python3 -ISc "import sys; bytearray(int(sys.argv[1]) << 20)")
   run -0 with_systemd systemctl show --property=MemoryCurrent --value -- -.slice
-  [[ $output =~ ^[0-9]+$ ]] || skip "no memory controller"
+  [[ $output =~ ^[0-9]+$ ]] || skip "impossible: systemd has no memory controller here"
   run -0 with_systemd systemd-run --quiet --wait "${limit[@]}" "${takes[@]}" 10
   run ! with_systemd systemd-run --quiet --wait "${limit[@]}" "${takes[@]}" 200
 }

@@ -137,6 +137,7 @@ have_failed() { # count
 # ---- too much -----------------------------------------------------------------------------------
 
 @test "a connection's service that takes too much memory is killed, and no other" {
+  needs_controller memory
   app hungry eats_memory:app "${ACCEPT[@]}" "[Service]" "MemoryMax=60M" "MemorySwapMax=0"
   http /eat >"$BATS_TEST_TMPDIR/eaten" 2>&1 &
   local eating=$!

@@ -97,7 +97,7 @@ hello_is() { # app
   contains "$(show_of wsgi-once-each@1.service DropInPaths)" 20-lean.conf
   equal "$(show_of wsgi-once-each@1.service ProtectKernelTunables)" no
   equal "$(show_of wsgi-once-each@1.service MemoryMax)" 104857600
-  inside test -e /sys/fs/cgroup/memory -o -e /sys/fs/cgroup/cgroup.controllers || skip "no limits"
+  needs_controller memory
   run http /eat
   ((status != 0))
   greets

@@ -215,7 +215,7 @@ has_connections() {
 @test "an answer that is cut off: the journal names the request that was killed, and its signal" {
   app blog eats_memory:app "[Service]" "MemoryMax=100M" "MemorySwapMax=0"
   http /hello
-  shows MemoryCurrent '[0-9]*' || skip "no memory controller"
+  needs_controller memory
   run ! http /eat
   eventually journal_has "GET /eat: "
   inside journalctl --output cat --unit "$SERVICE" | grep -F "GET /eat: " | grep -F "signal 9"

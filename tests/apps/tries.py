@@ -56,8 +56,10 @@ def makes_directory(path):
 def makes_directory_in_own_cgroup(_):
     with open("/proc/self/cgroup", encoding="utf-8") as file:
         paths = dict(line.rstrip("\n").split(":", 2)[1:] for line in file)
-    path = paths.get("name=systemd")
-    makes_directory(f"/sys/fs/cgroup{'' if path is None else '/systemd'}{path or paths['']}/probe")
+    if os.path.isdir("/sys/fs/cgroup/systemd"):
+        makes_directory(f"/sys/fs/cgroup/systemd{paths['name=systemd']}/probe")
+    else:
+        makes_directory(f"/sys/fs/cgroup{paths['']}/probe")
 
 
 def makes_device(_):
