@@ -28,7 +28,7 @@ boot() {
   fi
 }
 
-# needs_controller NAME: of cgroups. A systemd that knows v2 only has none of those which this machine
+# needs_controller NAME: of cgroups. A systemd that knows v2 only has none of those that this machine
 # gives to v1: a test that takes one is impossible then, and not left out.
 needs_controller() {
   # shellcheck disable=SC2016 # for the shell in there
