@@ -28,8 +28,8 @@ boot() {
   fi
 }
 
-# needs_controller NAME: of cgroups. A systemd that knows v2 only has none of those that this machine
-# gives to v1: a test that takes one is impossible then, and not left out.
+# needs_controller NAME: of cgroups. A systemd that knows v2 only has none of those which are in v1
+# here: a test that takes one is impossible then, and not left out.
 needs_controller() {
   # shellcheck disable=SC2016 # for the shell in there
   inside sh -c '[ -e "/sys/fs/cgroup/$0" ] || grep -qsw "$0" /sys/fs/cgroup/cgroup.controllers' \

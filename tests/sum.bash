@@ -5,8 +5,8 @@
 passed=0 failed=0 skipped=0
 running= # the process of the run
 
-# A run ends with the script that adds it up.
-trap '[[ -z $running ]] || kill "$running"' EXIT
+# A run ends with the script that adds it up, as do jobs that it has in the background.
+trap 'kill $running $(jobs -p) 2>/dev/null || :' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
