@@ -37,7 +37,8 @@ contents() {
     find . ! -type d | sed 's|^\./usr/share/man/.*|&.gz|'
     printf './usr/share/doc/wsgi-once/%s\n' README.Debian README.md.gz changelog.Debian.gz \
       changelog.gz copyright
-    echo ./usr/share/lintian/overrides/wsgi-once
+    printf '%s\n' ./usr/libexec/wsgi-once/units \
+      ./usr/share/lintian/overrides/wsgi-once
   ) | sort)"
   dpkg-deb --fsys-tarfile "$(deb)" | tar --list --verbose ./etc/wsgi-once | grep -q '^drwxr-xr-x'
 }
@@ -70,8 +71,9 @@ contents() {
   dpkg-deb --control "$(deb)" "$control"
   equal "$(cd "$control" && echo *)" "control md5sums postinst postrm prerm"
   run -1 grep -E '\.(socket|service|timer|path|target)$' < <(contents "$(deb)" | grep -v /examples/)
+  dpkg-deb --extract "$(deb)" "$BATS_TEST_TMPDIR"
   run -1 grep -E '(systemctl|deb-systemd-invoke|deb-systemd-helper).* (start|restart|enable)' \
-    "$control"/p*
+    "$control"/p* "$BATS_TEST_TMPDIR/usr/libexec/wsgi-once/units"
   run -1 grep -F '#DEBHELPER#' "$control"/p*
 }
 
@@ -159,7 +161,7 @@ lacks_because_of_the_c_library() {
 @test "the programs are hardened, as far as the C library is" {
   local root=$BATS_TEST_TMPDIR feature programs
   dpkg-deb --extract "$(deb)" "$root"
-  mapfile -t programs < <(find "$root" -type f -perm -u+x)
+  mapfile -t programs < <(find "$root" -type f -perm -u+x ! -path '*/libexec/*') # scripts
   equal "${#programs[@]}" 2
   run hardening-check "${programs[@]}"
   for feature in "Position Independent Executable" "Stack protected" "Fortify Source functions" \

@@ -53,9 +53,11 @@ teardown() {
     kill $(pgrep --parent "$client") "$client" 2>/dev/null || :
     wait "$client" || :
   done
+  as_ada systemctl --user stop 'wsgi-once-*.socket' 'wsgi-once-*.service'
   installed_teardown
+  rm -f "$ROOT"/usr/{local/bin/wsgi-once,sbin/policy-rc.d}
   debian dpkg --purge wsgi-once
-  rm -rf "$ROOT/etc/wsgi-once"
+  rm -rf "$ROOT/etc/wsgi-once" "$ROOT/home/ada/.config"
   inside systemctl daemon-reload
 }
 
@@ -81,6 +83,51 @@ prepare() {
     "ExecStart=/usr/bin/wsgi-once --directory=/srv/apps hello:app" "[Install]" \
     "WantedBy=multi-user.target" >"$units/wsgi-once-hand.service"
   inside systemctl daemon-reload
+}
+
+# by_hand NAME COMMAND [SOCKET-LINE]...: units as an administrator writes them, and starts.
+by_hand() {
+  local units=$ROOT/etc/systemd/system service=$1.service
+  if [[ " ${*:3} " == *" Accept=yes "* ]]; then service=$1@.service; fi
+  printf '%s\n' "[Socket]" "ListenStream=/run/wsgi-once/$1.sock" "${@:3}" >"$units/$1.socket"
+  printf '%s\n' "[Service]" "ExecStart=$2" "Environment=FIFOS=$PLACE" >"$units/$service"
+  inside systemctl daemon-reload
+  inside systemctl start "$1.socket"
+}
+
+# ask NAME: lets its service begin.
+ask() {
+  curl --silent --show-error --max-time 30 --unix-socket "$ROOT/run/wsgi-once/$1.sock" \
+    http://localhost/
+}
+
+invocation() { # unit
+  show_of "$1" InvocationID
+}
+
+# as_ada COMMAND [ARGUMENT]...
+as_ada() {
+  inside "$TESTS/as-user" ada "$@"
+}
+
+# An app of an ordinary user, whom it has answered.
+prepare_ada() {
+  as_ada mkdir -p .config/wsgi-once
+  printf '%s\n' "[App]" "Application=hello:app" "Directory=/srv/apps" \
+    >"$ROOT/home/ada/.config/wsgi-once/mine.conf"
+  as_ada systemctl --user daemon-reload
+  as_ada systemctl --user start wsgi-once-mine.socket
+  equal "$(ask_ada)" "Hello."
+}
+
+ask_ada() {
+  # shellcheck disable=SC2016 # for the shell in there
+  as_ada sh -c 'curl --silent --show-error --max-time 30 \
+    --unix-socket "$XDG_RUNTIME_DIR/wsgi-once/mine.sock" http://localhost/'
+}
+
+of_ada() { # unit, property
+  as_ada systemctl --user show --property "$2" --value "$1"
 }
 
 # What systemd is told to start, now or later.
@@ -292,6 +339,62 @@ is_replaced() { # InvocationID
   equal "$(wants)" "$before"
 }
 
+@test "an upgrade replaces servers of any name, and those of users, but no other program" {
+  install_deb "$PACKAGE"
+  cp "$ROOT/usr/bin/wsgi-once" "$ROOT/usr/local/bin"
+  by_hand bare-listening "/usr/bin/wsgi-once --directory=/srv/apps hello:app"
+  by_hand wsgi-once-local "/usr/local/bin/wsgi-once --directory=/srv/apps hello:app"
+  by_hand bare-single "/usr/bin/wsgi-once --single --directory=/srv/apps holds:app"
+  by_hand bare-each "/usr/bin/wsgi-once --directory=/srv/apps holds:app" Accept=yes
+  prepare_ada
+  local name mine before=()
+  mine=$(of_ada wsgi-once-mine.service InvocationID)
+  for name in bare-listening wsgi-once-local; do equal "$(ask "$name")" "Hello."; done
+  for name in bare-listening wsgi-once-local; do
+    before+=("$(invocation "$name.service")")
+  done
+  # Whatever the socket is called, a connection's process has to stay.
+  for name in bare-single bare-each; do
+    begin_slow_request "$name"
+    before+=("$WORKER")
+  done
+
+  install_deb "$NEWER"
+
+  [[ $(invocation bare-listening.service) != "${before[0]}" ]]
+  equal "$(program_of "$(show_of bare-listening.service MainPID)")" /usr/bin/wsgi-once
+  equal "$(invocation wsgi-once-local.service)" "${before[1]}"
+  equal "$(program_of "${before[2]}")" "/usr/bin/wsgi-once (deleted)"
+  equal "$(program_of "${before[3]}")" "/usr/bin/wsgi-once (deleted)"
+  [[ $(of_ada wsgi-once-mine.service InvocationID) != "$mine" ]]
+  equal "$(program_of "$(of_ada wsgi-once-mine.service MainPID)")" /usr/bin/wsgi-once
+  equal "$(ask_ada)" "Hello."
+}
+
+@test "what policy-rc.d forbids is not restarted, and not stopped" {
+  install_deb "$PACKAGE"
+  prepare
+  inside systemctl start wsgi-once-{each,hand}.socket
+  by_hand bare-listening "/usr/bin/wsgi-once --directory=/srv/apps hello:app"
+  ask hand
+  ask bare-listening
+  local kept replaced
+  kept=$(invocation wsgi-once-hand.service)
+  replaced=$(invocation bare-listening.service)
+  # shellcheck disable=SC2016 # for the shell in there
+  printf '%s\n' '#!/bin/sh' 'case $1 in wsgi-once-hand.*) exit 101 ;; esac' \
+    >"$ROOT/usr/sbin/policy-rc.d"
+  chmod +x "$ROOT/usr/sbin/policy-rc.d"
+  run -0 install_deb "$NEWER"
+  contains "$output" "policy-rc.d: no restart of wsgi-once-hand.service"
+  equal "$(invocation wsgi-once-hand.service)" "$kept"
+  [[ $(invocation bare-listening.service) != "$replaced" ]]
+  debian dpkg --remove wsgi-once
+  is wsgi-once-hand.socket active
+  is wsgi-once-each.socket inactive
+  is bare-listening.socket inactive
+}
+
 # ---- removing -----------------------------------------------------------------------------------
 
 # Starts all, and does what README.Debian and lean.conf tell to do in /etc/systemd.
@@ -340,6 +443,43 @@ dangling_links() {
   inside systemctl start wsgi-once-blog.socket
   speak_to blog
   [[ $(http /) =~ ^[0-9]+\ [0-9]+$ ]]
+}
+
+@test "removing stops units of any name, and those of users, but no other program" {
+  install_deb "$PACKAGE"
+  cp "$ROOT/usr/bin/wsgi-once" "$ROOT/usr/local/bin"
+  by_hand bare-listening "/usr/bin/wsgi-once --directory=/srv/apps hello:app"
+  by_hand bare-each "/usr/bin/wsgi-once --directory=/srv/apps holds:app" Accept=yes
+  by_hand wsgi-once-wrapped \
+    "/usr/bin/env WRAPPED=1 /usr/bin/wsgi-once --directory=/srv/apps hello:app"
+  by_hand wsgi-once-local "/usr/local/bin/wsgi-once --directory=/srv/apps hello:app"
+  prepare_ada
+  local name
+  for name in bare-listening wsgi-once-wrapped wsgi-once-local; do
+    equal "$(ask "$name")" "Hello."
+    is "$name.service" active
+  done
+  begin_slow_request bare-each
+
+  debian dpkg --remove wsgi-once
+
+  for name in bare-listening wsgi-once-wrapped; do
+    is "$name.socket" inactive
+    is "$name.service" inactive
+  done
+  is bare-each.socket inactive
+  run ! inside kill -0 "$WORKER"
+  run ! as_ada pgrep --uid ada wsgi-once
+  # Neither is there anything that would be started in vain.
+  eventually is_unknown_to_ada
+  is wsgi-once-local.socket active
+  is wsgi-once-local.service active
+  equal "$(ask wsgi-once-local)" "Hello."
+}
+
+is_unknown_to_ada() {
+  [[ $(of_ada wsgi-once-mine.socket LoadState) == not-found ]] &&
+    [[ $(of_ada wsgi-once-mine.socket ActiveState) == inactive ]]
 }
 
 is_active() { # pattern
