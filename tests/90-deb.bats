@@ -37,7 +37,7 @@ contents() {
     find . ! -type d | sed 's|^\./usr/share/man/.*|&.gz|'
     printf './usr/share/doc/wsgi-once/%s\n' README.Debian README.md.gz changelog.Debian.gz \
       changelog.gz copyright
-    printf '%s\n' ./usr/libexec/wsgi-once/units \
+    printf '%s\n' ./etc/needrestart/conf.d/wsgi-once.conf ./usr/libexec/wsgi-once/units \
       ./usr/share/lintian/overrides/wsgi-once
   ) | sort)"
   dpkg-deb --fsys-tarfile "$(deb)" | tar --list --verbose ./etc/wsgi-once | grep -q '^drwxr-xr-x'
@@ -69,12 +69,30 @@ contents() {
 @test "it has no unit of its own, and its scripts start and enable nothing" {
   local control=$BATS_TEST_TMPDIR/control
   dpkg-deb --control "$(deb)" "$control"
-  equal "$(cd "$control" && echo *)" "control md5sums postinst postrm prerm"
+  equal "$(cd "$control" && echo *)" "conffiles control md5sums postinst postrm prerm"
   run -1 grep -E '\.(socket|service|timer|path|target)$' < <(contents "$(deb)" | grep -v /examples/)
   dpkg-deb --extract "$(deb)" "$BATS_TEST_TMPDIR"
   run -1 grep -E '(systemctl|deb-systemd-invoke|deb-systemd-helper).* (start|restart|enable)' \
     "$control"/p* "$BATS_TEST_TMPDIR/usr/libexec/wsgi-once/units"
   run -1 grep -F '#DEBHELPER#' "$control"/p*
+}
+
+# As needrestart(1) reads it, and looks at the services that it has found. (It is not run: where it
+# is installed, it takes part in everything that apt does.)
+@test "needrestart leaves the services of single connections alone, and no others" {
+  dpkg-deb --extract "$(deb)" "$BATS_TEST_TMPDIR"
+  # shellcheck disable=SC2016 # for perl
+  run -0 perl -we 'use strict; our %nrconf = (blacklist_rc => [qr(^other)]);
+    my $file = shift;
+    eval do { local (@ARGV, $/) = $file; <> };
+    die $@ if $@;
+    for my $service (@ARGV) {
+      print "$service\n" if grep { $service =~ /$_/ } @{$nrconf{blacklist_rc}};
+    }' "$BATS_TEST_TMPDIR/etc/needrestart/conf.d/wsgi-once.conf" wsgi-once-blog.service \
+    wsgi-once-blog@0-871-1000.service wsgi-once-a-b@12-9_4242-0.service blog@1.service other.service
+  equal "$output" "wsgi-once-blog@0-871-1000.service
+wsgi-once-a-b@12-9_4242-0.service
+other.service"
 }
 
 @test "the source package is the release and packaging/debian" {
