@@ -63,7 +63,7 @@ contents() {
     "${python%.*}.$((${python#*.} + 1))~"
   # inetd is enough
   [[ $depends != *", systemd"[\ ,]* ]]
-  equal "$(field Recommends)" "systemd"
+  equal "$(field Recommends)" "libnss-systemd, systemd"
 }
 
 @test "it has no unit of its own, and its scripts start and enable nothing" {
