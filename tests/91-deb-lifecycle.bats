@@ -12,7 +12,8 @@ setup_file() {
   [[ -n $SYSTEMD ]] || return 0
   local root=/proc/$SYSTEMD/root
   make_deb
-  export PACKAGE=/srv/wsgi-once.deb NEWER=/srv/newer.deb # in there
+  # In there, and not below /srv, which may be the source tree: a chroot would not have that.
+  export PACKAGE=/root/wsgi-once.deb NEWER=/root/newer.deb
   mkdir -p "$root/etc/systemd/system" "$root/srv/blog"
   cp "$(deb)" "$root$PACKAGE"
   make_newer "$root$PACKAGE" "$root$NEWER"
