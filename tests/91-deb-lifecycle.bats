@@ -398,11 +398,13 @@ is_replaced() { # InvocationID
 
 # ---- removing -----------------------------------------------------------------------------------
 
-# Starts all, and does what README.Debian and lean.conf tell to do in /etc/systemd.
+# Starts all, and does what lean.conf tells to do in /etc/systemd, and what anybody may do with an
+# example.
 run_apps() {
   local directory=/etc/systemd/system/wsgi-once-other@.service.d
   mkdir "$ROOT$directory"
   ln -s /usr/share/wsgi-once/lean.conf "$ROOT$directory/20-lean.conf"
+  inside systemctl enable /usr/share/doc/wsgi-once/examples/wsgi-once-tcp.socket
   inside systemctl start wsgi-once-{blog,each,hand}.socket
   inside systemctl enable wsgi-once-hand.socket
   local app
