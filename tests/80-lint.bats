@@ -40,9 +40,10 @@ definitions() {
 @test "cppcheck finds nothing" {
   mapfile -t flags < <(definitions | grep -E '^-[DI]')
   cppcheck --quiet --error-exitcode=1 --enable=warning,style,performance,portability \
-    --inline-suppr --std=c11 -D__x86_64__ --suppress=missingInclude --suppress=missingReturn \
-    --suppress=unreachableCode --suppress=constParameter --suppress=constParameterPointer \
-    --suppress=constVariablePointer --suppress=memleak --suppress='*:/usr/include/*' \
+    --inline-suppr --std=c11 -D__x86_64__ '-D__VERSION__=""' --suppress=missingInclude \
+    --suppress=missingReturn --suppress=unreachableCode --suppress=constParameter \
+    --suppress=constParameterPointer --suppress=constVariablePointer --suppress=memleak \
+    --suppress='*:/usr/include/*' \
     "${flags[@]}" src
 }
 
@@ -50,7 +51,7 @@ definitions() {
   local files scripts
   mapfile -t files < <(project_files '')
   mapfile -t scripts < <(
-    grep -lE -m 1 -e '^#!.*[ /](ba)?sh( -e)?$' -e '^#!/usr/bin/env bats$' \
+    grep -IlE -m 1 -e '^#!.*[ /](ba)?sh( -e)?$' -e '^#!/usr/bin/env bats$' \
       -e '^# shellcheck shell=' "${files[@]}"
   )
   ((${#scripts[@]} > 50))

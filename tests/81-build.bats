@@ -201,23 +201,35 @@ END
   [[ ${lines[1]} == Python*" $(pkg-config --modversion python3-embed)."* ]]
 }
 
-@test "make run serves the demo, on another address and another app if told so" {
-  local log=$BATS_TEST_TMPDIR/run.log server socket=$BATS_TEST_TMPDIR/demo
-  (exec 3>&- && build run LISTEN="$socket" >"$log" 2>&1) &
-  server=$!
+# run_demo NAME [VARIABLE=VALUE]...: `make run` on a socket of that name, until end_demo.
+run_demo() {
+  local log=$BATS_TEST_TMPDIR/$1.log
+  (exec 3>&- 4>&- && build run LISTEN="$BATS_TEST_TMPDIR/$1" "${@:2}" >"$log" 2>&1) &
+  DEMO=$!
   eventually grep -q "Listening on" "$log"
-  equal "$(curl --silent --unix-socket "$socket" http://localhost/user/ada)" "Hello, ada."
-  equal "$(curl --silent --unix-socket "$socket" http://localhost/ --data text=hi)" "You sent: hi"
-  pkill --parent "$server"
-  run ! wait "$server"
-  rm "$socket"
+}
 
-  (exec 3>&- && build run LISTEN="$socket" APP=counter:app >"$log" 2>&1) &
-  server=$!
-  eventually grep -q "Listening on" "$log"
-  equal "$(curl --silent --unix-socket "$socket" http://localhost/)" 1
-  pkill --parent "$server"
-  run ! wait "$server"
+end_demo() {
+  pkill --parent "$DEMO"
+  wait "$DEMO" || :
+  DEMO=
+}
+
+eval "common_$(declare -f teardown)"
+teardown() {
+  [[ -z ${DEMO-} ]] || end_demo
+  common_teardown
+}
+
+@test "make run serves the demo, on another address and another app if told so" {
+  run_demo demo
+  cd "$BATS_TEST_TMPDIR"
+  equal "$(curl --silent --unix-socket demo http://localhost/user/ada)" "Hello, ada."
+  equal "$(curl --silent --unix-socket demo http://localhost/ --data text=hi)" "You sent: hi"
+  end_demo
+  cd "$TESTS/.."
+  run_demo other APP=counter:app
+  equal "$(curl --silent --unix-socket "$BATS_TEST_TMPDIR/other" http://localhost/)" 1
 }
 
 @test "without the libraries the remedy is named" {
