@@ -233,7 +233,7 @@ instances_have_logged() {
   local version usec message
   IFS='|' read -r version usec message < <(fields WSGI_PYTHON_VERSION WSGI_IMPORT_USEC MESSAGE -- \
     "$(id SERVING)" PRIORITY=6)
-  contains "$("$PROGRAM" --version)" "(Python $version)"
+  contains "$("$PROGRAM" --version)" "built for $version:"
   ((usec > 0))
   contains "$message" "serving hello:app (Python $version, imported in "
 }

@@ -252,7 +252,7 @@ blog:app"
 # The keys, made of the options that --help shows.
 expected_keys() {
   echo Application
-  "$PROGRAM" --help | sed -nE 's/^  --([a-z-]+).*/\1/p' | grep -vE '^(help|version)$' |
+  "$PROGRAM" --help | sed -nE 's/^  --([a-z-]+).*/\1/p' | grep -vE '^(check|help|version)$' |
     sed -E 's/(^|-)([a-z])/\U\2/g'
 }
 
