@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -136,17 +137,24 @@ static int await_end(pid_t pid, const struct options *options)
     return EX_SOFTWARE << 8; /* whatever it was in the end */
 }
 
+/* Whether the process has said itself why it ended so. Any other status is the import's doing. */
+static bool is_explained(int status)
+{
+    return status == EX_SOFTWARE || status == EX_OSERR || status == EX_CONFIG;
+}
+
 /* What the import has left behind ends with it. Returns the exit status that it amounts to. */
 static int judge(pid_t pid, int status, bool reported)
 {
+    int result = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
     char how[128];
 
     kill(-pid, SIGKILL);
-    if (WIFEXITED(status) && (WEXITSTATUS(status) != 0 || reported))
-        return WEXITSTATUS(status);
+    if (WIFEXITED(status) && (is_explained(result) || (result == 0 && reported)))
+        return result;
     workers_describe_status(status, how, sizeof(how));
     log_line(LOG_ERR, "the process %d that imported the application %s", pid, how);
-    return EX_SOFTWARE;
+    return result == 0 ? EX_SOFTWARE : result;
 }
 
 static int print(int fd)
@@ -162,10 +170,18 @@ static int print(int fd)
     return EX_IOERR;
 }
 
+/* Where the report goes, and a socket, as a server has one, which the import must leave alone. */
+static int open_descriptors(void)
+{
+    if (socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0)
+        return -1;
+    return memfd_create("report", MFD_CLOEXEC);
+}
+
 int check_application(const struct options *options)
 {
     sigset_t children, before;
-    int fd = memfd_create("report", MFD_CLOEXEC);
+    int fd = open_descriptors();
 
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
@@ -182,7 +198,9 @@ int check_application(const struct options *options)
     int status = await_end(pid, options);
     int result = judge(pid, status, lseek(fd, 0, SEEK_END) > 0);
     if (result == 0)
-        result = print(fd);
-    close(fd);
+        return print(fd);
+    /* What the import did may have kept the process from saying why. */
+    log_line(LOG_ERR, "the application '%s' would not be served (exit status %d)",
+        options->application, result);
     return result;
 }

@@ -23,6 +23,7 @@ fails_to_load() {
   equal "$output" ""
   # shellcheck disable=SC2154 # set by run
   contains "$stderr" "$text"
+  contains "$stderr" "would not be served (exit status $status)"
   serve "$@"
   http / >/dev/null
   equal "$(exit_status)" "$status"
@@ -99,6 +100,19 @@ END
   run -70 --separate-stderr check "$BATS_TEST_TMPDIR/dies.py"
   equal "$output" ""
   contains "$stderr" "was killed by signal 9"
+}
+
+@test "an import that ends the process with a status of its own is explained" {
+  echo 'import os; os._exit(3)' >"$BATS_TEST_TMPDIR/leaves.py"
+  run -3 --separate-stderr check "$BATS_TEST_TMPDIR/leaves.py"
+  equal "$output" ""
+  contains "$stderr" "that imported the application exited with status 3"
+}
+
+@test "an import that closes the server's descriptors is told" {
+  run -70 --separate-stderr check closes_descriptors:app
+  equal "$output" ""
+  contains "$stderr" "would not be served (exit status 70)" # standard error is among them
 }
 
 @test "an import that hangs is ended after --import-timeout, and where it hangs is said" {
