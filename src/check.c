@@ -100,14 +100,16 @@ static _Noreturn void load_and_report(const struct options *options, int fd)
 
 /* ---- in the process that waits -------------------------------------------------------------- */
 
-/* Waits until a child has ended, or the deadline has passed. SIGCHLD is blocked. */
-static bool has_ended(pid_t pid, usec_t deadline, int *ret_status)
+/* Waits until a child has ended, or the deadline has passed. It stays a zombie. SIGCHLD is blocked.
+ */
+static bool has_ended(pid_t pid, usec_t deadline)
 {
     sigset_t children;
+    siginfo_t info = {0};
 
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
-    while (waitpid(pid, ret_status, WNOHANG) == 0) {
+    while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0) {
         usec_t now = deadline_now(), left = deadline > now ? deadline - now : 0;
         struct timespec time = {
             .tv_sec = (time_t)(left / USEC_PER_SEC),
@@ -120,21 +122,22 @@ static bool has_ended(pid_t pid, usec_t deadline, int *ret_status)
     return true;
 }
 
-/* Returns the status of waitpid(2). */
+/* Returns the status of waitpid(2). What the import has left behind ends with the process; as long
+ * as that is a zombie, no other can have its number. */
 static int await_end(pid_t pid, const struct options *options)
 {
-    int status;
+    bool in_time = has_ended(pid, deadline_after(options->import_timeout));
+    int status = 0;
 
-    if (has_ended(pid, deadline_after(options->import_timeout), &status))
-        return status;
-    log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0,
-        "the application is not imported after --import-timeout");
-    kill(pid, OVERDUE_DUMP_SIGNAL);
-    if (!has_ended(pid, deadline_after(IMPORT_GRACE), &status)) {
-        kill(-pid, SIGKILL);
-        waitpid(pid, &status, 0);
+    if (!in_time) {
+        log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0,
+            "the application is not imported after --import-timeout");
+        kill(pid, OVERDUE_DUMP_SIGNAL);
+        has_ended(pid, deadline_after(IMPORT_GRACE));
     }
-    return EX_SOFTWARE << 8; /* whatever it was in the end */
+    kill(-pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    return in_time ? status : W_EXITCODE(EX_SOFTWARE, 0);
 }
 
 /* Whether the process has said itself why it ended so. Any other status is the import's doing. */
@@ -143,13 +146,12 @@ static bool is_explained(int status)
     return status == EX_SOFTWARE || status == EX_OSERR || status == EX_CONFIG;
 }
 
-/* What the import has left behind ends with it. Returns the exit status that it amounts to. */
+/* Returns the exit status that it amounts to. */
 static int judge(pid_t pid, int status, bool reported)
 {
     int result = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
     char how[128];
 
-    kill(-pid, SIGKILL);
     if (WIFEXITED(status) && (is_explained(result) || (result == 0 && reported)))
         return result;
     workers_describe_status(status, how, sizeof(how));
