@@ -58,10 +58,10 @@ nothing_failed() {
   [[ $summary != *"Socket errors"* && $summary != *"Non-2xx"* ]]
 }
 
-# another_serves SERVER: it is not that one. What answers now is what was found, which has come so
-# far that SIGTERM stops it as it should.
+# another_serves SERVER: it is not that one. The first request starts one, in case that the load has
+# ended; what answers the second is what was found, which has come so far that SIGTERM stops it.
 another_serves() {
-  find_server && [[ $SERVER != "$1" ]] && http / >/dev/null
+  http / >/dev/null && find_server && [[ $SERVER != "$1" ]] && http / >/dev/null
 }
 
 # restart_under_load COMMAND: which stops the server SERVER.
