@@ -159,6 +159,7 @@ has_failed_with() { # pattern of results
 }
 
 @test "a server's request that takes too much memory is killed, and the server goes on" {
+  needs_controller memory
   app hungry eats_memory:app "[Service]" "MemoryMax=100M" "MemorySwapMax=0"
   http /hello
   local before
