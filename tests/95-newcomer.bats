@@ -20,8 +20,10 @@ newcomer() {
     $1" <"$TARBALL"
 }
 
-# The app of "Deploy", whose commands are tried in a booted systemd with `deploy`.
+# The app of "Deploy", whose commands are tried in a booted systemd with `deploy`. To boot one takes
+# mount(8), which systemd may only recommend.
 prepare_app='
+  apt-get install --quiet --yes --no-install-recommends mount >/dev/null
   mkdir -p /srv/blog
   printf "%s\n" "def app(environ, start_response):" \
     "    start_response(\"200 OK\", [(\"Content-Type\", \"text/plain\")])" \
