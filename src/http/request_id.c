@@ -1,5 +1,7 @@
 #include "http/request_id.h"
 
+#include "http/syntax.h"
+
 static bool is_lower_hex(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
@@ -7,8 +9,7 @@ static bool is_lower_hex(char c)
 
 static bool is_id_char(char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-        (c != '\0' && strchr("._~+/=:@-", c));
+    return syntax_is_alphanumeric(c) || (c != '\0' && strchr("._~+/=:@-", c));
 }
 
 bool request_id_is_valid(struct slice id)

@@ -59,6 +59,12 @@ bool syntax_is_visible(char byte)
     return byte > 0x20 && byte < 0x7F;
 }
 
+bool syntax_is_alphanumeric(char byte)
+{
+    return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+        (byte >= 'a' && byte <= 'z');
+}
+
 int syntax_hex_value(char byte)
 {
     if (byte >= '0' && byte <= '9')
@@ -107,7 +113,7 @@ int syntax_parse_decimal(struct slice text, uint64_t *ret_number)
 }
 
 /* dec-octet "." dec-octet "." dec-octet "." dec-octet (RFC 3986 §3.2.2). */
-static bool is_ipv4_address(struct slice text)
+bool syntax_is_ipv4_address(struct slice text)
 {
     for (int octets = 1;; octets++) {
         size_t dot = slice_find(text, '.');
@@ -135,7 +141,7 @@ static int count_ipv6_groups(struct slice text)
 {
     for (int groups = 1;; groups++) {
         size_t colon = slice_find(text, ':');
-        if (colon == text.size && is_ipv4_address(text))
+        if (colon == text.size && syntax_is_ipv4_address(text))
             return groups + 1;
         if (!is_hex_group((struct slice){text.data, colon}))
             return -1;
@@ -146,7 +152,7 @@ static int count_ipv6_groups(struct slice text)
 }
 
 /* Eight groups, or fewer around one "::" (RFC 3986 §3.2.2, RFC 4291 §2.2). */
-static bool is_ipv6_address(struct slice text)
+bool syntax_is_ipv6_address(struct slice text)
 {
     for (size_t i = 0; i + 1 < text.size; i++) {
         if (text.data[i] != ':' || text.data[i + 1] != ':')
@@ -178,7 +184,7 @@ static bool is_ip_future(struct slice text)
 /* IP-literal without its brackets. */
 static bool is_ip_literal(struct slice text)
 {
-    return is_ipv6_address(text) || is_ip_future(text);
+    return syntax_is_ipv6_address(text) || is_ip_future(text);
 }
 
 /* reg-name or IPv4address: unreserved, sub-delims and percent-encoded (RFC 3986 §3.2.2). */

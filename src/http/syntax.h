@@ -23,6 +23,9 @@ bool syntax_is_blank(char byte);
 /* VCHAR: visible ASCII, 0x21-0x7E (RFC 5234 appendix B.1). */
 bool syntax_is_visible(char byte);
 
+/* ALPHA or DIGIT (RFC 5234 appendix B.1). */
+bool syntax_is_alphanumeric(char byte);
+
 /* The value of a hexadecimal digit, or -1. */
 int syntax_hex_value(char byte);
 
@@ -34,6 +37,10 @@ struct slice syntax_trim(struct slice text);
 
 /* 1*DIGIT as a number. Returns 0, -EINVAL when it is anything else, -EOVERFLOW beyond 2^64-1. */
 int syntax_parse_decimal(struct slice text, uint64_t *ret_number);
+
+/* IPv4address and IPv6address, which has no brackets and no zone (RFC 3986 §3.2.2). */
+bool syntax_is_ipv4_address(struct slice text);
+bool syntax_is_ipv6_address(struct slice text);
 
 /* uri-host [ ":" port ] as in Host and in a request-target (RFC 9110 §7.2, RFC 3986 §3.2).
  *
