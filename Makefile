@@ -97,12 +97,13 @@ endif
 
 sources := $(filter-out src/generator/% src/completion/%,$(wildcard src/*.c src/*/*.c))
 # What the table of the options needs.
-options_sources := src/options.c src/value.c src/problem.c src/net/peer.c src/http/syntax.c
+options_sources := src/options.c src/value.c src/problem.c src/net/peer.c src/net/address.c \
+	src/http/syntax.c
 generator_sources := $(wildcard src/generator/*.c) $(options_sources)
 completion_sources := src/completion/completion.c $(options_sources)
 http_sources := $(wildcard src/http/*.c)
 # What is tested as a table.
-pure_sources := $(http_sources) src/net/peer.c
+pure_sources := $(http_sources) $(addprefix src/net/,address.c client.c peer.c)
 
 define program_rules
 $(1)/wsgi-once: $(sources:%.c=$(1)/%.o)

@@ -161,7 +161,7 @@ void access_end(
     struct rusage own;
     usec_t cpu = measure_cpu(&own);
     struct access_record record = {
-        .peer = exchange->client,
+        .peer = exchange->client.address,
         .time = access->time,
         .line = request_line(conn),
         .referer = request_find_field(request, SLICE("Referer")),

@@ -106,6 +106,8 @@ int main(int argc, char **argv)
     case OPTIONS_CHECK:
     case OPTIONS_SERVE: break;
     }
+    if (options_find_users(&options, &problem) < 0)
+        return fail(EX_USAGE, problem);
     log_set_application(options.application);
     return action == OPTIONS_CHECK ? check_application(&options) : serve(&options);
 }

@@ -23,6 +23,7 @@ enum kind {
     WARM_UP,  /* "/path" or "http://host/path" */
     ACCESS,   /* one of access_log_words */
     PEERS,    /* of peer_parse; may be given several times */
+    FIELDS,   /* of trusted_field_words; may be given several times */
     FLAG,     /* no argument */
     ACTION,   /* no argument, see enum options_action */
 };
@@ -89,12 +90,15 @@ static const struct spec specs[] = {
     {"reload", FLAG, NULL, offsetof(struct options, reload), NULL,
         "reload when a source file of the app changes"},
 
+    {NULL, 0, NULL, 0, NULL, "Behind a front server (repeatable)"},
+    {"trusted-proxy", PEERS, "PEER", offsetof(struct options, trust), NULL,
+        "believe it: unix, unix:USER, IP[/bits]"},
+    {"trusted-field", FIELDS, "FIELD", offsetof(struct options, trust), NULL,
+        "in this: Forwarded, or X-Forwarded-For, -Proto, ..."},
+
     {NULL, 0, NULL, 0, NULL, "Logging"},
     {"access-log", ACCESS, "WHERE", offsetof(struct options, access_log), "journal",
         "of each request: journal, stderr or none"},
-    {"trusted-proxy", PEERS, "PEER", offsetof(struct options, trusted_proxies), NULL,
-        "keep its request IDs: unix, IP[/bits] (repeatable)"},
-
     {NULL, 0, NULL, 0, NULL, "Resources of a worker (setrlimit(2); 0: no limit)"},
     {"limit-cpu", DURATION, "TIME", offsetof(struct options, limit_cpu), "0",
         "processor time, in whole seconds"},
@@ -129,6 +133,10 @@ static const char *const access_log_words[] = {
 };
 
 static const char *const peer_words[] = {"unix", NULL};
+
+/* In the order of enum forwarded_field. */
+static const char *const trusted_field_words[] = {"Forwarded", "X-Forwarded-For",
+    "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", NULL};
 
 /* The place of a word in its list, or -1. */
 static int find_word(const char *text, const char *const *words)
@@ -178,17 +186,30 @@ static const char *add_string(struct options *options, const char *text)
 
 static const char *add_peer(struct options *options, const char *text)
 {
+    struct trust *trust = &options->trust;
     struct peer_pattern pattern, *patterns;
-    size_t size = (options->n_trusted_proxies + 1) * sizeof(*patterns);
+    size_t size = (trust->n_proxies + 1) * sizeof(*patterns);
 
     if (!peer_parse(text, &pattern))
-        return "unix, or an IP address such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32";
-    patterns = realloc(options->trusted_proxies, size);
+        return "unix, unix:USER, or an IP address such as 192.0.2.1, 192.0.2.0/24 or "
+               "2001:db8::/32";
+    patterns = realloc(trust->proxies, size);
     if (!patterns)
         return "less: out of memory";
-    patterns[options->n_trusted_proxies++] = pattern;
-    options->trusted_proxies = patterns;
+    patterns[trust->n_proxies++] = pattern;
+    trust->proxies = patterns;
     return NULL;
+}
+
+static const char *add_field(struct options *options, const char *text)
+{
+    for (int i = 0; trusted_field_words[i]; i++)
+        if (strcasecmp(text, trusted_field_words[i]) == 0) {
+            options->trust.fields |= 1u << i;
+            return NULL;
+        }
+    return "Forwarded, X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Port or "
+           "X-Forwarded-Prefix";
 }
 
 static const char *set(struct options *options, const struct spec *spec, const char *text)
@@ -206,10 +227,16 @@ static const char *set(struct options *options, const struct spec *spec, const c
     case WARM_UP: return value_parse_warm_up(text, field);
     case ACCESS: return parse_access_log(text, field);
     case PEERS: return add_peer(options, text);
+    case FIELDS: return add_field(options, text);
     case FLAG: *(bool *)field = true; return NULL;
     case DURATION: return value_parse_duration(text, field);
     default: *(const char **)field = text; return NULL;
     }
+}
+
+static bool is_list(enum kind kind)
+{
+    return kind == DIRECTORIES || kind == PEERS || kind == FIELDS;
 }
 
 /* ---- the command line ----------------------------------------------------------------------- */
@@ -255,6 +282,24 @@ static int refuse_option(int result, char **argv, char **ret_problem)
         ret_problem, -EINVAL, "unknown or ambiguous option '%s' (see --help)", argv[optind - 1]);
 }
 
+/* What options say one by one may not make sense together. */
+static int check_together(const struct options *options, char **ret_problem)
+{
+    const struct trust *trust = &options->trust;
+
+    if (options->reload && options->import == IMPORT_WORKER)
+        return problem_set(ret_problem, -EINVAL,
+            "option --reload: needs --import=server, which knows the sources");
+    if (trust->fields != 0 && trust->n_proxies == 0)
+        return problem_set(ret_problem, -EINVAL,
+            "option --trusted-field: needs --trusted-proxy, to know whose field is believed");
+    if ((trust->fields & FORWARDED) && trust->fields != FORWARDED)
+        return problem_set(ret_problem, -EINVAL,
+            "option --trusted-field: Forwarded and X-Forwarded-... say the same: choose what the "
+            "proxy sets");
+    return 0;
+}
+
 static int take_application(int argc, char **argv, struct options *options, char **ret_problem)
 {
     if (optind == argc)
@@ -294,10 +339,26 @@ int options_parse(int argc, char **argv, struct options *ret_options,
             return problem_set(
                 ret_problem, -EINVAL, "option --%s: '%s' is not %s", spec->name, optarg, allowed);
     }
-    if (ret_options->reload && ret_options->import == IMPORT_WORKER)
-        return problem_set(ret_problem, -EINVAL,
-            "option --reload: needs --import=server, which knows the sources");
-    return take_application(argc, argv, ret_options, ret_problem);
+    int r = check_together(ret_options, ret_problem);
+    return r == 0 ? take_application(argc, argv, ret_options, ret_problem) : r;
+}
+
+int options_find_users(struct options *options, char **ret_problem)
+{
+    struct trust *trust = &options->trust;
+
+    for (size_t i = 0; i < trust->n_proxies; i++) {
+        struct peer_pattern *pattern = &trust->proxies[i];
+        int r = pattern->user ? peer_find_user(pattern) : 0;
+        if (r == -ENOENT)
+            return problem_set(ret_problem, -EINVAL,
+                "option --trusted-proxy: 'unix:%s': there is no user of that name", pattern->user);
+        if (r < 0)
+            return problem_set(ret_problem, -EINVAL,
+                "option --trusted-proxy: 'unix:%s': the user cannot be looked up: %s",
+                pattern->user, strerror(-r));
+    }
+    return 0;
 }
 
 /* ---- keys of an app's file ------------------------------------------------------------------ */
@@ -340,7 +401,7 @@ bool options_find_key(const char *key, struct options_key *ret_key)
         *ret_key = (struct options_key){
             .option = spec->name,
             .is_flag = spec->kind == FLAG,
-            .is_list = spec->kind == DIRECTORIES || spec->kind == PEERS,
+            .is_list = is_list(spec->kind),
         };
         return true;
     }
@@ -377,6 +438,7 @@ static enum options_values values_of(enum kind kind, const char *const **ret_wor
     case IMPORT: *ret_words = import_words; return OPTIONS_VALUES_WORDS;
     case ACCESS: *ret_words = access_log_words; return OPTIONS_VALUES_WORDS;
     case PEERS: *ret_words = peer_words; return OPTIONS_VALUES_WORDS;
+    case FIELDS: *ret_words = trusted_field_words; return OPTIONS_VALUES_WORDS;
     case FLAG:
     case ACTION: return OPTIONS_VALUES_NONE;
     default: return OPTIONS_VALUES_FREE;
@@ -394,7 +456,7 @@ bool options_next(size_t *cursor, struct options_entry *ret_entry)
         .name = spec->name,
         .argument = spec->argument,
         .help = spec->help,
-        .is_list = spec->kind == DIRECTORIES || spec->kind == PEERS,
+        .is_list = is_list(spec->kind),
         .stands_alone = spec->kind == ACTION && spec->offset != OPTIONS_CHECK,
     };
     ret_entry->values = values_of(spec->kind, &ret_entry->words);
@@ -429,7 +491,7 @@ void options_print_help(void)
 void options_done(struct options *options)
 {
     free(options->python_path);
-    free(options->trusted_proxies);
+    free(options->trust.proxies);
     options->python_path = NULL;
-    options->trusted_proxies = NULL;
+    options->trust = (struct trust){0};
 }

@@ -56,8 +56,7 @@ struct options {
     usec_t import_timeout;
 
     enum options_access_log access_log;
-    struct peer_pattern *trusted_proxies; /* `n_trusted_proxies` of them */
-    size_t n_trusted_proxies;
+    struct trust trust; /* its patterns are on the heap */
 
     /* resource limits of a worker, 0: none */
     usec_t limit_cpu;
@@ -78,6 +77,11 @@ enum options_action {
  * wrong and what is allowed. */
 int options_parse(int argc, char **argv, struct options *ret_options,
     enum options_action *ret_action, char **ret_problem);
+
+/* Finds the users that --trusted-proxy gives by name; this is not for who only wants to know
+ * whether options are well-formed, because it may ask a directory service. Returns 0 or -EINVAL
+ * like options_parse. */
+int options_find_users(struct options *options, char **ret_problem);
 
 /* An option as a key of the section [App] of an app's file: its name in CamelCase, so that
  * IdleTimeout=90 says what --idle-timeout=90 does. */

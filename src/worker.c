@@ -54,8 +54,7 @@ static void name_request(struct exchange *exchange)
  * when the kernel has no random bytes to give. */
 static void identify_request(struct exchange *exchange, const struct options *options)
 {
-    bool is_trusted =
-        peer_is_among(&exchange->client, options->trusted_proxies, options->n_trusted_proxies);
+    bool is_trusted = peer_is_trusted(&exchange->peer, &options->trust);
     struct slice id = is_trusted ? request_id_find(exchange->request) : (struct slice){0};
     unsigned char random[REQUEST_ID_RANDOM_SIZE];
 
@@ -76,7 +75,7 @@ static void introduce_request(const struct worker *worker, struct exchange *exch
     log_set_request(request->method, request->target, id);
     if (worker->slot)
         slot_name(worker->slot, request->target.data ? exchange->name : "", exchange->id,
-            &exchange->client);
+            &exchange->client.address);
 }
 
 /* Also when the request line was refused before it was taken apart. */
@@ -268,15 +267,20 @@ static int serve(struct worker *worker, struct exchange *exchange)
 {
     const struct options *options = worker->options;
     struct request_limits limits = request_limits(options);
+    bool is_whole = false;
 
     int r = conn_read_request(
         exchange->conn, &limits, deadline_after(options->head_timeout), exchange->request);
+    if (r == 0) {
+        is_whole = true;
+        r = client_find(&exchange->peer, &options->trust, exchange->request, &exchange->client);
+    }
     if (r > 0 || exchange->request->target.data)
         introduce_request(worker, exchange);
     if (r < 0)
         return 0; /* the client has left: nobody to answer, nothing wrong */
     if (r > 0) {
-        refuse(exchange, r, true, options);
+        refuse(exchange, r, !is_whole || request_has_content(exchange->request), options);
         return 0;
     }
     overdue_name(exchange->name, is_to_head(exchange));
@@ -344,7 +348,8 @@ int worker_serve(struct worker *worker, int fd)
     int status = EX_OSERR;
 
     access_begin(&access);
-    address_of_peer(fd, &exchange.client);
+    peer_of_socket(fd, &exchange.peer);
+    exchange.client.address = exchange.peer.address;
     int r = conn_init(&conn, fd, head_capacity(options) + CONTENT_CAPACITY);
     if (r < 0)
         log_line(LOG_ERR, "cannot prepare for the connection: %s", strerror(-r));

@@ -180,10 +180,29 @@ names_in_manual() {
 }
 
 @test "a trusted proxy that is none" {
-  for value in "" localhost unix:/run/x 192.0.2 192.0.2.1/33 ::1/129 192.0.2.1,::1 "[::1]"; do
+  for value in "" localhost unix: unix:/run/x unix:4294967295 192.0.2 192.0.2.1/33 ::1/129 \
+    192.0.2.1,::1 "[::1]"; do
     refused "--trusted-proxy" "'$value'" "unix" "192.0.2.0/24" -- \
       --trusted-proxy="$value" hello:app
   done
+}
+
+@test "a trusted proxy whose user there is not" {
+  refused "--trusted-proxy" "'unix:no-such-user'" "no user of that name" -- \
+    --trusted-proxy=unix:no-such-user hello:app
+}
+
+@test "a trusted field that is none" {
+  for value in "" X-Forwarded X-Real-IP X-Forwarded-For,Forwarded; do
+    refused "--trusted-field" "'$value'" "X-Forwarded-For" "X-Forwarded-Prefix" -- \
+      --trusted-proxy=unix --trusted-field="$value" hello:app
+  done
+}
+
+@test "fields that nobody is trusted with, and two that say the same" {
+  refused "--trusted-field" "--trusted-proxy" -- --trusted-field=X-Forwarded-For hello:app
+  refused "--trusted-field" "Forwarded and X-Forwarded-..." "choose" -- --trusted-proxy=unix \
+    --trusted-field=forwarded --trusted-field=X-Forwarded-Proto hello:app
 }
 
 @test "a target to warm up with that is none" {
@@ -245,7 +264,14 @@ names_in_manual() {
   for value in journal stderr none; do
     accepted --access-log="$value"
   done
+}
+
+@test "the options for front servers" {
   accepted --trusted-proxy=unix --trusted-proxy=192.0.2.0/24 --trusted-proxy=2001:db8::1
+  accepted --trusted-proxy=unix:0 --trusted-proxy=unix:root --trusted-field=FORWARDED
+  accepted --trusted-proxy=unix --trusted-field=X-Forwarded-For --trusted-field=X-Forwarded-Proto \
+    --trusted-field=X-Forwarded-Host --trusted-field=X-Forwarded-Port \
+    --trusted-field=X-Forwarded-Prefix --trusted-field=X-Forwarded-For
 }
 
 @test "time spans" {

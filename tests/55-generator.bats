@@ -261,19 +261,26 @@ expected_keys() {
     -- lines Nothing=1
   expected_keys >"$BATS_TEST_TMPDIR/keys"
   # 1 is a value that none of the others minds
-  local key value
+  local key value others
   while read -r key; do
+    others=()
     case $key in
       Application) continue ;;
       Mount | WarmUp) value=/ ;;
       Import) value=server ;;
       AccessLog) value=none ;;
       TrustedProxy) value=unix ;;
+      TrustedField) value=X-Forwarded-For others=(TrustedProxy=unix) ;;
       *) value=1 ;;
     esac
-    run -0 --separate-stderr arguments "$key=$value"
-    equal "${#lines[@]}" 2
+    run -0 --separate-stderr arguments "${others[@]}" "$key=$value"
+    equal "${#lines[@]}" "$((2 + ${#others[@]}))"
   done <"$BATS_TEST_TMPDIR/keys"
+}
+
+@test "a user is not looked up while units are made, when directories may not be there yet" {
+  equal "$(arguments TrustedProxy=unix:no-such-user)" $'--trusted-proxy=unix:no-such-user\nblog:app'
+  refused ":3" "TrustedProxy" "unix:USER" -- lines TrustedProxy=unix:
 }
 
 @test "the manual documents every key, and no other" {

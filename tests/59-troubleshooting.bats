@@ -150,11 +150,12 @@ journal_has() { # text
   equal "$(http /jit)" 4096
 }
 
-@test "REMOTE_ADDR is empty, unless the app believes the front server" {
+@test "REMOTE_ADDR is empty and the scheme http, unless the front server is believed" {
+  local front=(-H "X-Forwarded-For: 192.0.2.7" -H "X-Forwarded-Proto: https")
   app blog symptoms:app
-  equal "$(http /remote-addr -H 'X-Forwarded-For: 192.0.2.7')" "''"
-  again blog "Application=symptoms:behind_front"
-  equal "$(http /remote-addr -H 'X-Forwarded-For: 192.0.2.7')" "'192.0.2.7'"
+  equal "$(http /client "${front[@]}")" "('http', '')"
+  again blog TrustedProxy=unix TrustedField=X-Forwarded-For TrustedField=X-Forwarded-Proto
+  equal "$(http /client "${front[@]}")" "('https', '192.0.2.7')"
 }
 
 @test "HOME is not set for a user that systemd makes, but in our units" {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static void format(const struct sockaddr_storage *storage, struct address *ret)
+void address_write(const struct sockaddr_storage *storage, struct address *ret)
 {
     const void *bytes;
     int family = storage->ss_family;
@@ -27,7 +27,7 @@ static void format(const struct sockaddr_storage *storage, struct address *ret)
     } else
         bytes = NULL;
 
-    ret->family = family;
+    *ret = (struct address){.family = family};
     if (!bytes)
         return;
     if (!inet_ntop(family, bytes, ret->host, sizeof(ret->host)))
@@ -42,7 +42,7 @@ void address_of_socket(int fd, struct address *ret)
 
     *ret = (struct address){0};
     if (getsockname(fd, (struct sockaddr *)&storage, &size) == 0)
-        format(&storage, ret);
+        address_write(&storage, ret);
 }
 
 void address_of_peer(int fd, struct address *ret)
@@ -52,5 +52,5 @@ void address_of_peer(int fd, struct address *ret)
 
     *ret = (struct address){0};
     if (getpeername(fd, (struct sockaddr *)&storage, &size) == 0)
-        format(&storage, ret);
+        address_write(&storage, ret);
 }

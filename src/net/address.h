@@ -10,6 +10,9 @@ struct address {
     char port[sizeof("65535")];  /* decimal; empty likewise */
 };
 
+/* An address of a socket as text. Never fails: what is not known is empty. */
+void address_write(const struct sockaddr_storage *storage, struct address *ret);
+
 /* The address of this side of the socket. Never fails: what is not known is empty. */
 void address_of_socket(int fd, struct address *ret);
 

@@ -3,14 +3,16 @@
 /* One request and its answer: all that the WSGI side is given of a connection. */
 
 #include "http/request_id.h"
-#include "net/address.h"
+#include "net/client.h"
 #include "net/content.h"
+#include "net/peer.h"
 #include "net/reply.h"
 
 struct exchange {
     struct conn *conn;
     struct request *request;
-    struct address client;
+    struct peer peer;
+    struct client client;
     char name[256];           /* "METHOD target" for the log, cut when it is long */
     char id[REQUEST_ID_SIZE]; /* for the log and the app; empty when there is none */
     struct slice script_name; /* where the app is mounted: "" or "/prefix" */

@@ -3,8 +3,28 @@
 #include "http/syntax.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
+
+void peer_of_socket(int fd, struct peer *ret)
+{
+    struct ucred user = {.uid = (uid_t)-1};
+    socklen_t size = sizeof(user);
+
+    *ret = (struct peer){0};
+    address_of_peer(fd, &ret->address);
+    if (ret->address.family != AF_UNIX ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &size) < 0 || user.uid == (uid_t)-1)
+        return;
+    ret->has_user = true;
+    ret->pid = user.pid;
+    ret->uid = user.uid;
+    ret->gid = user.gid;
+}
+
+/* ---- patterns ------------------------------------------------------------------------------- */
 
 /* Reads an address into the pattern, all of whose bits count then. */
 static bool read_address(const char *text, struct peer_pattern *pattern)
@@ -32,6 +52,26 @@ static void unmap(struct peer_pattern *pattern)
     memmove(pattern->address, pattern->address + sizeof(prefix), 4);
 }
 
+/* A user by number, or by a name of characters that passwd(5) files hold without harm. */
+static bool read_user(const char *text, struct peer_pattern *pattern)
+{
+    uint64_t number;
+
+    if (text[0] == '\0' || text[strcspn(text, ":/ \t\n")] != '\0')
+        return false;
+    int r = syntax_parse_decimal(slice_of(text), &number);
+    if (r == -EINVAL) {
+        pattern->user = text;
+        return true;
+    }
+    /* The last one means "nobody in particular" to the kernel (setreuid(2)). */
+    if (r < 0 || number >= (uid_t)-1)
+        return false;
+    pattern->has_uid = true;
+    pattern->uid = (uid_t)number;
+    return true;
+}
+
 bool peer_parse(const char *text, struct peer_pattern *ret_pattern)
 {
     struct peer_pattern pattern = {0};
@@ -42,6 +82,13 @@ bool peer_parse(const char *text, struct peer_pattern *ret_pattern)
 
     if (strcmp(text, "unix") == 0) {
         *ret_pattern = (struct peer_pattern){.family = AF_UNIX};
+        return true;
+    }
+    if (strncmp(text, "unix:", 5) == 0) {
+        pattern.family = AF_UNIX;
+        if (!read_user(text + 5, &pattern))
+            return false;
+        *ret_pattern = pattern;
         return true;
     }
     if (size >= sizeof(address))
@@ -61,6 +108,20 @@ bool peer_parse(const char *text, struct peer_pattern *ret_pattern)
     return true;
 }
 
+int peer_find_user(struct peer_pattern *pattern)
+{
+    errno = 0;
+    const struct passwd *user = getpwnam(pattern->user);
+    if (!user)
+        return errno != 0 && errno != ESRCH ? -errno : -ENOENT;
+    pattern->has_uid = true;
+    pattern->uid = user->pw_uid;
+    pattern->user = NULL;
+    return 0;
+}
+
+/* ---- comparing ------------------------------------------------------------------------------ */
+
 static bool are_bits_equal(const unsigned char *a, const unsigned char *b, unsigned bits)
 {
     unsigned bytes = bits / 8, rest = bits % 8;
@@ -70,15 +131,25 @@ static bool are_bits_equal(const unsigned char *a, const unsigned char *b, unsig
     return rest == 0 || (a[bytes] ^ b[bytes]) >> (8 - rest) == 0;
 }
 
-bool peer_is_among(const struct address *peer, const struct peer_pattern *patterns, size_t count)
+/* Whether the pattern, of the same family, fits. */
+static bool fits(
+    const struct peer_pattern *pattern, const struct peer *peer, const unsigned char address[16])
 {
-    struct peer_pattern own = {.family = peer->family};
+    if (pattern->family != AF_UNIX)
+        return are_bits_equal(pattern->address, address, pattern->bits);
+    if (pattern->has_uid)
+        return peer->has_user && peer->uid == pattern->uid;
+    return !pattern->user;
+}
 
-    if (peer->family != AF_UNIX && !read_address(peer->host, &own))
+bool peer_is_trusted(const struct peer *peer, const struct trust *trust)
+{
+    struct peer_pattern own = {.family = peer->address.family};
+
+    if (own.family != AF_UNIX && !read_address(peer->address.host, &own))
         return false;
-    for (size_t i = 0; i < count; i++)
-        if (patterns[i].family == own.family &&
-            are_bits_equal(patterns[i].address, own.address, patterns[i].bits))
+    for (size_t i = 0; i < trust->n_proxies; i++)
+        if (trust->proxies[i].family == own.family && fits(&trust->proxies[i], peer, own.address))
             return true;
     return false;
 }

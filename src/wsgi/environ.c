@@ -7,12 +7,16 @@
 
 /* ---- setting -------------------------------------------------------------------------------- */
 
-/* Sets environ[name] to the bytes as a native string: one character for each (PEP 3333, "A Note on
- * String Types"). */
+/* The bytes as a native string: one character for each (PEP 3333, "A Note on String Types"). New
+ * reference, or NULL. */
+static PyObject *to_string(struct slice value)
+{
+    return PyUnicode_DecodeLatin1(value.data, (Py_ssize_t)value.size, NULL);
+}
+
 static int set(PyObject *environ, const char *name, struct slice value)
 {
-    _cleanup_ref_ PyObject *string =
-        PyUnicode_DecodeLatin1(value.data, (Py_ssize_t)value.size, NULL);
+    _cleanup_ref_ PyObject *string = to_string(value);
     return string ? PyDict_SetItemString(environ, name, string) : -1;
 }
 
@@ -81,22 +85,20 @@ static PyObject *join(PyObject *first, struct slice name, PyObject *second)
 
 /* Not every field becomes a variable. A name with an underscore would take the place of the one
  * with a hyphen, which a front server may have vouched for; HTTP_PROXY would be obeyed as a proxy
- * setting by libraries (httpoxy). Host and X-Request-ID are looked after elsewhere. */
-static bool is_dropped(struct slice name)
+ * setting by libraries (httpoxy). Fields that tell of a client are believed by apps, so those that
+ * we do not believe are kept from them. Host and X-Request-ID are looked after elsewhere. */
+static bool is_dropped(struct slice name, unsigned dropped_fields)
 {
-    return slice_find(name, '_') < name.size || slice_equal_ignore_case(name, SLICE("Proxy")) ||
+    return (forwarded_field_named(name) & dropped_fields) != 0 ||
+        slice_find(name, '_') < name.size || slice_equal_ignore_case(name, SLICE("Proxy")) ||
         slice_equal_ignore_case(name, SLICE("Host")) ||
         slice_equal_ignore_case(name, SLICE("X-Request-ID"));
 }
 
 static int set_field(PyObject *environ, const struct request_field *field)
 {
-    if (is_dropped(field->name))
-        return 0;
-
     _cleanup_ref_ PyObject *key = field_key(field->name);
-    _cleanup_ref_ PyObject *value =
-        PyUnicode_DecodeLatin1(field->value.data, (Py_ssize_t)field->value.size, NULL);
+    _cleanup_ref_ PyObject *value = to_string(field->value);
     if (!key || !value)
         return -1;
     PyObject *former = PyDict_GetItemWithError(environ, key); /* borrowed */
@@ -113,19 +115,38 @@ static int set_request_id(PyObject *environ, const char *id)
     return id[0] ? set_string(environ, "HTTP_X_REQUEST_ID", id) : 0;
 }
 
-static int set_fields(PyObject *environ, const struct request *request)
+static int set_fields(PyObject *environ, const struct exchange *exchange)
 {
+    const struct request *request = exchange->request;
     struct request_field field;
 
-    if (request->host.data && set(environ, "HTTP_HOST", request->host) < 0)
-        return -1;
     for (size_t cursor = 0; request_next_field(request, &cursor, &field);)
-        if (set_field(environ, &field) < 0)
+        if (!is_dropped(field.name, exchange->client.dropped_fields) &&
+            set_field(environ, &field) < 0)
             return -1;
-    return 0;
+    return set_request_id(environ, exchange->id);
 }
 
-/* ---- the request line and the connection ---------------------------------------------------- */
+/* ---- the request line ----------------------------------------------------------------------- */
+
+/* Where the app is mounted; what a proxy has cut off stands before it. */
+static int set_script_name(PyObject *environ, const struct exchange *exchange)
+{
+    struct slice prefix = exchange->client.prefix, mount = exchange->script_name;
+    char *path = PyMem_Malloc(prefix.size + mount.size + 1);
+
+    if (!path) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    size_t size = request_decode_path(prefix, path);
+    while (size > 0 && path[size - 1] == '/')
+        size--;
+    memcpy(path + size, mount.data ? mount.data : "", mount.size);
+    int r = set(environ, "SCRIPT_NAME", (struct slice){path, size + mount.size});
+    PyMem_Free(path);
+    return r;
+}
 
 static int set_request_line(PyObject *environ, const struct exchange *exchange)
 {
@@ -134,7 +155,7 @@ static int set_request_line(PyObject *environ, const struct exchange *exchange)
 
     protocol[sizeof(protocol) - 2] = "0123456789"[request->minor];
     if (set(environ, "REQUEST_METHOD", request->method) < 0 ||
-        set(environ, "SCRIPT_NAME", exchange->script_name) < 0 ||
+        set_script_name(environ, exchange) < 0 ||
         set(environ, "PATH_INFO", exchange->path_info) < 0 ||
         set(environ, "QUERY_STRING", request->query) < 0 ||
         set(environ, "REQUEST_URI", request->target) < 0 ||
@@ -143,45 +164,121 @@ static int set_request_line(PyObject *environ, const struct exchange *exchange)
     return set_string(environ, "SERVER_PROTOCOL", protocol);
 }
 
-/* SERVER_NAME and SERVER_PORT must not be empty (PEP 3333), and a unix socket has neither: the
- * client's Host is the next best thing. */
-static int set_server_of_host(PyObject *environ, struct slice authority)
-{
-    struct slice host = {0}, port = {0};
+/* ---- the client ----------------------------------------------------------------------------- */
 
-    /* The parser has accepted it. */
-    syntax_split_authority(authority, true, &host, &port);
-    if (set(environ, "SERVER_NAME", host.size > 0 ? host : SLICE("localhost")) < 0)
+static int set_client(PyObject *environ, const struct exchange *exchange)
+{
+    const struct address *client = &exchange->client.address;
+
+    if (set_string(environ, "REMOTE_ADDR", client->host) < 0)
         return -1;
-    return set(environ, "SERVER_PORT", port.size > 0 ? port : SLICE("80"));
+    return set_string(environ, "REMOTE_PORT", client->port);
 }
 
-static int set_addresses(PyObject *environ, const struct exchange *exchange)
+static int set_number(PyObject *environ, const char *name, long number)
 {
-    const struct address *client = &exchange->client;
-    struct address server;
+    _cleanup_ref_ PyObject *object = PyLong_FromLong(number);
+    return object ? PyDict_SetItemString(environ, name, object) : -1;
+}
 
-    address_of_socket(exchange->conn->fd, &server);
-    if (set_string(environ, "REMOTE_ADDR", client->host) < 0 ||
-        set_string(environ, "REMOTE_PORT", client->port) < 0)
+/* Whose process it is that has connected to a unix socket: the front server's. */
+static int set_peer_user(PyObject *environ, const struct peer *peer)
+{
+    if (!peer->has_user)
+        return 0;
+    if (set_number(environ, "wsgi_once.peer_pid", peer->pid) < 0 ||
+        set_number(environ, "wsgi_once.peer_uid", (long)peer->uid) < 0)
         return -1;
-    if (server.host[0] == '\0')
-        return set_server_of_host(environ, exchange->request->host);
-    /* An IPv6 address has brackets, as in a URL (RFC 3875 §4.1.14). */
-    bool is_ipv6 = strchr(server.host, ':');
-    _cleanup_ref_ PyObject *name = PyUnicode_FromFormat(is_ipv6 ? "[%s]" : "%s", server.host);
-    if (!name || PyDict_SetItemString(environ, "SERVER_NAME", name) < 0)
+    return set_number(environ, "wsgi_once.peer_gid", (long)peer->gid);
+}
+
+/* ---- what the client has connected to ------------------------------------------------------- */
+
+static bool is_https(const struct client *client)
+{
+    return slice_equal_ignore_case(client->scheme, SLICE("https"));
+}
+
+static int set_scheme(PyObject *environ, const struct client *client)
+{
+    if (!is_https(client))
+        return 0;
+    if (set_string(environ, "HTTPS", "on") < 0)
         return -1;
-    return set_string(environ, "SERVER_PORT", server.port);
+    return set_string(environ, "wsgi.url_scheme", "https");
+}
+
+static struct slice usual_port(const struct client *client)
+{
+    return is_https(client) ? SLICE("443") : SLICE("80");
+}
+
+/* What the client has asked for, as a URL would have it: without the port that its scheme has
+ * anyway (RFC 3986 §6.2.3). */
+static int set_host(
+    PyObject *environ, const struct client *client, struct slice authority, struct slice host)
+{
+    if (!authority.data)
+        return 0;
+    if (!client->port.data || host.size == 0)
+        return set(environ, "HTTP_HOST", authority);
+    if (slice_equal(client->port, usual_port(client)))
+        return set(environ, "HTTP_HOST", host);
+    _cleanup_ref_ PyObject *name = to_string(host), *port = to_string(client->port);
+    _cleanup_ref_ PyObject *both = name && port ? PyUnicode_FromFormat("%U:%U", name, port) : NULL;
+    return both ? PyDict_SetItemString(environ, "HTTP_HOST", both) : -1;
+}
+
+/* An IPv6 address has brackets, as in a URL (RFC 3875 §4.1.14). */
+static int set_own_name(PyObject *environ, const struct address *own)
+{
+    _cleanup_ref_ PyObject *name =
+        PyUnicode_FromFormat(strchr(own->host, ':') ? "[%s]" : "%s", own->host);
+    return name ? PyDict_SetItemString(environ, "SERVER_NAME", name) : -1;
+}
+
+/* Neither may be empty (PEP 3333). They are those of the socket, unless a proxy says what the
+ * client has connected to, or the socket has none, being a unix socket: then the host that was
+ * asked for is the next best thing. */
+static int set_name_and_port(
+    PyObject *environ, const struct exchange *exchange, struct slice host, struct slice port)
+{
+    const struct client *client = &exchange->client;
+    struct address own;
+
+    address_of_socket(exchange->conn->fd, &own);
+    bool has_own = own.host[0] != '\0';
+    int r = has_own && !client->host.data
+        ? set_own_name(environ, &own)
+        : set(environ, "SERVER_NAME", host.size > 0 ? host : SLICE("localhost"));
+    if (r < 0)
+        return -1;
+    if (client->port.data)
+        port = client->port;
+    else if (has_own && !client->host.data && !client->scheme.data)
+        port = slice_of(own.port);
+    return set(environ, "SERVER_PORT", port.size > 0 ? port : usual_port(client));
+}
+
+static int set_server(PyObject *environ, const struct exchange *exchange)
+{
+    const struct client *client = &exchange->client;
+    struct slice authority = client->host.data ? client->host : exchange->request->host;
+    struct slice host = {0}, port = {0};
+
+    syntax_split_authority(authority, true, &host, &port); /* the parsers have accepted it */
+    if (set_host(environ, client, authority, host) < 0)
+        return -1;
+    return set_name_and_port(environ, exchange, host, port);
 }
 
 PyObject *environ_new(PyObject *base, const struct exchange *exchange, PyObject *input)
 {
     _cleanup_ref_ PyObject *environ = PyDict_Copy(base);
 
-    if (!environ || set_fields(environ, exchange->request) < 0 ||
-        set_request_id(environ, exchange->id) < 0 || set_request_line(environ, exchange) < 0 ||
-        set_addresses(environ, exchange) < 0 ||
+    if (!environ || set_fields(environ, exchange) < 0 || set_request_line(environ, exchange) < 0 ||
+        set_client(environ, exchange) < 0 || set_peer_user(environ, &exchange->peer) < 0 ||
+        set_scheme(environ, &exchange->client) < 0 || set_server(environ, exchange) < 0 ||
         PyDict_SetItemString(environ, "wsgi.input", input) < 0)
         return NULL;
     return take_ref(&environ);

@@ -4,10 +4,8 @@ import mmap
 import os
 import sqlite3
 
-from werkzeug.middleware.proxy_fix import ProxyFix
-
 DEEDS = {
-    "/remote-addr": lambda environ: environ["REMOTE_ADDR"],
+    "/client": lambda environ: (environ["wsgi.url_scheme"], environ["REMOTE_ADDR"]),
     "/home": lambda environ: os.environ["HOME"],
     "/database": lambda environ: sqlite3.connect("symptoms.db").execute("create table t (c)"),
     "/state": lambda environ: sqlite3.connect(os.environ["STATE_DIRECTORY"] + "/symptoms.db")
@@ -27,6 +25,3 @@ def app(environ, start_response):
         result = repr(error)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [result.encode()]
-
-
-behind_front = ProxyFix(app)

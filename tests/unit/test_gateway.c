@@ -118,7 +118,8 @@ static void serve(struct gateway *gateway, const char *text)
         conn_read_request(&conn, &limits, DEADLINE_NEVER, &request) != 0)
         abort();
     shutdown(pair[0], SHUT_WR);
-    address_of_peer(pair[1], &exchange.client);
+    peer_of_socket(pair[1], &exchange.peer);
+    exchange.client.address = exchange.peer.address;
     content_init(&exchange.content, &conn, &request, &body_limits, 0);
     reply_init(&exchange.reply, &conn, &request, 0);
     gateway_run(gateway, &exchange);

@@ -3,7 +3,9 @@
 #include "net/peer.h"
 #include "unit.h"
 
+#include <errno.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -30,6 +32,16 @@ static const struct {
     {"", 0, 0},
     {"Unix", 0, 0},
     {"unix/0", 0, 0},
+    {"unix:0", AF_UNIX, 0},
+    {"unix:33", AF_UNIX, 0},
+    {"unix:4294967294", AF_UNIX, 0},
+    {"unix:www-data", AF_UNIX, 0},
+    {"unix:4294967295", 0, 0}, /* (uid_t)-1 */
+    {"unix:99999999999999999999", 0, 0},
+    {"unix:", 0, 0},
+    {"unix:33:33", 0, 0},
+    {"unix:/run/socket", 0, 0},
+    {"unix:a b", 0, 0},
     {"localhost", 0, 0},
     {"192.0.2", 0, 0},
     {"192.0.2.256", 0, 0},
@@ -66,8 +78,8 @@ static void test_reading(void)
 
 static const struct {
     const char *pattern;
-    struct address peer; /* as address_of_peer gives it */
-    bool is_one;
+    struct address address; /* as address_of_peer gives it */
+    bool is_trusted;
 } rows[] = {
     {"unix", {.family = AF_UNIX}, true},
     {"unix", {.family = AF_INET, .host = "127.0.0.1"}, false},
@@ -100,25 +112,90 @@ static const struct {
 static void test_comparing(void)
 {
     for (size_t i = 0; i < LENGTH(rows); i++) {
+        const struct peer peer = {.address = rows[i].address};
         struct peer_pattern pattern;
-        unit_case("%s: family %d, '%s'", rows[i].pattern, rows[i].peer.family, rows[i].peer.host);
+        unit_case("%s: family %d, '%s'", rows[i].pattern, peer.address.family, peer.address.host);
         if (unit_ok(peer_parse(rows[i].pattern, &pattern), "the pattern is one"))
-            unit_same_int("one of them", peer_is_among(&rows[i].peer, &pattern, 1), rows[i].is_one);
+            unit_same_int("trusted", peer_is_trusted(&peer, &(struct trust){&pattern, 1, 0}),
+                rows[i].is_trusted);
     }
 }
 
 static void test_several(void)
 {
-    const struct address peer = {.family = AF_INET, .host = "192.0.2.1"};
+    const struct peer peer = {.address = {.family = AF_INET, .host = "192.0.2.1"}};
     struct peer_pattern several[3];
 
     unit_case("of none and of several");
     peer_parse("unix", &several[0]);
     peer_parse("::/0", &several[1]);
     peer_parse("192.0.2.1", &several[2]);
-    unit_ok(!peer_is_among(&peer, NULL, 0), "not among none");
-    unit_ok(!peer_is_among(&peer, several, 2), "not among two others");
-    unit_ok(peer_is_among(&peer, several, 3), "the last one");
+    unit_ok(!peer_is_trusted(&peer, &(struct trust){0}), "not among none");
+    unit_ok(!peer_is_trusted(&peer, &(struct trust){several, 2, 0}), "not among two others");
+    unit_ok(peer_is_trusted(&peer, &(struct trust){several, 3, 0}), "the last one");
+}
+
+/* ---- users ---------------------------------------------------------------------------------- */
+
+static bool is_user_trusted(const char *text, const struct peer *peer)
+{
+    struct peer_pattern pattern = {0};
+
+    return unit_ok(peer_parse(text, &pattern), "'%s' is a pattern", text) &&
+        peer_is_trusted(peer, &(struct trust){&pattern, 1, 0});
+}
+
+static void test_users(void)
+{
+    const struct peer user = {{.family = AF_UNIX}, true, 4711, 33, 34};
+    const struct peer unknown = {.address = {.family = AF_UNIX}};
+    const struct peer elsewhere = {{.family = AF_INET, .host = "127.0.0.1"}, true, 4711, 33, 34};
+
+    unit_case("the user of a unix socket");
+    unit_ok(is_user_trusted("unix:33", &user), "that user");
+    unit_ok(is_user_trusted("unix", &user), "whoever it is");
+    unit_ok(!is_user_trusted("unix:34", &user), "another user");
+    unit_ok(!is_user_trusted("unix:0", &unknown), "it is not known who");
+    unit_ok(!is_user_trusted("unix:33", &elsewhere), "no unix socket");
+}
+
+static void test_names_of_users(void)
+{
+    const struct peer root = {{.family = AF_UNIX}, true, 1, 0, 0};
+    struct peer_pattern pattern;
+
+    unit_case("a user by name");
+    unit_ok(peer_parse("unix:root", &pattern), "a pattern");
+    unit_ok(!peer_is_trusted(&root, &(struct trust){&pattern, 1, 0}), "not before it is known");
+    unit_same_int("found", peer_find_user(&pattern), 0);
+    unit_ok(peer_is_trusted(&root, &(struct trust){&pattern, 1, 0}), "then it is");
+    unit_ok(peer_parse("unix:no-such-user", &pattern), "a pattern");
+    unit_same_int("found", peer_find_user(&pattern), -ENOENT);
+}
+
+/* ---- sockets -------------------------------------------------------------------------------- */
+
+static void test_sockets(void)
+{
+    struct peer peer = {.pid = 4711};
+    int fds[2];
+
+    unit_case("the peer of a unix socket");
+    if (!unit_ok(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0, "a pair of sockets"))
+        return;
+    peer_of_socket(fds[0], &peer);
+    unit_same_int("family", peer.address.family, AF_UNIX);
+    unit_ok(peer.has_user, "its user is known");
+    unit_same_int("pid", peer.pid, getpid());
+    unit_same_int("uid", peer.uid, geteuid());
+    unit_same_int("gid", peer.gid, getegid());
+    close(fds[0]);
+    close(fds[1]);
+
+    unit_case("the peer of what is no socket");
+    peer_of_socket(-1, &peer);
+    unit_same_int("family", peer.address.family, 0);
+    unit_ok(!peer.has_user, "its user is not known");
 }
 
 int main(void)
@@ -126,5 +203,8 @@ int main(void)
     test_reading();
     test_comparing();
     test_several();
+    test_users();
+    test_names_of_users();
+    test_sockets();
     return unit_done();
 }

@@ -1,0 +1,172 @@
+/* Who of the proxies is believed what: src/net/client.h. */
+
+#include "net/client.h"
+#include "unit.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+enum {
+    ALL_X = FORWARDED_ALL & ~FORWARDED,
+    FOR_PROTO = FORWARDED_FOR | FORWARDED_PROTO,
+};
+
+/* The request comes from 10.0.0.1, of the trusted 10.0.0.0/8. */
+static const struct {
+    unsigned fields;
+    const char *lines;
+    const char *client; /* host,port,scheme,host,port,prefix; "-" for what is absent; or "400" */
+} rows[] = {
+    /* nothing is told, or nothing of it is to be believed */
+    {ALL_X, "", "10.0.0.1,4711,-,-,-,-"},
+    {0, "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n", "10.0.0.1,4711,-,-,-,-"},
+    {FORWARDED, "X-Forwarded-For: 192.0.2.1\r\n", "10.0.0.1,4711,-,-,-,-"},
+    {ALL_X, "Forwarded: for=192.0.2.1;proto=https\r\n", "10.0.0.1,4711,-,-,-,-"},
+    {FORWARDED_FOR,
+        "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: ftp\r\n"
+        "X-Forwarded-Host: /\r\nX-Forwarded-Port: x\r\nX-Forwarded-Prefix: x\r\n",
+        "192.0.2.1,-,-,-,-,-"},
+    {FORWARDED_PROTO, "X-Forwarded-For: x\r\nX-Forwarded-Proto: https\r\n",
+        "10.0.0.1,4711,https,-,-,-"},
+    /* who the client is */
+    {FORWARDED_FOR, "X-Forwarded-For: 192.0.2.1\r\n", "192.0.2.1,-,-,-,-,-"},
+    {FORWARDED_FOR, "X-Forwarded-For: 192.0.2.1:80\r\n", "192.0.2.1,80,-,-,-,-"},
+    {FORWARDED_FOR, "X-Forwarded-For: 2001:DB8:0::1\r\n", "2001:db8::1,-,-,-,-,-"},
+    {FORWARDED_FOR, "X-Forwarded-For: ::ffff:192.0.2.1\r\n", "192.0.2.1,-,-,-,-,-"},
+    {FORWARDED_FOR, "X-Forwarded-For: invented, 192.0.2.1\r\n", "192.0.2.1,-,-,-,-,-"},
+    {FORWARDED_FOR, "X-Forwarded-For: 10.9.9.9, 192.0.2.1\r\n", "192.0.2.1,-,-,-,-,-"},
+    {FORWARDED_FOR, "X-Forwarded-For: 192.0.2.7, 192.0.2.1, 10.0.0.3, 10.0.0.2\r\n",
+        "192.0.2.1,-,-,-,-,-"},
+    {FORWARDED_FOR, "X-Forwarded-For: 192.0.2.1, ::ffff:10.0.0.3\r\n", "192.0.2.1,-,-,-,-,-"},
+    {FORWARDED_FOR, "X-Forwarded-For: 10.0.0.4, 10.0.0.3\r\n", "10.0.0.4,-,-,-,-,-"},
+    {FORWARDED_FOR, "X-Forwarded-For: 192.0.2.9\r\nX-Forwarded-For: 192.0.2.1\r\n",
+        "192.0.2.1,-,-,-,-,-"},
+    {FORWARDED_FOR, "X-Forwarded-For: unknown\r\n", ",,-,-,-,-"},
+    {FORWARDED_FOR, "X-Forwarded-For: 192.0.2.1, unknown, 10.0.0.3\r\n", ",,-,-,-,-"},
+    {FORWARDED_FOR, "X-Forwarded-For: 192.0.2.1, invented\r\n", "400"},
+    {FORWARDED_FOR, "X-Forwarded-For: invented, 10.0.0.3\r\n", "400"},
+    {FORWARDED_FOR, "X-Forwarded-For:\r\n", "10.0.0.1,4711,-,-,-,-"},
+    /* what it asked for */
+    {ALL_X,
+        "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: a:81\r\n"
+        "X-Forwarded-Port: 8443\r\nX-Forwarded-Prefix: /p\r\n",
+        "192.0.2.1,-,https,a:81,8443,/p"},
+    {ALL_X, "X-Forwarded-Proto: https\r\n", "10.0.0.1,4711,https,-,-,-"},
+    {ALL_X, "X-Forwarded-Proto: wss\r\n", "400"},
+    {ALL_X, "X-Forwarded-Host: a b\r\n", "400"},
+    {ALL_X, "X-Forwarded-Port: 0\r\n", "400"},
+    {ALL_X, "X-Forwarded-Prefix: //evil.example\r\n", "400"},
+    /* of several, the one of the proxy that the client has spoken to */
+    {FOR_PROTO, "X-Forwarded-Proto: https, http\r\n", "10.0.0.1,4711,http,-,-,-"},
+    {FOR_PROTO, "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https, http\r\n",
+        "192.0.2.1,-,http,-,-,-"},
+    {FOR_PROTO, "X-Forwarded-For: 192.0.2.1, 10.0.0.3\r\nX-Forwarded-Proto: ftp, https, http\r\n",
+        "192.0.2.1,-,https,-,-,-"},
+    {FOR_PROTO, "X-Forwarded-For: 192.0.2.1, 10.0.0.3, 10.0.0.2\r\nX-Forwarded-Proto: https\r\n",
+        "192.0.2.1,-,https,-,-,-"},
+    {ALL_X, "X-Forwarded-For: 192.0.2.1, 10.0.0.3\r\nX-Forwarded-Host: evil, a, b\r\n",
+        "192.0.2.1,-,-,a,-,-"},
+    /* Forwarded */
+    {FORWARDED, "Forwarded: for=192.0.2.1;proto=https;host=a\r\n", "192.0.2.1,-,https,a,-,-"},
+    {FORWARDED, "Forwarded: for=192.0.2.9;proto=https, for=192.0.2.1;proto=http\r\n",
+        "192.0.2.1,-,http,-,-,-"},
+    {FORWARDED, "Forwarded: for=192.0.2.1;proto=https;host=a, for=10.0.0.3;proto=http;host=b\r\n",
+        "192.0.2.1,-,https,a,-,-"},
+    {FORWARDED, "Forwarded: invented, for=192.0.2.1\r\n", "192.0.2.1,-,-,-,-,-"},
+    {FORWARDED, "Forwarded: for=_hidden;proto=https\r\n", ",,https,-,-,-"},
+    {FORWARDED, "Forwarded: proto=https\r\n", ",,https,-,-,-"},
+    {FORWARDED, "Forwarded: for=192.0.2.1;proto=ftp\r\n", "400"},
+    {FORWARDED, "Forwarded: for=192.0.2.1;host=\"a b\"\r\n", "400"},
+    {FORWARDED, "Forwarded: for=\"192.0.2.9, for=192.0.2.1\r\n", "400"},
+    {FORWARDED, "Forwarded: for=192.0.2.1;proto=http;proto=https\r\n", "400"},
+};
+
+static void describe(const struct client *client, char *text, size_t size)
+{
+    const struct slice parts[] = {client->scheme, client->host, client->port, client->prefix};
+    size_t end = (size_t)snprintf(text, size, "%s,%s", client->address.host,
+        client->address.port[0] || !client->address.host[0] ? client->address.port : "-");
+
+    for (size_t i = 0; i < LENGTH(parts); i++)
+        end += (size_t)snprintf(text + end, size - end, ",%.*s",
+            parts[i].data ? (int)parts[i].size : 1, parts[i].data ? parts[i].data : "-");
+}
+
+static int find(const char *lines, const struct peer *peer, unsigned fields, struct client *client)
+{
+    static const struct request_limits limits = {1000, 10000, 100, 0};
+    static char head[4096];
+    static struct peer_pattern proxies[2];
+    const struct trust trust = {proxies, 2, fields};
+    struct request request = {0};
+    size_t size = (size_t)snprintf(head, sizeof(head), "GET / HTTP/1.0\r\n%s\r\n", lines), parsed;
+
+    peer_parse("10.0.0.0/8", &proxies[0]);
+    peer_parse("unix:33", &proxies[1]);
+    unit_same_int("the request is", request_parse(&request, head, size, &limits, &parsed), 0);
+    int r = client_find(peer, &trust, &request, client);
+    unit_same_int("there is a problem", request.problem != NULL, r != 0);
+    return r;
+}
+
+static void test_trusted(void)
+{
+    const struct peer peer = {.address = {AF_INET, "10.0.0.1", "4711"}};
+
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        struct client client = {.address = {.host = "untouched"}};
+        char text[256] = "400";
+        unit_case("fields %#x: %s", rows[i].fields, rows[i].lines);
+        int r = find(rows[i].lines, &peer, rows[i].fields, &client);
+        if (r == 0)
+            describe(&client, text, sizeof(text));
+        else
+            unit_same_slice("client", slice_of(client.address.host), SLICE("untouched"));
+        unit_same_int("status", r, strcmp(rows[i].client, "400") == 0 ? 400 : 0);
+        unit_same_slice("client", slice_of(text), slice_of(rows[i].client));
+    }
+}
+
+static const struct {
+    const char *name;
+    struct peer peer;
+    bool is_trusted;
+} peers[] = {
+    {"a proxy", {.address = {AF_INET, "10.0.0.1", "1"}}, true},
+    {"its user", {{.family = AF_UNIX}, true, 1, 33, 33}, true},
+    {"another user", {{.family = AF_UNIX}, true, 1, 34, 33}, false},
+    {"somebody else", {.address = {AF_INET, "192.0.2.1", "1"}}, false},
+    {"nobody knows who", {.pid = 1}, false},
+};
+
+static void test_peers(void)
+{
+    static const char lines[] = "X-Forwarded-For: 192.0.2.99\r\nX-Forwarded-Proto: https\r\n"
+                                "X-Forwarded-Host: evil\r\nX-Forwarded-Prefix: //\r\n";
+    const unsigned fields = FOR_PROTO | FORWARDED_HOST;
+
+    for (size_t i = 0; i < LENGTH(peers); i++) {
+        struct client client;
+        unit_case("from %s", peers[i].name);
+        unit_same_int("status", find(lines, &peers[i].peer, fields, &client), 0);
+        unit_same_slice("client", slice_of(client.address.host),
+            slice_of(peers[i].is_trusted ? "192.0.2.99" : peers[i].peer.address.host));
+        unit_same_int("scheme", client.scheme.data != NULL, peers[i].is_trusted);
+        unit_same_int("host", client.host.data != NULL, peers[i].is_trusted);
+        unit_same_int(
+            "dropped", client.dropped_fields, FORWARDED_ALL & ~(peers[i].is_trusted ? fields : 0));
+    }
+    unit_case("without fields that are trusted, none is dropped");
+    struct client client;
+    unit_same_int("status", find(lines, &peers[3].peer, 0, &client), 0);
+    unit_same_int("dropped", client.dropped_fields, 0);
+}
+
+int main(void)
+{
+    test_trusted();
+    test_peers();
+    return unit_done();
+}
