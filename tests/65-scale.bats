@@ -98,3 +98,20 @@ kind_of_check() {
   kind_of_check 8 'connect and close'
   ((SERVERS == 2 && CHECKS == 0))
 }
+
+# ---- many apps ----------------------------------------------------------------------------------
+
+# row NAME: its last cell, of the last table that has such a row.
+row() {
+  sed -n "s/^| $1 |.* \([^ ]*\) |\$/\1/p" <<<"$output" | tail -n 1
+}
+
+@test "200 apps run nothing while nobody asks, and answer when everybody asks at once" {
+  measure apps 200
+  equal "$(row sockets)" 200
+  equal "$(row "processes of wsgi-once")" 0
+  # 180 of them have servers, of which some may have ended before the last app had answered.
+  (($(row "processes of wsgi-once then") > 0))
+  equal "$(row "answered, of 600 requests in all")" 600
+  equal "$(row "processes when all were idle")" 0
+}
