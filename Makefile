@@ -9,6 +9,7 @@
 #   make fuzz       runs the fuzzers for FUZZ_SECONDS (3600) each
 #   make endurance  sends REQUESTS (100000) to one server, which must not grow
 #   make bench      measures what a request costs
+#   make scale      measures what APPS (200) apps cost, and what clients see of two hosts
 #   make format     lays out the sources
 #   make install    into $(DESTDIR)$(prefix), and where systemd looks for units and generators
 #   make dist       the tarball of a release, in build/dist
@@ -17,7 +18,7 @@
 #
 # CFLAGS, CPPFLAGS and LDFLAGS are yours; what the project needs is added to them. V=1 shows the
 # commands, WERROR=1 makes warnings errors. `make run`, `deb`, `rpm`, `check`, `check-suites`,
-# `fuzz` and `bench` install what they need through the distribution's package manager;
+# `fuzz`, `bench` and `scale` install what they need through the distribution's package manager;
 # INSTALL_DEPENDENCIES=: forgoes that.
 
 VERSION := 0.1.0
@@ -43,6 +44,7 @@ APP = demo:app
 LISTEN = 127.0.0.1:8000
 
 FUZZ_SECONDS =
+APPS = 200
 JOBS =
 SUITES = bookworm trixie sid
 RPM_OPTIONS =
@@ -288,10 +290,16 @@ bench:
 	BUILD=$(BUILD) tests/bench/warm
 	BUILD=$(BUILD) tests/bench/sandbox || [ $$? -eq 77 ] # not everywhere can it be measured
 
+scale:
+	$(INSTALL_DEPENDENCIES) company
+	$(MAKE) --no-print-directory all
+	BUILD=$(BUILD) tests/scale/apps $(APPS) || [ $$? -eq 77 ] # as above
+	BUILD=$(BUILD) tests/scale/hosts || [ $$? -eq 77 ]
+
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
 .PHONY: all always needs-build needs-systemd install clean dist deb rpm run plain-programs \
-	test-programs check check-suites fuzz endurance bench format
+	test-programs check check-suites fuzz endurance bench scale format
 .SECONDARY:
 .DELETE_ON_ERROR:
