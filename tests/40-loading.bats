@@ -99,6 +99,17 @@ fails() {
   answers "$BATS_TEST_TMPDIR/both.wsgi:app" "app"
 }
 
+@test "a module that is called wsgi, as in a project of Django; a file of that name comes first" {
+  mkdir "$BATS_TEST_TMPDIR/blog"
+  write blog/wsgi.py <<<'ANSWER application "the module"'
+  answers --directory="$BATS_TEST_TMPDIR" blog.wsgi:application "the module"
+  fails $EX_SOFTWARE --directory="$BATS_TEST_TMPDIR" blog.wsgi -- "blog.wsgi" "No such file"
+  fails $EX_SOFTWARE --directory="$BATS_TEST_TMPDIR" shop.wsgi:application -- \
+    "No module named 'shop'"
+  write blog.wsgi <<<'ANSWER application "the file"'
+  answers --directory="$BATS_TEST_TMPDIR" blog.wsgi:application "the file"
+}
+
 @test "relative paths count from the working directory" {
   write blog.wsgi <<<'ANSWER application __file__'
   write below/blog.py <<<'ANSWER application __file__'

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 /* "left:right", taken apart. Strings on the heap. */
 struct name {
@@ -31,6 +32,15 @@ static bool ends_with(const char *text, const char *end)
     return size >= end_size && strcmp(text + size - end_size, end) == 0;
 }
 
+/* "blog.wsgi:application" is what projects of Django call the object in blog/wsgi.py; it may as
+ * well be a file. */
+static bool is_file(const struct name *name)
+{
+    if (strchr(name->module, '/') || ends_with(name->module, ".py"))
+        return true;
+    return ends_with(name->module, ".wsgi") && (!name->callable || access(name->module, F_OK) == 0);
+}
+
 static int name_parse(const char *text, struct name *ret, char **ret_problem)
 {
     const char *colon = strrchr(text, ':');
@@ -46,8 +56,7 @@ static int name_parse(const char *text, struct name *ret, char **ret_problem)
         ret->is_factory = true;
         ret->callable[strlen(ret->callable) - 2] = '\0';
     }
-    ret->is_file = strchr(ret->module, '/') || ends_with(ret->module, ".py") ||
-        ends_with(ret->module, ".wsgi");
+    ret->is_file = is_file(ret);
     if (ret->module[0] == '\0' || (ret->callable && ret->callable[0] == '\0'))
         return problem_set(ret_problem, EX_CONFIG,
             "'%s' names no application: it is module:callable, module:factory() or a file", text);
