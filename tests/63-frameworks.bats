@@ -1,0 +1,124 @@
+#!/usr/bin/env bats
+# ways: applications
+#
+# Frameworks as the distribution packages them, each with the same small site.
+
+load helpers
+
+# stays OPTION... APPLICATION: a server imports it once.
+stays() {
+  serve --idle-timeout=60 "$@"
+}
+
+# The tasks that each site has, see tests/apps/*_site.py.
+does_its_tasks() {
+  head --bytes=3000000 /dev/zero >"$BATS_TEST_TMPDIR/zeros"
+  equal "$(http /hello/J%C3%BCrgen%20M)" "Hello, Jürgen M."
+  equal "$(http /form --data-urlencode "text=grün & <b>")" "grün & <b> None"
+  equal "$(http /form --form "text=grün" --form "file=@$BATS_TEST_TMPDIR/zeros")" "grün 3000000"
+  equal "$(http /moved --write-out '%{http_code} %{redirect_url}' --output /dev/null)" \
+    "302 $ORIGIN/hello/you"
+  http /source | cmp - "$APPS/$1.py"
+  equal "$(http /stream)" $'0\n1\n2'
+  equal "$(status /nowhere)" 404
+  equal "$(status /fail)" 500
+  equal "$(http /hello/again)" "Hello, again."
+}
+
+@test "Pyramid" {
+  stays pyramid_site:app
+  does_its_tasks pyramid_site
+}
+
+@test "Falcon" {
+  stays falcon_site:app
+  does_its_tasks falcon_site
+}
+
+@test "Bottle" {
+  stays bottle_site:app
+  does_its_tasks bottle_site
+}
+
+@test "CherryPy" {
+  stays cherrypy_site:app
+  does_its_tasks cherrypy_site
+}
+
+@test "Pecan" {
+  stays pecan_site:app
+  does_its_tasks pecan_site
+}
+
+visits() {
+  local jar=$BATS_TEST_TMPDIR/cookies
+  for _ in 1 2 3; do
+    http / --cookie "$jar" --cookie-jar "$jar"
+  done
+}
+
+@test "a session in memory ends with its process, one in files goes on" {
+  export SESSIONS=$BATS_TEST_TMPDIR/sessions
+  mkdir "$SESSIONS"
+  stays cherrypy_sessions:in_memory
+  equal "$(visits)" $'1\n1\n1'
+  rm "$BATS_TEST_TMPDIR/cookies"
+  stays cherrypy_sessions:in_files
+  equal "$(visits)" $'1\n2\n3'
+}
+
+# ---- Django's admin ----
+
+# manage COMMAND [ARGUMENT]...
+manage() {
+  PYTHONPATH=$APPS /usr/bin/python3 -c 'import sys, django_admin
+from django.core.management import call_command
+call_command(*sys.argv[1:], verbosity=0)' "$@"
+}
+
+browse() { # path, curl's arguments
+  local jar=$BATS_TEST_TMPDIR/cookies
+  http "$1" --cookie "$jar" --cookie-jar "$jar" "${@:2}"
+}
+
+# The token that guards the form of a page.
+token_of() { # path
+  browse "$1" | sed -n 's/.*name="csrfmiddlewaretoken" value="\([^"]*\)".*/\1/p' | head --lines=1
+}
+
+submit() { # path, curl's arguments
+  local token
+  token=$(token_of "$1")
+  [[ $token ]]
+  browse "$1" --data-urlencode "csrfmiddlewaretoken=$token" --output "$BATS_TEST_TMPDIR/page" \
+    --write-out '%{http_code} %{redirect_url}' "${@:2}"
+}
+
+@test "Django's admin: logging in, adding, changing, static files" {
+  export DATABASE=$BATS_TEST_TMPDIR
+  manage migrate
+  DJANGO_SUPERUSER_PASSWORD=secret manage createsuperuser --no-input --username=ada \
+    --email=ada@example.org
+  stays django_admin:application
+  equal "$(browse /admin/ --write-out '%{http_code} %{redirect_url}' --output /dev/null)" \
+    "302 $ORIGIN/admin/login/?next=/admin/"
+
+  equal "$(submit /admin/login/ --data username=ada --data password=wrong)" "200 "
+  equal "$(submit "/admin/login/?next=/admin/" --data username=ada --data password=secret)" \
+    "302 $ORIGIN/admin/"
+  contains "$(browse /admin/)" "ada"
+  equal "$(browse /admin/auth/group/add/ --data name=forged --output /dev/null \
+    --write-out '%{http_code}')" 403
+
+  equal "$(submit /admin/auth/group/add/ --data-urlencode "name=Bücherfreunde")" \
+    "302 $ORIGIN/admin/auth/group/"
+  contains "$(browse /admin/auth/group/)" "Bücherfreunde"
+  equal "$(submit /admin/auth/group/1/change/ --data name=Readers)" "302 $ORIGIN/admin/auth/group/"
+  run -0 browse /admin/auth/group/
+  contains "$output" "Readers"
+  [[ $output != *forged* ]]
+
+  browse /static/admin/css/base.css | cmp - \
+    /usr/lib/python3/dist-packages/django/contrib/admin/static/admin/css/base.css
+  equal "$(status /static/admin/css/none.css)" 404
+}

@@ -1,0 +1,178 @@
+#!/usr/bin/env bats
+# ways: applications
+#
+# Whole applications, unchanged, as the distribution packages them: nothing but their own
+# configuration is set, and their own clients use them.
+
+load helpers
+
+stays() {
+  serve --idle-timeout=60 "$@"
+}
+
+# json EXPRESSION: a value of the JSON on standard input, which is `it` in the expression.
+json() {
+  /usr/bin/python3 -ISc "import json, sys; it = json.load(sys.stdin); print(($1))"
+}
+
+# ---- klaus: git over HTTP ----
+
+# git(1) speaks to no unix socket.
+export FAMILY=tcp
+
+git() {
+  GIT_CONFIG_NOSYSTEM=1 HOME=$BATS_TEST_TMPDIR command git -c user.name=Ada \
+    -c user.email=ada@example.org -c init.defaultBranch=main "$@"
+}
+
+@test "klaus: browsing, git clone and git push" {
+  cd "$BATS_TEST_TMPDIR"
+  git init --quiet work
+  head --bytes=3000000 /dev/urandom >work/large
+  echo "# A heading" >work/README.md
+  git -C work add .
+  git -C work commit --quiet --message="The first one"
+  git clone --quiet --bare work project.git
+  export KLAUS_REPOS=$BATS_TEST_TMPDIR/project.git KLAUS_SITE_NAME="A site" KLAUS_USE_SMARTHTTP=1 \
+    KLAUS_UNAUTHENTICATED_PUSH=1
+  stays klaus.contrib.wsgi:application
+
+  contains "$(http / --location)" "A site"
+  contains "$(http "/project/" --location)" "The first one"
+  contains "$(http "/project/raw/main/README.md" --location)" "# A heading"
+  http "/project/raw/main/large" --location | cmp - work/large
+
+  git clone --quiet "$ORIGIN/project" copy
+  cmp copy/large work/large
+  echo "more" >copy/more
+  git -C copy add .
+  git -C copy commit --quiet --message="The second one"
+  git -C copy push --quiet
+  equal "$(git -C project.git log --format=%s)" $'The second one\nThe first one'
+  git -C work pull --quiet "$ORIGIN/project" main
+  equal "$(cat work/more)" more
+}
+
+# ---- Radicale: CalDAV ----
+
+# dav METHOD PATH [CURL-ARGUMENT]...: the status code; the content is in $BATS_TEST_TMPDIR/content.
+dav() {
+  status "$2" --request "$1" --user ada:secret --output "$BATS_TEST_TMPDIR/content" "${@:3}"
+}
+
+content() {
+  cat "$BATS_TEST_TMPDIR/content"
+}
+
+calendar='<?xml version="1.0" encoding="utf-8"?>
+<C:mkcalendar xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:set><D:prop>
+<D:displayname>Termine für Ada</D:displayname></D:prop></D:set></C:mkcalendar>'
+event='BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//example//test//EN
+BEGIN:VEVENT
+UID:breakfast@example.org
+DTSTAMP:20260101T000000Z
+DTSTART:20260102T080000Z
+SUMMARY:Frühstück
+END:VEVENT
+END:VCALENDAR'
+query='<?xml version="1.0" encoding="utf-8"?>
+<C:calendar-query xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop><D:getetag/>
+<C:calendar-data/></D:prop><C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT">
+<C:time-range start="20260102T000000Z" end="20260103T000000Z"/></C:comp-filter></C:comp-filter>
+</C:filter></C:calendar-query>'
+
+# With one user, and its calendars in files.
+radicale() {
+  export RADICALE_CONFIG=$BATS_TEST_TMPDIR/radicale.conf
+  echo "ada:secret" >"$BATS_TEST_TMPDIR/users"
+  printf '%s\n' >"$RADICALE_CONFIG" "[auth]" "type = htpasswd" "htpasswd_encryption = plain" \
+    "htpasswd_filename = $BATS_TEST_TMPDIR/users" "delay = 0" "[storage]" \
+    "filesystem_folder = $BATS_TEST_TMPDIR/collections" "[logging]" "level = warning"
+  stays radicale:application
+}
+
+@test "Radicale: a calendar and an event are made, listed, changed and deleted" {
+  radicale
+  equal "$(status /ada/ --request PROPFIND)" 401
+  equal "$(dav PROPFIND /ada/ --header "Depth: 1")" 207
+  equal "$(dav MKCALENDAR /ada/dates/ --data-binary "$calendar")" 201
+  equal "$(dav PROPFIND /ada/ --header "Depth: 1")" 207
+  contains "$(content)" "/ada/dates/"
+  contains "$(content)" "Termine für Ada"
+
+  equal "$(dav PUT /ada/dates/breakfast.ics --header "Content-Type: text/calendar" \
+    --data-binary "${event//$'\n'/$'\r\n'}")" 201
+  equal "$(dav GET /ada/dates/breakfast.ics)" 200
+  contains "$(content)" "SUMMARY:Frühstück"
+  equal "$(dav REPORT /ada/dates/ --header "Depth: 1" --data-binary "$query")" 207
+  contains "$(content)" "breakfast.ics"
+  equal "$(dav REPORT /ada/dates/ --header "Depth: 1" --data-binary "${query//2026/2025}")" 207
+  [[ $(content) != *breakfast* ]]
+
+  equal "$(dav DELETE /ada/dates/breakfast.ics)" 200
+  equal "$(dav GET /ada/dates/breakfast.ics)" 404
+  equal "$(dav DELETE /ada/dates/)" 200
+  equal "$(dav PROPFIND /ada/dates/ --header "Depth: 0")" 404
+}
+
+@test "Radicale: what cadaver, a client of WebDAV, lists, fetches and deletes" {
+  radicale
+  equal "$(dav MKCALENDAR /ada/dates/ --data-binary "$calendar")" 201
+  equal "$(dav PUT /ada/dates/breakfast.ics --data-binary "${event//$'\n'/$'\r\n'}")" 201
+  export HOME=$BATS_TEST_TMPDIR
+  echo "machine ${ORIGIN#http://} login ada password secret" | sed 's/:[0-9]* / /' >"$HOME/.netrc"
+  chmod 600 "$HOME/.netrc"
+  printf '%s\n' "ls" "get breakfast.ics $HOME/fetched.ics" "delete breakfast.ics" "ls" "quit" |
+    cadaver "$ORIGIN/ada/dates/" >"$HOME/said"
+  contains "$(cat "$HOME/said")" "breakfast.ics"
+  contains "$(cat "$HOME/fetched.ics")" "SUMMARY:Frühstück"
+  equal "$(dav GET /ada/dates/breakfast.ics)" 404
+}
+
+# ---- Graphite: a large Django application ----
+
+# graphite_python STATEMENT...: in its own Python, with its settings.
+graphite_python() {
+  PYTHONPATH=$BATS_TEST_TMPDIR DJANGO_SETTINGS_MODULE=graphite.settings \
+    /usr/bin/python3 -W ignore -c "$(printf '%s\n' "$@")"
+}
+
+@test "Graphite: metrics are found, rendered as numbers and as a picture, and dashboards kept" {
+  local now
+  printf -v now '%(%s)T'
+  mkdir "$BATS_TEST_TMPDIR/whisper" "$BATS_TEST_TMPDIR/logs"
+  cat >"$BATS_TEST_TMPDIR/settings_of_graphite.py" <<END
+SECRET_KEY = "for tests only"
+ALLOWED_HOSTS = ["*"]
+TIME_ZONE = "UTC"
+CONF_DIR = "/etc/graphite"
+STORAGE_DIR = WHISPER_DIR = "$BATS_TEST_TMPDIR/whisper"
+LOG_DIR = "$BATS_TEST_TMPDIR/logs"
+INDEX_FILE = "$BATS_TEST_TMPDIR/index"
+CARBONLINK_HOSTS = []
+DATABASES = {
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "$BATS_TEST_TMPDIR/graphite.db"}
+}
+END
+  export GRAPHITE_SETTINGS_MODULE=settings_of_graphite DJANGO_SETTINGS_MODULE=graphite.settings
+  graphite_python "import django, django.core.management" "django.setup()" \
+    "django.core.management.call_command('migrate', run_syncdb=True, verbosity=0)"
+  mkdir "$BATS_TEST_TMPDIR/whisper/house"
+  graphite_python "import whisper" "file = '$BATS_TEST_TMPDIR/whisper/house/warmth.wsp'" \
+    "whisper.create(file, [(60, 1440)])" \
+    "whisper.update_many(file, [($now - 60 * n, 20 + n) for n in range(10)])"
+
+  stays --python-path="$BATS_TEST_TMPDIR" graphite.wsgi:application
+  equal "$(http "/metrics/find?query=house.*" | json '[each["text"] for each in it]')" "['warmth']"
+  equal "$(http "/render?target=maxSeries(house.*)&from=-20min&format=json" |
+    json 'sorted(y for y, _ in it[0]["datapoints"] if y is not None)[-2:]')" "[28.0, 29.0]"
+  http "/render?target=house.warmth&from=-20min&width=300&height=200" \
+    --output "$BATS_TEST_TMPDIR/picture"
+  equal "$(head --bytes=8 "$BATS_TEST_TMPDIR/picture" | od -An -tx1 | tr -d ' \n')" 89504e470d0a1a0a
+  equal "$(status /)" 200
+  equal "$(http /dashboard/save/mine --data-urlencode 'state={"name": "mine", "graphs": []}' |
+    json 'it["success"]')" True
+  equal "$(http /dashboard/load/mine | json 'it["state"]["name"]')" mine
+}
