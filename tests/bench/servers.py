@@ -1,0 +1,561 @@
+"""What the measurements share: servers of one app, what they are asked, and what they use.
+
+Everything goes over TCP on 127.0.0.1, with a new connection for each request. A server listens on a
+port that was free a moment ago, or is handed its listening socket, as by systemd; its files are in
+a directory that the measurement throws away, and so are the apps, compiled, where users without
+privileges, such as Apache's, can read them.
+
+CPU is user and system time of all processes of a server, from /proc/PID/stat, read when the server
+has come to rest: what it does behind the answer, such as forking the next spare, counts. Children
+that have ended are in the cutime and cstime of the parent that waited for them; that it is so is
+checked first. It needs no privileges, as a cgroup would; a reading is in ticks of 10 ms, which is
+little in a turn. What is measured from the first to the last breath is taken from wait4(2) instead,
+which is precise.
+"""
+
+import compileall
+import contextlib
+import ctypes
+import gc
+import glob
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict, namedtuple
+
+App = namedtuple("App", "name module callable answer")
+APPS = [
+    App("hello", "hello", "app", b"Hello.\n"),
+    App("Flask", "demo", "app", b"Hello from a process of its own.\n"),
+    App("Django", "django_site", "application", b" None\n"),
+]
+DIRECTORY = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "apps"))
+PYTHON = "/usr/bin/python3"
+PROGRAM = os.path.abspath(os.path.join(os.environ.get("BUILD", "build"), "wsgi-once"))
+ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+}
+
+PACE = 1 / 90
+SLOW = 1 / PACE  # requests/s at 1 client; this script could ask for many times as many
+TICK = 1 / os.sysconf("SC_CLK_TCK")
+
+CGI_SCRIPT = """\
+#!/usr/bin/python3
+import sys
+sys.path.insert(0, "{apps}")
+import os
+from wsgiref.handlers import CGIHandler
+os.environ["PATH_INFO"] = "/"
+from {module} import {callable}
+CGIHandler().run({callable})
+"""
+
+libc = ctypes.CDLL(None, use_errno=True)
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+class Wrong(Exception):
+    """A server that does not do what it is measured for."""
+
+
+def path_of(program):
+    return shutil.which(program, path=ENVIRONMENT["PATH"])
+
+
+@contextlib.contextmanager
+def scratch_directory():
+    """A directory for files of servers, with the apps in it."""
+    with tempfile.TemporaryDirectory(prefix="wsgi-once-bench-") as scratch:
+        os.chmod(scratch, 0o755)
+        apps = os.path.join(scratch, "apps")
+        os.mkdir(apps)
+        for app in APPS:
+            shutil.copy(f"{DIRECTORY}/{app.module}.py", apps)
+        compileall.compile_dir(apps, quiet=1)
+        yield scratch
+
+
+# ---- processes ----------------------------------------------------------------------------------
+
+
+def processes():
+    """Of each process here: its parent, the CPU seconds of it and of its buried children, and
+    whether it has ended and is not buried."""
+    found = {}
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        cpu = TICK * sum(map(int, fields[11:15]))
+        found[int(pid)] = int(fields[1]), cpu, fields[0] == b"Z"
+    return found
+
+
+def tree(root):
+    """One process and those below it, as {pid: (CPU, is dead)}, and those without children."""
+    all_of_them = processes()
+    children = defaultdict(list)
+    for pid, (parent, *_) in all_of_them.items():
+        children[parent].append(pid)
+    found, new = {}, [root]
+    while new:
+        pid = new.pop()
+        if pid in all_of_them:
+            found[pid] = all_of_them[pid][1:]
+            new += children[pid]
+    return found, {pid for pid in found if not children[pid]}
+
+
+def cpu_of(root):
+    """CPU seconds of one process and all that were ever below it and are, or are buried there."""
+    return sum(cpu for cpu, _ in tree(root)[0].values())
+
+
+def memory_of(pid):
+    """Of a process: its PSS, and what nobody shares with it, in MB."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+        kilobytes = dict(re.findall(r"^(\w+): +(\d+) kB", file.read(), re.MULTILINE))
+    own = int(kilobytes["Private_Clean"]) + int(kilobytes["Private_Dirty"])
+    return int(kilobytes["Pss"]) / 1024, own / 1024
+
+
+def bury():
+    """Returns the CPU seconds of those that have ended, with those that they waited for."""
+    used = 0
+    try:
+        while (ended := os.wait4(-1, os.WNOHANG))[0]:
+            used += ended[2].ru_utime + ended[2].ru_stime
+    except ChildProcessError:
+        pass
+    return used
+
+
+def end(pids):
+    """Ends servers, in an orderly way if they can; this process is whom their orphans go to."""
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    patience = time.monotonic() + 5
+    bury()
+    while any(tree(pid)[0] for pid in pids):
+        if time.monotonic() > patience:
+            for pid in {pid for root in pids for pid in tree(root)[0]}:
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+        bury()
+
+
+def end_all():
+    """Ends whatever was started here and is still there. Returns all CPU seconds that it used."""
+    used = 0
+    while left := set(tree(os.getpid())[0]) - {os.getpid()}:
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.01)
+        used += bury()
+    return used
+
+
+def machine_times():
+    """CPU seconds since the machine started: all, those not used here, and those it did not get."""
+    with open("/proc/stat", encoding="ascii") as file:
+        times = [TICK * int(word) for word in file.readline().split()[1:9]]
+    return sum(times), sum(times[:3]) - sum(os.times()[:4]), times[7]
+
+
+def check_accounting():
+    """Fails if the CPU of a grandchild that has ended does not count."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        if os.fork() == 0:
+            while time.process_time() < 0.1:
+                pass
+            os._exit(0)
+        os.wait()
+        os.write(writing, b".")
+        signal.pause()
+    os.read(reading, 1)
+    used = cpu_of(pid)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    if not 0.08 < used < 0.2:
+        raise Wrong(f"0.1 s of CPU of a process that has ended were taken for {used:.2f} s")
+
+
+def spawn(command, environment, handed_over=None, log=None, directory=None):
+    """Starts a process, whose descriptor 3 is that socket. Returns its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setpgid(0, 0)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        for number in signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGHUP:
+            signal.signal(number, signal.SIG_DFL)
+        if handed_over:
+            os.dup2(os.dup(handed_over.fileno()), 3)
+            environment = {**environment, "LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
+        if log:
+            output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+        os.closerange(4 if handed_over else 3, 256)
+        if directory:
+            os.chdir(directory)
+        os.execvpe(command[0], command, environment)
+    except OSError as error:
+        os.write(2, f"bench: {command[0]}: {error}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def cpu_of_one(pid, command):
+    """CPU seconds of a process that ends by itself, with those that it waited for."""
+    _, status, usage = os.wait4(pid, 0)
+    if status != 0:
+        raise Wrong(f"{' '.join(command)} ended with status {status}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def activate(command, environment, answer=b""):
+    """What Accept=yes is: starts a process for one connection. Returns the seconds until its answer
+    has come, and its CPU seconds."""
+    client, server = socket.socketpair()
+    with client:
+        started = time.perf_counter()
+        pid = spawn(command, environment, server)
+        server.close()
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        received = b""
+        while piece := client.recv(65536):
+            received += piece
+        took = time.perf_counter() - started
+    if not received.startswith(b"HTTP/1.1 200 ") or answer not in received:
+        raise Wrong(f"{' '.join(command)} answered {received!r}")
+    return took, cpu_of_one(pid, command)
+
+
+# ---- servers ------------------------------------------------------------------------------------
+
+
+class Server:
+    """One server of one app. In its command and its files, {words} stand for what is known when it
+    starts."""
+
+    is_connection = False
+    is_once = False
+    is_fresh = False  # a new process for each request
+    counts_children = True  # so that their CPU is known
+    target = "/"
+    files = {}
+
+    def __init__(self, app, name, command, scratch, **others):
+        self.app, self.name, self.command, self.scratch = app, name, command, scratch
+        self.__dict__.update(others)
+        self.environment = {**ENVIRONMENT, "PYTHONPATH": f"{scratch}/apps"}
+        self.request = f"GET {self.target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        self.request = self.request.encode()
+        self.pid = self.port = None
+        self.log = os.path.join(scratch, re.sub(r"\W+", "-", name) + ".log")
+        self.is_slow = False
+        self.words = {"scratch": scratch, "apps": f"{scratch}/apps", "module": app.module,
+                      "callable": app.callable, "idle": "0"}
+
+    def fill(self, text):
+        for word, value in self.words.items():
+            text = text.replace("{" + word + "}", value)
+        return text
+
+    def filled(self):
+        return [self.fill(word) for word in self.command]
+
+    def start(self, idle="0"):
+        """Returns the seconds until it has answered its first request, and waits until it rests.
+        After that time without requests wsgi-once ends."""
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", 0))
+        self.port = listener.getsockname()[1]
+        if self.is_once:
+            listener.listen(2048)
+        else:
+            listener.close()
+        self.words.update(port=str(self.port), idle=idle)
+        for name, text in self.files.items():
+            self.write(os.path.join(self.scratch, name), text)
+        started = time.perf_counter()
+        self.pid = spawn(self.filled(), self.environment, listener if self.is_once else None,
+                         self.log, self.scratch)
+        listener.close()
+        self.wait_until_up()
+        took = time.perf_counter() - started
+        self.wait_until_idle()
+        return took
+
+    def write(self, path, text):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.fill(text))
+        os.chmod(path, 0o755)
+
+    def wait_until_up(self):
+        patience = time.monotonic() + 20
+        while True:
+            try:
+                self.ask()
+                break
+            except ConnectionRefusedError:
+                if os.waitpid(self.pid, os.WNOHANG)[0] or time.monotonic() > patience:
+                    raise Wrong("does not start") from None
+                time.sleep(0.001)
+
+    def stop(self):
+        end([self.pid])
+
+    def wait_until_idle(self):
+        """Waits until all its dead are buried, and no process has come or used CPU for a while."""
+        patience = time.monotonic() + 30
+        before, same = None, 0
+        while same < 3:
+            now = tree(self.pid)[0]
+            is_same = now == before and not any(is_dead for _, is_dead in now.values())
+            same = same + 1 if is_same else 0
+            before = now
+            if time.monotonic() > patience:
+                raise Wrong("does not come to rest")
+            time.sleep(0.04)
+
+    def cpu(self):
+        """CPU seconds of all that was ever part of it, and has come to rest."""
+        self.wait_until_idle()
+        return cpu_of(self.pid)
+
+    def ask(self):
+        """One request. Returns the seconds from connect to close."""
+        started = time.perf_counter()
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 30, 0))
+            connection.connect(("127.0.0.1", self.port))
+            connection.sendall(self.request)
+            answer = b""
+            while piece := connection.recv(65536):
+                answer += piece
+        took = time.perf_counter() - started
+        if not answer.startswith(b"HTTP/1.1 200 ") or self.app.answer not in answer:
+            raise Wrong(f"answered {answer!r}")
+        return took
+
+    def check_freshness(self):
+        """Fails unless the process that serves a request is gone afterwards, if it is to be."""
+        before = tree(self.pid)[1]
+        self.ask()
+        patience = time.monotonic() + 5
+        while before <= set(tree(self.pid)[0]):
+            if time.monotonic() > patience:
+                raise Wrong("does not serve a request in a process of its own")
+            time.sleep(0.01)
+
+    def end_of_log(self):
+        if not os.path.exists(self.log):
+            return ""
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return file.read()[-1500:]
+
+
+def once(app, name, scratch, *options):
+    """wsgi-once with a listening socket."""
+    command = [PROGRAM, "--idle-timeout={idle}", *options, "{module}:{callable}"]
+    return Server(app, name, command, scratch, is_once=True, is_fresh=True)
+
+
+def once_each(app, name, scratch):
+    """wsgi-once with a process for each connection: who accepts stands for systemd. It clears the
+    environment."""
+    command = ["systemd-socket-activate", "--accept", "--listen=127.0.0.1:{port}", PROGRAM,
+               "--python-path={apps}", "{module}:{callable}"]
+    return Server(app, name, command, scratch, is_fresh=True, is_connection=True)
+
+
+def gunicorn(app, name, scratch, *options, is_fresh=False):
+    command = ["gunicorn", "--workers=2", "--bind=127.0.0.1:{port}", "--log-level=error",
+               "--worker-tmp-dir=/dev/shm", "{module}:{callable}", *options]
+    return Server(app, name, command, scratch, is_fresh=is_fresh)
+
+
+def uwsgi(app, name, scratch, *options, is_fresh=False):
+    command = ["uwsgi", "--plugin=python3", "--http-socket=127.0.0.1:{port}", "--listen=1024",
+               "--master", "--processes=2", "--need-app", "--die-on-term", "--disable-logging",
+               "--module={module}:{callable}", "--add-header=Connection: close"]
+    if app.name == "hello":
+        # Others add that themselves. Without it, and the above, wrk reports errors.
+        command.append(f"--add-header=Content-Length: {len(app.answer)}")
+    return Server(app, name, [*command, *options], scratch, is_fresh=is_fresh)
+
+
+def busybox(app, name, scratch):
+    """CGI. It does not wait for its children, so their CPU is lost."""
+    command = ["busybox", "httpd", "-f", "-p", "127.0.0.1:{port}"]
+    return Server(app, name, command, scratch, target="/cgi-bin/app", counts_children=False,
+                  files={"cgi-bin/app": CGI_SCRIPT})
+
+
+# ---- Apache ---------------------------------------------------------------------------------------
+
+APACHE = path_of("apache2") or path_of("httpd")
+MODULES = next(iter(glob.glob("/usr/lib*/apache2/modules") + glob.glob("/usr/lib*/httpd/modules")),
+               "")
+MOD_WSGI = next(iter(glob.glob(f"{MODULES}/mod_wsgi*.so")), None)
+
+# Who is root says as whom it runs, because Apache's children do not serve as root; no mutexes that
+# would outlive a process that is killed.
+APACHE_CONF = """\
+ServerRoot {scratch}
+ServerName localhost
+Listen 127.0.0.1:{port}
+ListenBacklog 1024
+PidFile {scratch}/{name}.pid
+DefaultRuntimeDir {scratch}
+ErrorLog /dev/stderr
+LogLevel error
+Mutex pthread
+User #65534
+Group #65534
+"""
+MOD_WSGI_CONF = """\
+WSGISocketPrefix {scratch}/mod_wsgi
+WSGIAcceptMutex pthread
+WSGIDaemonProcess app processes=2 threads=1 python-path={apps}
+WSGIScriptAlias / {scratch}/app.wsgi process-group=app application-group=%{GLOBAL}
+"""
+CGI_CONF = "ScriptAlias / {scratch}/cgi-bin/\n"
+
+
+def apache(app, name, scratch, module, conf, **others):
+    built_in = subprocess.run([APACHE, "-l"], capture_output=True, text=True, check=True).stdout
+    modules = ["mpm_event", "authz_core", "unixd", module]
+    load = "".join(f"LoadModule {each}_module {MODULES}/mod_{each}.so\n" for each in modules
+                   if f"mod_{each}.c" not in built_in)
+    files = others.pop("files")
+    files[f"{module}.conf"] = load + APACHE_CONF.replace("{name}", module) + conf
+    command = [APACHE, "-DFOREGROUND", "-f", f"{{scratch}}/{module}.conf"]
+    return Server(app, name, command, scratch, files=files, **others)
+
+
+def mod_wsgi(app, name, scratch):
+    """Its daemons import the app when they start, because it says for whom it is."""
+    script = "from {module} import {callable} as application\n"
+    return apache(app, name, scratch, "wsgi", MOD_WSGI_CONF, files={"app.wsgi": script})
+
+
+def mod_cgi(app, name, scratch):
+    return apache(app, name, scratch, "cgi", CGI_CONF, target="/app",
+                  files={"cgi-bin/app": CGI_SCRIPT})
+
+
+# ---- load ---------------------------------------------------------------------------------------
+
+
+def one_client(server, seconds):
+    """Returns requests/s, how long each took, and the CPU seconds per request."""
+    cpu_before = server.cpu()
+    times = []
+    started = time.perf_counter()
+    while len(times) < 4 or time.perf_counter() < started + seconds:
+        times.append(server.ask())
+    rate = len(times) / (time.perf_counter() - started)
+    return rate, times, (server.cpu() - cpu_before) / len(times)
+
+
+def paced(server, requests):
+    """Returns how long each request took."""
+    times = []
+    due = time.perf_counter()
+    for _ in range(requests):
+        due = max(due + PACE, time.perf_counter())
+        time.sleep(max(0, due - time.perf_counter()))
+        times.append(server.ask())
+    server.wait_until_idle()
+    return times
+
+
+def wrk(server):
+    """Returns the requests/s of 16 clients."""
+    command = ["wrk", "--threads=1", "--connections=16", "--duration=1s", "--timeout=30s",
+               "--header=Connection: close", f"http://127.0.0.1:{server.port}{server.target}"]
+    done = subprocess.run(command, env=ENVIRONMENT, stdout=subprocess.PIPE, encoding="utf-8",
+                          check=True)
+    if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
+        raise Wrong(f"failed under load:\n{done.stdout}")
+    server.wait_until_idle()
+    return float(re.search(r"Requests/sec: +([\d.]+)", done.stdout)[1])
+
+
+def sixteen_threads(server, requests):
+    """Returns the requests/s of 16 clients."""
+    waiting, failures = iter(range(requests)), []
+
+    def client():
+        try:
+            for _ in waiting:
+                server.ask()
+        except Exception as error:  # pylint: disable=broad-except # raised again below
+            failures.append(error)
+
+    threads = [threading.Thread(target=client, daemon=True) for _ in range(16)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    took = time.perf_counter() - started
+    if failures:
+        raise failures[0]
+    server.wait_until_idle()
+    return requests / took
+
+
+def sixteen(server):
+    """Returns the requests/s of 16 clients: wrk, or, for a server too slow to be held up by it,
+    sixteen threads of this script that wait until all is answered."""
+    if server.is_slow:
+        return sixteen_threads(server, 32 if server.rate > 8 else 16)
+    return wrk(server)
+
+
+# ---- running a measurement ----------------------------------------------------------------------
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def run(main):
+    """Runs it as the whole of a script. Orphans come to this process, which leaves none."""
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
+    gc.disable()
+    try:
+        main()
+    except Wrong as wrong:
+        sys.exit(f"bench: {wrong}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        end_all()
