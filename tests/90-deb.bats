@@ -43,6 +43,14 @@ contents() {
   dpkg-deb --fsys-tarfile "$(deb)" | tar --list --verbose ./etc/wsgi-once | grep -q '^drwxr-xr-x'
 }
 
+@test "README in there has no link to what is in the source only" {
+  local readme
+  readme=$(dpkg-deb --fsys-tarfile "$(deb)" |
+    tar --extract --to-stdout ./usr/share/doc/wsgi-once/README.md.gz | gunzip)
+  contains "$readme" "(see [What it costs](#what-it-costs))"
+  run -1 grep -E '\]\([^#)][^):]*\)' <<<"$readme"
+}
+
 @test "what is in there belongs to root, and nobody else may write to it" {
   run -0 dpkg-deb --contents "$(deb)"
   equal "$(awk '$2 != "root/root"' <<<"$output")" ""

@@ -93,6 +93,12 @@ END
     )"
 }
 
+@test "README in there has no link to what is in the source only" {
+  rpm2cpio "$PACKAGE" >"$BATS_TEST_TMPDIR/files"
+  grep -qaF "(see [What it costs](#what-it-costs))" "$BATS_TEST_TMPDIR/files"
+  run -1 grep -aE '\]\((src|systemd|tests|packaging|LICENSE)' "$BATS_TEST_TMPDIR/files"
+}
+
 @test "the license and the texts are marked as such" {
   equal "$(query --licensefiles | sed 's|.*/||')" LICENSE
   equal "$(query --docfiles | grep -cE '/examples/.*\.(service|socket)$')" \
