@@ -8,7 +8,8 @@
 #                   tests in fresh roots of Debian's releases: SUITES="bookworm trixie sid"
 #   make fuzz       runs the fuzzers for FUZZ_SECONDS (3600) each
 #   make endurance  sends REQUESTS (100000) to one server, which must not grow
-#   make bench      measures what a request costs
+#   make bench      measures what a request costs, for half an hour; make bench-report: compared
+#                   with other servers, in a report, for BENCH_SECONDS (440), in BENCH_RESULTS
 #   make scale      measures what APPS (200) apps cost, and what clients see of two hosts
 #   make format     lays out the sources
 #   make install    into $(DESTDIR)$(prefix), and where systemd looks for units and generators
@@ -44,6 +45,8 @@ APP = demo:app
 LISTEN = 127.0.0.1:8000
 
 FUZZ_SECONDS =
+BENCH_SECONDS =
+BENCH_RESULTS = $(BUILD)/bench
 APPS = 200
 JOBS =
 SUITES = bookworm trixie sid
@@ -283,11 +286,16 @@ fuzz:
 endurance: all
 	PROGRAM=$(BUILD)/wsgi-once tests/endurance $(or $(REQUESTS),100000)
 
-bench:
+bench-report:
 	$(INSTALL_DEPENDENCIES) bench
 	$(MAKE) --no-print-directory all
+	BUILD=$(BUILD) tests/bench/compare $(BENCH_SECONDS)
+	BUILD=$(BUILD) tests/bench/report $(BENCH_RESULTS)
+	echo "Read it: $(BENCH_RESULTS)/report.md"
+
+bench: bench-report
 	BUILD=$(BUILD) tests/bench/cold
-	BUILD=$(BUILD) tests/bench/warm
+	BUILD=$(BUILD) tests/bench/warm $(BENCH_SECONDS)
 	BUILD=$(BUILD) tests/bench/sandbox || [ $$? -eq 77 ] # not everywhere can it be measured
 
 scale:
@@ -300,6 +308,6 @@ format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
 .PHONY: all always needs-build needs-systemd install clean dist deb rpm run plain-programs \
-	test-programs check check-suites fuzz endurance bench scale format
+	test-programs check check-suites fuzz endurance bench-report bench scale format
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -159,8 +159,8 @@ def end(pids):
 def end_all():
     """Ends whatever was started here and is still there. Returns all CPU seconds that it used."""
     used = 0
-    while left := set(tree(os.getpid())[0]) - {os.getpid()}:
-        for pid in left:
+    while left := list(tree(os.getpid())[0])[1:]:
+        for pid in left:  # parents first, so that they do not see that their children end
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -232,13 +232,13 @@ def cpu_of_one(pid, command):
     return usage.ru_utime + usage.ru_stime
 
 
-def activate(command, environment, answer=b""):
+def activate(command, environment, answer=b"", log=None):
     """What Accept=yes is: starts a process for one connection. Returns the seconds until its answer
     has come, and its CPU seconds."""
     client, server = socket.socketpair()
     with client:
         started = time.perf_counter()
-        pid = spawn(command, environment, server)
+        pid = spawn(command, environment, server, log)
         server.close()
         client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         received = b""
@@ -388,7 +388,7 @@ def once_each(app, name, scratch):
     environment."""
     command = ["systemd-socket-activate", "--accept", "--listen=127.0.0.1:{port}", PROGRAM,
                "--python-path={apps}", "{module}:{callable}"]
-    return Server(app, name, command, scratch, is_fresh=True, is_connection=True)
+    return Server(app, name, command, scratch, is_connection=True)
 
 
 def gunicorn(app, name, scratch, *options, is_fresh=False):
@@ -414,12 +414,9 @@ def busybox(app, name, scratch):
                   files={"cgi-bin/app": CGI_SCRIPT})
 
 
-# ---- Apache ---------------------------------------------------------------------------------------
+# ---- Apache --------------------------------------------------------------------------------------
 
 APACHE = path_of("apache2") or path_of("httpd")
-MODULES = next(iter(glob.glob("/usr/lib*/apache2/modules") + glob.glob("/usr/lib*/httpd/modules")),
-               "")
-MOD_WSGI = next(iter(glob.glob(f"{MODULES}/mod_wsgi*.so")), None)
 
 # Who is root says as whom it runs, because Apache's children do not serve as root; no mutexes that
 # would outlive a process that is killed.
@@ -428,7 +425,7 @@ ServerRoot {scratch}
 ServerName localhost
 Listen 127.0.0.1:{port}
 ListenBacklog 1024
-PidFile {scratch}/{name}.pid
+PidFile {scratch}/{port}.pid
 DefaultRuntimeDir {scratch}
 ErrorLog /dev/stderr
 LogLevel error
@@ -445,25 +442,35 @@ WSGIScriptAlias / {scratch}/app.wsgi process-group=app application-group=%{GLOBA
 CGI_CONF = "ScriptAlias / {scratch}/cgi-bin/\n"
 
 
-def apache(app, name, scratch, module, conf, **others):
+def path_of_module(name):
+    """Debian's or Fedora's, where some are named after their Python, too."""
+    for directory in "/usr/lib*/apache2", "/usr/lib*/httpd":
+        for found in glob.glob(f"{directory}/modules/mod_{name}*.so"):
+            if re.search(rf"/mod_{name}(_python3)?\.so$", found):
+                return found
+    return None
+
+
+def apache(app, name, scratch, modules, conf, **others):
+    """The last of the modules is what serves the app."""
     built_in = subprocess.run([APACHE, "-l"], capture_output=True, text=True, check=True).stdout
-    modules = ["mpm_event", "authz_core", "unixd", module]
-    load = "".join(f"LoadModule {each}_module {MODULES}/mod_{each}.so\n" for each in modules
-                   if f"mod_{each}.c" not in built_in)
+    load = "".join(f"LoadModule {module}_module {path_of_module(module)}\n"
+                   for module in ("mpm_event", "authz_core", "unixd", *modules)
+                   if f"mod_{module}.c" not in built_in)
     files = others.pop("files")
-    files[f"{module}.conf"] = load + APACHE_CONF.replace("{name}", module) + conf
-    command = [APACHE, "-DFOREGROUND", "-f", f"{{scratch}}/{module}.conf"]
+    files["apache.conf"] = load + APACHE_CONF + conf
+    command = [APACHE, "-DFOREGROUND", "-f", "{scratch}/apache.conf"]
     return Server(app, name, command, scratch, files=files, **others)
 
 
 def mod_wsgi(app, name, scratch):
     """Its daemons import the app when they start, because it says for whom it is."""
     script = "from {module} import {callable} as application\n"
-    return apache(app, name, scratch, "wsgi", MOD_WSGI_CONF, files={"app.wsgi": script})
+    return apache(app, name, scratch, ["wsgi"], MOD_WSGI_CONF, files={"app.wsgi": script})
 
 
 def mod_cgi(app, name, scratch):
-    return apache(app, name, scratch, "cgi", CGI_CONF, target="/app",
+    return apache(app, name, scratch, ["alias", "cgi"], CGI_CONF, target="/app",
                   files={"cgi-bin/app": CGI_SCRIPT})
 
 
@@ -529,10 +536,10 @@ def sixteen_threads(server, requests):
     return requests / took
 
 
-def sixteen(server):
-    """Returns the requests/s of 16 clients: wrk, or, for a server too slow to be held up by it,
-    sixteen threads of this script that wait until all is answered."""
-    if server.is_slow:
+def sixteen(server, seconds=1):
+    """Returns the requests/s of 16 clients: wrk, which knows whole seconds only; or, in less, and
+    for a server too slow to be held up by it, sixteen threads that wait until all is answered."""
+    if server.is_slow or seconds < 1:
         return sixteen_threads(server, 32 if server.rate > 8 else 16)
     return wrk(server)
 
