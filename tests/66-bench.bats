@@ -10,7 +10,7 @@ APPS_MEASURED=(hello Flask Django)
 SERVERS=("wsgi-once, connection" "wsgi-once, server" gunicorn uWSGI mod_wsgi CGI)
 FIGURES=("cold CPU" "cold wall" "warm CPU" "warm p50" "warm p99" "warm rate" "warm memory"
   "idle memory" "idle processes" "idle wakeups")
-declare -A PANELS=([cold]=2 [warm]=4 [idle]=2)
+declare -gA PANELS=([cold]=2 [warm]=4 [idle]=2)
 
 setup_file() {
   export BUILD=$BATS_FILE_TMPDIR
@@ -95,6 +95,7 @@ END
 
 @test "the plots are well-formed, have a point for each ratio, and no background" {
   local kind
+  equal "${#PANELS[@]}" "$(find "$BUILD/bench" -name '*.svg' | wc -l)"
   for kind in "${!PANELS[@]}"; do
     # And those of the legend.
     equal "$kind: $(points "$BUILD/bench/$kind.svg")" \

@@ -5,12 +5,12 @@ port that was free a moment ago, or is handed its listening socket, as by system
 a directory that the measurement throws away, and so are the apps, compiled, where users without
 privileges, such as Apache's, can read them.
 
-CPU is user and system time of all processes of a server, from /proc/PID/stat, read when the server
-has come to rest: what it does behind the answer, such as forking the next spare, counts. Children
-that have ended are in the cutime and cstime of the parent that waited for them; that it is so is
-checked first. It needs no privileges, as a cgroup would; a reading is in ticks of 10 ms, which is
-little in a turn. What is measured from the first to the last breath is taken from wait4(2) instead,
-which is precise.
+CPU is user and system time of all processes of a server, read when it has come to rest: what it
+does behind the answer, such as forking the next spare, counts. Of a process that is there the clock
+is read (clock_getcpuclockid(3)). Those that have ended are in the cutime and cstime of the parent
+that waited for them, in /proc/PID/stat; that it is so is checked first. It needs no privileges, as
+a cgroup would; the latter are in ticks of 10 ms, which is little in a turn. What is measured from
+the first to the last breath is taken from wait4(2) instead, which is precise.
 """
 
 import compileall
@@ -89,7 +89,7 @@ def scratch_directory():
 
 
 def processes():
-    """Of each process here: its parent, the CPU seconds of it and of its buried children, and
+    """Of each process here: its parent, the CPU seconds of it, and of its buried children, and
     whether it has ended and is not buried."""
     found = {}
     for pid in filter(str.isdecimal, os.listdir("/proc")):
@@ -98,13 +98,14 @@ def processes():
                 fields = file.read().rpartition(b")")[2].split()
         except OSError:  # it has ended meanwhile
             continue
-        cpu = TICK * sum(map(int, fields[11:15]))
-        found[int(pid)] = int(fields[1]), cpu, fields[0] == b"Z"
+        own, buried = (TICK * sum(map(int, fields[first:first + 2])) for first in (11, 13))
+        found[int(pid)] = int(fields[1]), own, buried, fields[0] == b"Z"
     return found
 
 
 def tree(root):
-    """One process and those below it, as {pid: (CPU, is dead)}, and those without children."""
+    """One process and those below it, as {pid: (own CPU, that of the buried, is dead)}, and those
+    without children."""
     all_of_them = processes()
     children = defaultdict(list)
     for pid, (parent, *_) in all_of_them.items():
@@ -120,7 +121,12 @@ def tree(root):
 
 def cpu_of(root):
     """CPU seconds of one process and all that were ever below it and are, or are buried there."""
-    return sum(cpu for cpu, _ in tree(root)[0].values())
+    return sum(clock_of(pid) + buried for pid, (_, buried, _) in tree(root)[0].items())
+
+
+def clock_of(pid):
+    """CPU seconds of a process: what clock_getcpuclockid(3) would name."""
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 def memory_of(pid):
@@ -333,7 +339,7 @@ class Server:
         before, same = None, 0
         while same < 3:
             now = tree(self.pid)[0]
-            is_same = now == before and not any(is_dead for _, is_dead in now.values())
+            is_same = now == before and not any(is_dead for *_, is_dead in now.values())
             same = same + 1 if is_same else 0
             before = now
             if time.monotonic() > patience:
