@@ -246,6 +246,46 @@ teardown() {
   contains "$output" "libsystemd-dev"
 }
 
+# install_fronts COMMAND [POLICY]: with tools that stand in; the one for apt-get(8) says what the
+# policy has said, and ends with the command. Nothing else is in /usr/sbin.
+install_fronts() {
+  local tools=$BATS_TEST_TMPDIR/tools
+  mkdir -p "$tools"
+  # shellcheck disable=SC2016 # for the shell that stands in
+  printf '%s\n' '#!/bin/sh' '[ "$1" = install ] || exit 0' \
+    'for unit in nginx.service dbus.service; do' \
+    '/usr/sbin/policy-rc.d $unit start; echo "$unit: $?" >&2; done' "$1" >"$tools/apt-get"
+  printf '%s\n' '#!/bin/sh' 'exit 1' >"$tools/dpkg-query"
+  printf '%s\n' '#!/bin/sh' 'echo "systemctl $*"' >"$tools/systemctl"
+  chmod +x "$tools"/*
+  # shellcheck disable=SC2016
+  PATH=$tools:$PATH unshare --mount sh -c 'mount -t tmpfs none /usr/sbin
+    printf %s "$0" >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d
+    [ "$0" ] || rm /usr/sbin/policy-rc.d
+    status=0
+    packaging/install-dependencies company || status=$?
+    ls /usr/sbin
+    exit $status' "${2-}"
+}
+
+@test "front servers that are installed do not start, nor later; others do" {
+  ((EUID == 0)) || skip "it takes root"
+  local started=$'nginx.service: 101\ndbus.service: 0'
+  run -0 install_fronts 'exit 0'
+  contains "$output" "$started"
+  contains "$output" "systemctl --quiet disable nginx"
+  # what decided about that is gone, also after a failure
+  [[ $output != *policy-rc.d* ]]
+  run -100 install_fronts 'exit 100'
+  equal "$(sed 1d <<<"$output")" "$started"
+  # shellcheck disable=SC2016 # for the shell that stands in
+  run ! install_fronts 'kill $PPID'
+  equal "$(sed 1d <<<"$output")" "$started"
+  # but for the machine's own
+  run -100 install_fronts 'exit 100' $'#!/bin/sh\nexit 104\n'
+  equal "$(sed 1d <<<"$output")" $'nginx.service: 104\ndbus.service: 104\npolicy-rc.d'
+}
+
 @test "the closing line counts, and a skipped test is a failure where it must not be skipped" {
   # The runner itself, with a suite of its own in the place of the project's.
   local tree=$BATS_TEST_TMPDIR/tree
