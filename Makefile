@@ -198,6 +198,7 @@ install: all needs-systemd
 	$(INSTALL) -D -m 644 systemd/lean.conf -t $(DESTDIR)$(datadir)/wsgi-once
 	$(INSTALL) -D -m 644 systemd/examples/*.* -t $(examples)
 	$(INSTALL) -D -m 644 systemd/examples/user/* -t $(examples)/user
+	$(INSTALL) -D -m 644 systemd/examples/fronts/* -t $(examples)/fronts
 	sed -i 's|/usr/local/bin/|$(bindir)/|; s|/usr/local/share/|$(datadir)/|' \
 		$(examples)/*.* $(examples)/user/*
 

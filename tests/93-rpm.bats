@@ -101,7 +101,7 @@ END
 
 @test "the license and the texts are marked as such" {
   equal "$(query --licensefiles | sed 's|.*/||')" LICENSE
-  equal "$(query --docfiles | grep -cE '/examples/.*\.(service|socket)$')" \
+  equal "$(query --docfiles | grep -cE '/examples/(fronts/.+|.*\.(service|socket))$')" \
     "$(find systemd/examples -type f | wc -l)"
   contains "$(query --docfiles)" /wsgi-once/README.SELinux
 }

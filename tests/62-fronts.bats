@@ -1,0 +1,331 @@
+#!/usr/bin/env bats
+# ways: fronts
+#
+# Before wsgi-once are nginx, HAProxy, Apache and Caddy, as the examples configure them: none of
+# them tries anything again. A test goes through all of them: the last "behind" that it shows says
+# where it failed.
+
+# shellcheck disable=SC2030,SC2031 # what a test calls is in the same shell
+
+load fronts
+
+WHATEVER=(each-unix each-tcp server-unix server-tcp)
+
+# Runs a function of the test behind each front, before each app of a list.
+everywhere() { # function, app...
+  local front app
+  for front in "${FRONTS[@]}"; do
+    for app in "${@:2}"; do
+      behind "$front" "$app"
+      "$1"
+    done
+  done
+}
+
+# Prints what tests/apps/random_content.py sends.
+content() {
+  PYTHONPATH=$APPS /usr/bin/python3 -c 'import sys, random_content as it
+sys.stdout.buffer.writelines(it.app({"QUERY_STRING": ""}, lambda *_: None))'
+}
+
+# ---- what is asked and answered ------------------------------------------------------------------
+
+@test "GET and HEAD, with the fields and statuses of the app" {
+  everywhere asks "${WHATEVER[@]}"
+}
+
+asks() {
+  equal "$(http /)" "Hello."
+  run -0 http / --head
+  contains "$output" "HTTP/1.1 200 OK"
+  [[ ${output,,} == *"content-length: 7"* ]]
+  run -0 http /responds --include \
+    --header "Start: '404 Not Here', [('X-Word', 'one')] + [('Set-Cookie', s) for s in ('a', 'b')]"
+  contains "$output" " 404 "
+  contains "${output,,}" $'x-word: one\r\n'
+  contains "${output,,}" $'set-cookie: a\r\nset-cookie: b\r\n'
+  contains "$output" "the answer"
+  equal "$(status /responds --header "Start: '204 No Content', []" --header "Return: []")" 204
+  equal "$(status /responds --header "Start: '304 Not Modified', []" --header "Return: []")" 304
+}
+
+@test "the app sees the path and host that were asked for, and nothing that a client made up" {
+  everywhere sees "${WHATEVER[@]}"
+}
+
+sees() {
+  local environ=$BATS_TEST_TMPDIR/environ
+  http "/environ/a%2Fb%20%C3%BC;c?x=%26&y" --header "Host: www.example.org" \
+    --header "X-Forwarded-For: 192.0.2.1" --header "X-Forwarded-Proto: gopher" \
+    --header "X-Forwarded-Host: evil.example" --header "Forwarded: for=192.0.2.1" \
+    --header "X-Word: one" \
+    --header "Connection: X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host" >"$environ"
+  grep -qE "^HTTP_CONNECTION='(.*, )?close'$" "$environ"
+  equal "$(grep -E '^(REQUEST_URI|HTTP_(HOST|X_WORD|X_FORWARDED_[FPH].*|FORWARDED))=' \
+    "$environ")" "HTTP_HOST='www.example.org'
+HTTP_X_FORWARDED_FOR='127.0.0.1'
+HTTP_X_FORWARDED_HOST='www.example.org'
+HTTP_X_FORWARDED_PROTO='http'
+HTTP_X_WORD='one'
+REQUEST_URI='/environ/a%2Fb%20%C3%BC;c?x=%26&y'"
+}
+
+@test "the client is who the front server says that it is" {
+  everywhere knows_client trusting-unix trusting-tcp
+}
+
+knows_client() {
+  local environ
+  environ=$(http /environ --interface 127.0.0.2 --header "Host: www.example.org" \
+    --header "X-Forwarded-For: 192.0.2.1" --header "X-Forwarded-Proto: https")
+  equal "$(grep -E '^(REMOTE_ADDR|SERVER_NAME|wsgi.url_scheme)=' <<<"$environ")" \
+    "REMOTE_ADDR='127.0.0.2'
+SERVER_NAME='www.example.org'
+wsgi.url_scheme='http'"
+}
+
+# ---- much ----------------------------------------------------------------------------------------
+
+@test "uploads of 64 MiB arrive as they were, with a length and in chunks" {
+  content >"$BATS_TEST_TMPDIR/content"
+  HASH=$(sha256sum <"$BATS_TEST_TMPDIR/content" | cut -d' ' -f1)
+  everywhere uploads "${WHATEVER[@]}"
+}
+
+# Without Expect, which curl would send.
+uploads() {
+  local field
+  for field in "Content-Length: $((64 << 20))" "Transfer-Encoding: chunked"; do
+    run -0 http /digests --header "$field" --header "Expect:" \
+      --data-binary "@$BATS_TEST_TMPDIR/content"
+    equal "${output% *}" "$HASH"
+  done
+}
+
+@test "downloads of 64 MiB arrive as they were, with a length and without" {
+  HASH=$(content | sha256sum)
+  everywhere downloads "${WHATEVER[@]}"
+}
+
+downloads() {
+  equal "$(http /random_content | sha256sum)" "$HASH"
+  equal "$(http "/random_content?length" | sha256sum)" "$HASH"
+}
+
+@test "64 MiB there and back" {
+  content >"$BATS_TEST_TMPDIR/content"
+  everywhere echoes "${WHATEVER[@]}"
+}
+
+echoes() {
+  http /echoes --header "Expect:" --data-binary "@$BATS_TEST_TMPDIR/content" |
+    cmp - "$BATS_TEST_TMPDIR/content"
+}
+
+# ---- 100-continue --------------------------------------------------------------------------------
+
+# Some fronts say it themselves, before they ask the app.
+@test "who waits for 100 Continue gets it, and the answer" {
+  everywhere waits_for_continue "${WHATEVER[@]}"
+}
+
+waits_for_continue() {
+  run -0 talk send 'POST /echoes HTTP/1.1\r\nHost: a\r\nConnection: close\r\n' \
+    send 'Content-Length: 5\r\nExpect: 100-continue\r\n\r\n' \
+    expect '100 Continue\r\n\r\n' send hello read
+  contains "$output" "HTTP/1.1 200 OK"
+  equal "${output##*$'\r\n'}" "hello"
+  equal "$(http /echoes --header "Expect: 100-continue" --header "Transfer-Encoding: chunked" \
+    --expect100-timeout 20 --data hello)" "hello"
+}
+
+# ---- slow clients --------------------------------------------------------------------------------
+
+@test "slow clients are served, and keep nobody else waiting" {
+  everywhere is_slow "${WHATEVER[@]}"
+}
+
+is_slow() {
+  local slow answer=$BATS_TEST_TMPDIR/answer
+  [[ -p $FIFOS/one ]] || mkfifo "$FIFOS/one" "$FIFOS/two"
+  talk send 'POST /echoes HTTP/1.1\r\nHo' meet "$FIFOS/one" \
+    send 'st: a\r\nConnection: close\r\nContent-Length: 10\r\n\r\nhello' meet "$FIFOS/two" \
+    send ', you' read >"$answer" &
+  slow=$!
+  read_fifo "$FIFOS/one"
+  equal "$(http /)" "Hello."
+  read_fifo "$FIFOS/two"
+  equal "$(http /)" "Hello."
+  wait "$slow"
+  contains "$(cat "$answer")" "hello, you"
+  # and one that takes its answer slowly
+  talk send 'GET /random_content?length HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' \
+    expect '\r\n\r\n' meet "$FIFOS/one" read-slowly 65536 >"$answer" &
+  slow=$!
+  read_fifo "$FIFOS/one"
+  equal "$(http /)" "Hello."
+  wait "$slow"
+  equal "$(tail -c $((64 << 20)) "$answer" | sha256sum)" "${HASH:=$(content | sha256sum)}"
+}
+
+# ---- early answers -------------------------------------------------------------------------------
+
+@test "an answer to an upload that the app does not read is passed on" {
+  truncate --size=64M "$BATS_TEST_TMPDIR/zeros"
+  everywhere refuses "${WHATEVER[@]}"
+}
+
+refuses() {
+  local field
+  for field in "Content-Length: $((64 << 20))" "Transfer-Encoding: chunked"; do
+    run http /responds --header "$field" --header "Expect:" --write-out ' %{http_code}' \
+      --header "Start: '403 Forbidden', []" --header "Return: [b'refused']" \
+      --data-binary "@$BATS_TEST_TMPDIR/zeros"
+    equal "$output" "refused 403"
+  done
+}
+
+@test "so is that of wsgi-once to an upload that is too large" {
+  truncate --size=64M "$BATS_TEST_TMPDIR/zeros"
+  everywhere is_too_large impatient-unix
+}
+
+is_too_large() {
+  local field
+  for field in "Content-Length: $((64 << 20))" "Transfer-Encoding: chunked"; do
+    run http /echoes --header "$field" --header "Expect:" --data-binary "@$BATS_TEST_TMPDIR/zeros"
+    contains "$output" "413 Content Too Large: "
+  done
+}
+
+# Apache sends all of the upload before it looks for an answer.
+@test "but for Apache, who is still sending gets it at once" {
+  FRONTS=(nginx haproxy caddy)
+  everywhere answers_early "${WHATEVER[@]}"
+  everywhere is_impatient impatient-unix
+}
+
+# Caddy reads on, up to 256 KiB, if the connection is to be kept.
+UNFINISHED='HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 100\r\n\r\nhello'
+
+answers_early() {
+  run -0 talk send "POST / $UNFINISHED" expect 'Hello.\n'
+  contains "$output" "HTTP/1.1 200 OK"
+}
+
+is_impatient() {
+  run -0 talk send "POST /echoes $UNFINISHED" expect '408 Request Timeout: '
+  contains "$output" "HTTP/1.1 408 Request Timeout"
+}
+
+@test "of a request that takes too long wsgi-once says 504" {
+  everywhere takes_too_long impatient-unix
+}
+
+takes_too_long() {
+  equal "$(http /hangs:in_sleep)" "504 Gateway Timeout"
+}
+
+# ---- clients that leave --------------------------------------------------------------------------
+
+@test "when a client leaves, the app is closed, and nothing is left behind" {
+  everywhere leaves "${WHATEVER[@]}"
+}
+
+leaves() {
+  local closed
+  closed=$(times_logged closed)
+  talk send 'GET /endless HTTP/1.1\r\nHost: a\r\n\r\n' expect xxx reset >/dev/null
+  eventually has_logged_more "$closed" closed
+  eventually nothing_is_left
+  leaves_its_upload 'Content-Length: 9999999\r\n\r\n'
+  leaves_its_upload 'Transfer-Encoding: chunked\r\n\r\nf4240\r\n'
+  equal "$(http /)" "Hello."
+}
+
+# The app must not take it for the whole.
+leaves_its_upload() { # rest of the head
+  local leaving reads errors
+  reads=$(times_logged "the app reads")
+  errors=$(times_logged "the app got ConnectionResetError")
+  [[ -p $FIFOS/left ]] || mkfifo "$FIFOS/left"
+  talk send 'POST /reading_fails HTTP/1.1\r\nHost: a\r\n'"$1" send-zeros 300000 \
+    meet "$FIFOS/left" reset >/dev/null &
+  leaving=$!
+  eventually has_logged_more "$reads" "the app reads"
+  read_fifo "$FIFOS/left"
+  wait "$leaving"
+  eventually has_logged_more "$errors" "the app got ConnectionResetError"
+  eventually nothing_is_left
+}
+
+times_logged() { # text
+  inside journalctl --output cat --unit "$SERVICE" | grep -cF -- "$1" || :
+}
+
+has_logged_more() { # number, text
+  (($(times_logged "$2") > $1))
+}
+
+# No instance of Accept=yes; no request that a server serves.
+nothing_is_left() {
+  case $UNIT in
+    *-each-*) [[ -z $(inside systemctl list-units --no-legend "$SERVICE") ]] ;;
+    *) shows StatusText '*, 0 running*' || is "$SERVICE" inactive ;;
+  esac
+}
+
+# ---- load ----------------------------------------------------------------------------------------
+
+# load_begins CLIENTS: each makes one request after the other, until the load ends.
+load_begins() {
+  nsenter --net --target "$SYSTEMD" wrk --connections "$1" --threads 1 --timeout 60 \
+    --duration 300 "$ORIGIN/" >"$BATS_TEST_TMPDIR/report" 2>&1 3>&- &
+  WRK=$!
+}
+
+# It was more than a few requests, and each was answered well.
+load_ends() {
+  kill -INT "$WRK" # this makes it report
+  wait "$WRK"
+  cat "$BATS_TEST_TMPDIR/report"
+  grep -q '^Requests/sec: *[1-9]' "$BATS_TEST_TMPDIR/report"
+  run ! grep -E 'Non-2xx|Socket errors' "$BATS_TEST_TMPDIR/report"
+}
+
+@test "restarts under load: no request fails" {
+  everywhere restarts_under_load server-unix server-tcp
+}
+
+restarts_under_load() {
+  local failed=
+  load_begins 8
+  for _ in 1 2 3 4; do
+    eventually shows StatusText 'Serving*: [1-9]* served*' &&
+      inside systemctl restart "$SERVICE" || failed=yes
+  done
+  load_ends
+  equal "$failed" ""
+}
+
+@test "servers that end as soon as they are idle: no request fails" {
+  everywhere ends_under_load brief-unix brief-tcp
+}
+
+ends_under_load() {
+  local before failed=
+  before=$(times_logged "Started ")
+  load_begins 2
+  eventually has_logged_more "$((before + 10))" "Started " || failed=yes
+  load_ends
+  equal "$failed" ""
+}
+
+@test "a service for each of many requests: none fails" {
+  everywhere is_under_load each-unix each-tcp
+}
+
+is_under_load() {
+  equal "$(http "/?[1-40]" --parallel --parallel-max 8 --output /dev/null \
+    --write-out '%{http_code}\n' | sort | uniq --count | xargs)" "40 200"
+}
