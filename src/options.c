@@ -90,11 +90,13 @@ static const struct spec specs[] = {
     {"reload", FLAG, NULL, offsetof(struct options, reload), NULL,
         "reload when a source file of the app changes"},
 
-    {NULL, 0, NULL, 0, NULL, "Behind a front server (repeatable)"},
+    {NULL, 0, NULL, 0, NULL, "Behind a front server (PEER, FIELD: repeatable)"},
     {"trusted-proxy", PEERS, "PEER", offsetof(struct options, trust), NULL,
         "believe it: unix, unix:USER, IP[/bits]"},
     {"trusted-field", FIELDS, "FIELD", offsetof(struct options, trust), NULL,
         "in this: Forwarded, or X-Forwarded-For, -Proto, ..."},
+    {"proxy-protocol", FLAG, NULL, offsetof(struct options, proxy_protocol), NULL,
+        "its connections begin with a PROXY protocol header"},
 
     {NULL, 0, NULL, 0, NULL, "Logging"},
     {"access-log", ACCESS, "WHERE", offsetof(struct options, access_log), "journal",
@@ -293,6 +295,9 @@ static int check_together(const struct options *options, char **ret_problem)
     if (trust->fields != 0 && trust->n_proxies == 0)
         return problem_set(ret_problem, -EINVAL,
             "option --trusted-field: needs --trusted-proxy, to know whose field is believed");
+    if (options->proxy_protocol && trust->n_proxies == 0)
+        return problem_set(ret_problem, -EINVAL,
+            "option --proxy-protocol: needs --trusted-proxy, to know whose header is believed");
     if ((trust->fields & FORWARDED) && trust->fields != FORWARDED)
         return problem_set(ret_problem, -EINVAL,
             "option --trusted-field: Forwarded and X-Forwarded-... say the same: choose what the "

@@ -56,7 +56,8 @@ struct options {
     usec_t import_timeout;
 
     enum options_access_log access_log;
-    struct trust trust; /* its patterns are on the heap */
+    struct trust trust;  /* its patterns are on the heap */
+    bool proxy_protocol; /* connections of trusted proxies begin with its header */
 
     /* resource limits of a worker, 0: none */
     usec_t limit_cpu;

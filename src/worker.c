@@ -9,6 +9,7 @@
 #include "net/conn.h"
 #include "net/exchange.h"
 #include "net/peer.h"
+#include "net/proxied.h"
 #include "overdue.h"
 #include "problem.h"
 #include "rlimits.h"
@@ -263,14 +264,39 @@ static struct request_limits request_limits(const struct options *options)
     };
 }
 
+/* Reads what a trusted proxy sends before the request. Returns whether that is in order; else there
+ * is nobody to answer, because who spoke may not speak HTTP. */
+static bool read_proxy_header(
+    struct exchange *exchange, usec_t deadline, const struct options *options)
+{
+    const struct address proxy = exchange->peer.address;
+    const char *problem = NULL;
+
+    if (!options->proxy_protocol)
+        return true;
+    if (proxy.family == 0) /* a health check that has left: it could be a proxy's, or not */
+        return false;
+    if (!peer_is_trusted(&exchange->peer, &options->trust))
+        return true;
+    int r = proxied_read(exchange, deadline, &problem);
+    if (problem) {
+        conn_abort(exchange->conn);
+        log_line(LOG_WARNING, "a connection of %s was aborted because of its PROXY header: %s",
+            proxy.family == AF_UNIX ? "a unix socket" : proxy.host, problem);
+    }
+    return r == 0;
+}
+
 static int serve(struct worker *worker, struct exchange *exchange)
 {
     const struct options *options = worker->options;
     struct request_limits limits = request_limits(options);
+    usec_t deadline = deadline_after(options->head_timeout);
     bool is_whole = false;
 
-    int r = conn_read_request(
-        exchange->conn, &limits, deadline_after(options->head_timeout), exchange->request);
+    if (!read_proxy_header(exchange, deadline, options))
+        return 0;
+    int r = conn_read_request(exchange->conn, &limits, deadline, exchange->request);
     if (r == 0) {
         is_whole = true;
         r = client_find(&exchange->peer, &options->trust, exchange->request, &exchange->client);
@@ -350,6 +376,7 @@ int worker_serve(struct worker *worker, int fd)
     access_begin(&access);
     peer_of_socket(fd, &exchange.peer);
     exchange.client.address = exchange.peer.address;
+    address_of_socket(fd, &exchange.server);
     int r = conn_init(&conn, fd, head_capacity(options) + CONTENT_CAPACITY);
     if (r < 0)
         log_line(LOG_ERR, "cannot prepare for the connection: %s", strerror(-r));

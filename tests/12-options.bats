@@ -201,6 +201,7 @@ names_in_manual() {
 
 @test "fields that nobody is trusted with, and two that say the same" {
   refused "--trusted-field" "--trusted-proxy" -- --trusted-field=X-Forwarded-For hello:app
+  refused "--proxy-protocol" "--trusted-proxy" -- --proxy-protocol hello:app
   refused "--trusted-field" "Forwarded and X-Forwarded-..." "choose" -- --trusted-proxy=unix \
     --trusted-field=forwarded --trusted-field=X-Forwarded-Proto hello:app
 }
@@ -268,6 +269,7 @@ names_in_manual() {
 
 @test "the options for front servers" {
   accepted --trusted-proxy=unix --trusted-proxy=192.0.2.0/24 --trusted-proxy=2001:db8::1
+  accepted --proxy-protocol --trusted-proxy=unix
   accepted --trusted-proxy=unix:0 --trusted-proxy=unix:root --trusted-field=FORWARDED
   accepted --trusted-proxy=unix --trusted-field=X-Forwarded-For --trusted-field=X-Forwarded-Proto \
     --trusted-field=X-Forwarded-Host --trusted-field=X-Forwarded-Port \

@@ -271,6 +271,7 @@ expected_keys() {
       AccessLog) value=none ;;
       TrustedProxy) value=unix ;;
       TrustedField) value=X-Forwarded-For others=(TrustedProxy=unix) ;;
+      ProxyProtocol) value=1 others=(TrustedProxy=unix) ;;
       *) value=1 ;;
     esac
     run -0 --separate-stderr arguments "${others[@]}" "$key=$value"

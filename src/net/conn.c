@@ -169,6 +169,12 @@ void conn_use(struct conn *conn, size_t size)
     conn->start += size;
 }
 
+void conn_drop(struct conn *conn, size_t size)
+{
+    conn->end -= size;
+    memmove(conn->buffer, conn->buffer + size, conn->end);
+}
+
 /* The head could not be read to its end: what that means for the client. */
 static int head_failure(const struct conn *conn, struct request *request, int error)
 {

@@ -51,6 +51,10 @@ void conn_close(struct conn *conn);
 /* Closes the socket and frees the buffer; fine after a failed conn_init, and twice. */
 void conn_done(struct conn *conn);
 
+/* Takes the first bytes out of the buffer, before a head was read: they came before it, and their
+ * room is free again. */
+void conn_drop(struct conn *conn, size_t size);
+
 /* Reads the head of the request. Returns 0, the status to refuse it with (see request_parse; 408
  * when the deadline passed midway), or -errno: -ENODATA when the client left or the deadline passed
  * before a single byte, -ECONNRESET when the client left midway or the connection failed. Goes on

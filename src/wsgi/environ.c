@@ -194,35 +194,39 @@ static int set_peer_user(PyObject *environ, const struct peer *peer)
 
 /* ---- what the client has connected to ------------------------------------------------------- */
 
-static bool is_https(const struct client *client)
+/* What is said of the request goes before what is said of the connection. */
+static bool is_https(const struct exchange *exchange)
 {
-    return slice_equal_ignore_case(client->scheme, SLICE("https"));
+    struct slice scheme = exchange->client.scheme;
+    return scheme.data ? slice_equal_ignore_case(scheme, SLICE("https")) : exchange->is_tls;
 }
 
-static int set_scheme(PyObject *environ, const struct client *client)
+static int set_scheme(PyObject *environ, const struct exchange *exchange)
 {
-    if (!is_https(client))
+    if (!is_https(exchange))
         return 0;
     if (set_string(environ, "HTTPS", "on") < 0)
         return -1;
     return set_string(environ, "wsgi.url_scheme", "https");
 }
 
-static struct slice usual_port(const struct client *client)
+static struct slice usual_port(const struct exchange *exchange)
 {
-    return is_https(client) ? SLICE("443") : SLICE("80");
+    return is_https(exchange) ? SLICE("443") : SLICE("80");
 }
 
 /* What the client has asked for, as a URL would have it: without the port that its scheme has
  * anyway (RFC 3986 §6.2.3). */
 static int set_host(
-    PyObject *environ, const struct client *client, struct slice authority, struct slice host)
+    PyObject *environ, const struct exchange *exchange, struct slice authority, struct slice host)
 {
+    const struct client *client = &exchange->client;
+
     if (!authority.data)
         return 0;
     if (!client->port.data || host.size == 0)
         return set(environ, "HTTP_HOST", authority);
-    if (slice_equal(client->port, usual_port(client)))
+    if (slice_equal(client->port, usual_port(exchange)))
         return set(environ, "HTTP_HOST", host);
     _cleanup_ref_ PyObject *name = to_string(host), *port = to_string(client->port);
     _cleanup_ref_ PyObject *both = name && port ? PyUnicode_FromFormat("%U:%U", name, port) : NULL;
@@ -244,20 +248,18 @@ static int set_name_and_port(
     PyObject *environ, const struct exchange *exchange, struct slice host, struct slice port)
 {
     const struct client *client = &exchange->client;
-    struct address own;
-
-    address_of_socket(exchange->conn->fd, &own);
-    bool has_own = own.host[0] != '\0';
+    const struct address *own = &exchange->server;
+    bool has_own = own->host[0] != '\0';
     int r = has_own && !client->host.data
-        ? set_own_name(environ, &own)
+        ? set_own_name(environ, own)
         : set(environ, "SERVER_NAME", host.size > 0 ? host : SLICE("localhost"));
     if (r < 0)
         return -1;
     if (client->port.data)
         port = client->port;
     else if (has_own && !client->host.data && !client->scheme.data)
-        port = slice_of(own.port);
-    return set(environ, "SERVER_PORT", port.size > 0 ? port : usual_port(client));
+        port = slice_of(own->port);
+    return set(environ, "SERVER_PORT", port.size > 0 ? port : usual_port(exchange));
 }
 
 static int set_server(PyObject *environ, const struct exchange *exchange)
@@ -267,7 +269,7 @@ static int set_server(PyObject *environ, const struct exchange *exchange)
     struct slice host = {0}, port = {0};
 
     syntax_split_authority(authority, true, &host, &port); /* the parsers have accepted it */
-    if (set_host(environ, client, authority, host) < 0)
+    if (set_host(environ, exchange, authority, host) < 0)
         return -1;
     return set_name_and_port(environ, exchange, host, port);
 }
@@ -278,7 +280,7 @@ PyObject *environ_new(PyObject *base, const struct exchange *exchange, PyObject 
 
     if (!environ || set_fields(environ, exchange) < 0 || set_request_line(environ, exchange) < 0 ||
         set_client(environ, exchange) < 0 || set_peer_user(environ, &exchange->peer) < 0 ||
-        set_scheme(environ, &exchange->client) < 0 || set_server(environ, exchange) < 0 ||
+        set_scheme(environ, exchange) < 0 || set_server(environ, exchange) < 0 ||
         PyDict_SetItemString(environ, "wsgi.input", input) < 0)
         return NULL;
     return take_ref(&environ);

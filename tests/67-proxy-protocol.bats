@@ -1,0 +1,303 @@
+#!/usr/bin/env bats
+# ways: all
+#
+# Who the client is, when a proxy says so in the PROXY protocol: --proxy-protocol. What a header
+# has to be is a table: unit/test_proxy_protocol.c. With a proxy itself: 68-haproxy.bats.
+
+load helpers
+
+NEVER=(--head-timeout=0 --read-timeout=0 --write-timeout=0 --request-timeout=0)
+GET='GET /path HTTP/1.1\r\nHost: www.example.org\r\n\r\n'
+OLD_GET='GET / HTTP/1.0\r\n\r\n'
+V1='PROXY TCP4 192.0.2.1 198.51.100.2 56324 8443\r\n'
+
+SIGNATURE='\r\n\r\n\0\r\nQUIT\n'
+# 192.0.2.1:56324 to 198.51.100.2:8443
+ENDS='\xc0\x00\x02\x01\xc6\x33\x64\x02\xdc\x04\x20\xfb'
+V2=$SIGNATURE'\x21\x11\x00\x0c'$ENDS
+V2_TLS=$SIGNATURE'\x21\x11\x00\x1e'$ENDS'\x20\x00\x0f\x01\x00\x00\x00\x00\x21\x00\x07TLSv1.3'
+LOCAL=$SIGNATURE'\x20\x00\x00\x00'
+
+# The name of the peers that a test comes from, for --trusted-proxy.
+peer() {
+  case $FAMILY in
+    unix) echo unix ;;
+    tcp) echo 127.0.0.0/8 ;;
+    tcp6) echo ::1 ;;
+  esac
+}
+
+# behind_proxy OPTION... APPLICATION: the peer is trusted, and says who its client is.
+behind_proxy() {
+  serve --proxy-protocol --trusted-proxy="$(peer)" "$@"
+}
+
+# shows KEY=VALUE...: the environ in the last answer has these strings.
+shows() {
+  local pair
+  for pair; do
+    equal "${pair%%=*}: $(value "${pair%%=*}")" "${pair%%=*}: '${pair#*=}'" || return
+  done
+}
+
+# value KEY: from there, as repr() shows it; nothing without such a key.
+value() {
+  sed -n "s/^$1=//p" <<<"$output"
+}
+
+# The request has a new ID, whatever came with it.
+shows_new_id() {
+  [[ $(value HTTP_X_REQUEST_ID) =~ ^\'[0-9a-f]{32}\'$ ]]
+}
+
+# The ends of the connection itself; a unix socket has none.
+shows_own_ends() {
+  case $FAMILY in
+    unix) shows REMOTE_ADDR= REMOTE_PORT= SERVER_NAME=www.example.org SERVER_PORT=80 ;;
+    tcp) shows REMOTE_ADDR=127.0.0.1 SERVER_NAME=127.0.0.1 SERVER_PORT="$ADDRESS" ;;
+    tcp6) shows REMOTE_ADDR=::1 "SERVER_NAME=[::1]" SERVER_PORT="${ADDRESS##*:}" ;;
+  esac
+}
+
+# refuses PROBLEM STEP...: the connection ends without an answer, and the log says why and whose.
+refuses() {
+  local peer
+  case $FAMILY in
+    unix) peer="a unix socket" ;;
+    tcp) peer=127.0.0.1 ;;
+    tcp6) peer=::1 ;;
+  esac
+  : >"$LOG"
+  run talk "${@:2}" read
+  equal "$output" "" || return
+  [[ $status == [03] ]] || equal "$status" "0 or 3"
+  equal "$(exit_status)" 0 || return
+  equal "$(cat "$LOG")" \
+    "wsgi-once: a connection of $peer was aborted because of its PROXY header: $1"
+}
+
+# ---- what it is for ----
+
+@test "both versions: the source is the client, the destination the server" {
+  local header
+  behind_proxy environ:app
+  for header in "$V1" "$V2"; do
+    run -0 talk send "$header$GET" read
+    contains "$output" "HTTP/1.1 200 "
+    shows REMOTE_ADDR=192.0.2.1 REMOTE_PORT=56324 SERVER_NAME=198.51.100.2 SERVER_PORT=8443 \
+      HTTP_HOST=www.example.org PATH_INFO=/path wsgi.url_scheme=http
+    equal "$(value HTTPS)" ""
+    equal "$(exit_status)" 0
+  done
+  equal "$(cat "$LOG")" ""
+}
+
+@test "both versions with IPv6; a mapped address is the one of IPv4" {
+  local plain='\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01'
+  local mapped='\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\x00\x02\x07' header
+  behind_proxy environ:app
+  for header in 'PROXY TCP6 ::FFFF:192.0.2.7 2001:0DB8::0001 4711 443\r\n' \
+    "$SIGNATURE"'\x21\x21\x00\x24'"$mapped$plain"'\x12\x67\x01\xbb'; do
+    run -0 talk send "$header$GET" read
+    shows REMOTE_ADDR=192.0.2.7 REMOTE_PORT=4711 "SERVER_NAME=[2001:db8::1]" SERVER_PORT=443
+  done
+}
+
+@test "a proxy that connects for itself, or says nothing, is the client itself" {
+  local header
+  behind_proxy environ:app
+  for header in "$LOCAL" 'PROXY UNKNOWN\r\n' 'PROXY UNKNOWN 192.0.2.1 192.0.2.2 1 2\r\n' \
+    "$SIGNATURE"'\x20\x11\x00\x0c'"$ENDS" "$SIGNATURE"'\x21\x00\x00\x00'; do
+    run -0 talk send "$header$GET" read
+    contains "$output" "HTTP/1.1 200 "
+    shows_own_ends
+  done
+}
+
+@test "a client on a unix socket of the proxy is nobody we know" {
+  local names
+  names=$(printf '\\x00%.0s' {1..216})
+  behind_proxy --access-log=stderr --trusted-proxy=unix environ:app
+  run -0 talk send "$SIGNATURE"'\x21\x31\x00\xd8'"$names"'GET / HTTP/1.1\r\nHost: a:81\r\n'\
+'X-Request-ID: mine\r\n\r\n' read
+  shows REMOTE_ADDR= REMOTE_PORT= SERVER_NAME=a SERVER_PORT=81
+  # neither is it trusted, though unix sockets of this machine are
+  shows_new_id
+  logged '- - - ['
+}
+
+@test "a client that speaks TLS with the proxy asks for https" {
+  behind_proxy environ:app
+  run -0 talk send "$V2_TLS$GET" read
+  shows wsgi.url_scheme=https HTTPS=on SERVER_PORT=8443 REMOTE_ADDR=192.0.2.1
+}
+
+@test "what a trusted client says in a field wins over what the proxy says of its connection" {
+  behind_proxy --trusted-proxy=192.0.2.1 --trusted-field=X-Forwarded-Proto environ:app
+  run -0 talk send "${V2_TLS}GET / HTTP/1.0\r\nX-Forwarded-Proto: http\r\n\r\n" read
+  shows wsgi.url_scheme=http
+  equal "$(value HTTPS)" ""
+}
+
+@test "the source, not the proxy, is whose request ID and fields are believed" {
+  local fields='X-Request-ID: mine\r\nX-Forwarded-For: 203.0.113.9\r\n'
+  behind_proxy --trusted-field=X-Forwarded-For environ:app
+  run -0 talk send "${V1}GET / HTTP/1.0\r\n$fields\r\n" read
+  shows REMOTE_ADDR=192.0.2.1
+  shows_new_id
+  # it is another front server that we trust, before the one that has connected
+  behind_proxy --trusted-proxy=192.0.2.0/24 --trusted-field=X-Forwarded-For environ:app
+  run -0 talk send "${V1}GET / HTTP/1.0\r\n$fields\r\n" read
+  shows REMOTE_ADDR=203.0.113.9 HTTP_X_REQUEST_ID=mine
+}
+
+@test "the access log has the source; also of what is refused" {
+  behind_proxy --access-log=stderr hello:app
+  run -0 talk send "$V1$GET" read
+  logged '192.0.2.1 - - ['
+  contains "$(cat "$LOG")" '] "GET /path HTTP/1.1" 200 7 '
+  : >"$LOG"
+  run -0 talk send "${V2}GET /  HTTP/1.1\r\n\r\n" read
+  contains "$output" "HTTP/1.1 400 "
+  logged '192.0.2.1 - - ['
+  contains "$(grep -F '192.0.2.1' "$LOG")" '] "GET /  HTTP/1.1" 400 '
+}
+
+# ---- how it comes ----
+
+@test "byte by byte" {
+  local header steps byte
+  behind_proxy environ:app
+  for header in "$V1" "$V2"; do
+    steps=()
+    while IFS= read -r byte; do
+      steps+=(send "$byte")
+    done < <(grep -oE '\\x..|\\.|.' <<<"$header${OLD_GET}")
+    run -0 talk "${steps[@]}" read
+    contains "$output" "HTTP/1.1 200 "
+    shows REMOTE_ADDR=192.0.2.1
+  done
+}
+
+@test "the request is whole, and so is its content, wherever the pieces end" {
+  local post='POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello'
+  behind_proxy echoes:app
+  run -0 talk send "$V1$post" read
+  contains "$output" hello
+  run -0 talk send "$V2"'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n' \
+    send '\r\nhel' send lo read
+  contains "$output" hello
+  run -0 talk send "$V2" send "$post" read
+  contains "$output" hello
+}
+
+@test "a long header takes nothing away from the limits of the request" {
+  # 4096 bytes: 16 and 12, and TLVs of 4068
+  local tlv header line
+  tlv='\x04\x0f\xe1'$(printf '%04065d' 0)
+  header=$SIGNATURE'\x21\x11\x0f\xf0'$ENDS$tlv
+  line="GET /$(printf '%0110d' 0) HTTP/1.0"
+  behind_proxy --max-request-line="${#line}" --max-field-section=32 environ:app
+  run -0 talk send "$header$line\r\n\r\n" read
+  contains "$output" "HTTP/1.1 200 "
+  shows REMOTE_ADDR=192.0.2.1
+  run -0 talk send "$header${line/GET/HEAD}\r\n\r\n" read
+  contains "$output" "HTTP/1.1 414 "
+}
+
+# ---- what is refused ----
+
+@test "a header that is none, or is malformed" {
+  behind_proxy hello:app
+  refuses "it does not begin as one does" send "$GET"
+  refuses "it has an address that is none of its family" \
+    send "PROXY TCP4 192.0.2.01 192.0.2.2 1 2\r\n$GET"
+  refuses "it has a port that is none" send "PROXY TCP4 192.0.2.1 192.0.2.2 1 65536\r\n$GET"
+  refuses "it is for datagrams" send "$SIGNATURE"'\x21\x12\x00\x0c'"$ENDS$GET"
+  refuses "it is longer than 4096 bytes" send "$SIGNATURE"'\x21\x11\x0f\xf1'
+  refuses "its line is longer than 107 bytes" send "PROXY TCP4 $(printf '%0107d' 0)"
+}
+
+@test "a header that is cut off" {
+  behind_proxy hello:app
+  refuses "it is cut off" send P end
+  refuses "it is cut off" send "${V1%n}" end
+  refuses "it is cut off" send "$SIGNATURE" end
+  refuses "it is cut off" send "${V2%\\xfb}" end
+}
+
+@test "an abort is a reset" {
+  behind_proxy hello:app
+  run -3 talk send "$GET" read
+}
+
+@test "who sends nothing at all, or a header only, is no matter for the log" {
+  behind_proxy --access-log=stderr hello:app
+  run -0 talk end read
+  equal "$output" ""
+  equal "$(exit_status)" 0
+  run -0 talk send "$LOCAL" end read
+  equal "$output" ""
+  equal "$(exit_status)" 0
+  run -0 talk send "$V1" end read
+  equal "$output" ""
+  equal "$(exit_status)" 0
+  equal "$(cat "$LOG")" ""
+}
+
+@test "neither is who has left already" {
+  # Nobody knows then who it was: getpeername(2) fails after a reset.
+  local header
+  behind_proxy --access-log=stderr hello:app
+  for header in "$LOCAL" "$V1" "$V2$GET"; do
+    run -0 talk send "$header" reset
+    equal "$(exit_status)" 0
+  done
+  not_logged aborted
+  not_logged 400
+}
+
+@test "--head-timeout is for the header and the head together" {
+  behind_proxy "${NEVER[@]}" --head-timeout=200ms hello:app
+  refuses "it did not arrive in time" send PROXY
+  refuses "it did not arrive in time" send "$SIGNATURE"'\x21\x11'
+  : >"$LOG"
+  run -0 talk read
+  equal "$output" ""
+  run -0 talk send "$V1" read
+  equal "$output" ""
+  not_logged aborted
+  run -0 talk send "${V1}GET / HTTP/1.1\r\n" read
+  contains "$output" "HTTP/1.1 408 "
+}
+
+@test "from who is not trusted it is a malformed request" {
+  local header
+  serve --proxy-protocol --trusted-proxy=203.0.113.1 --trusted-proxy=2001:db8::/32 environ:app
+  run -0 talk send "$GET" read
+  contains "$output" "HTTP/1.1 200 "
+  shows_own_ends
+  for header in "$V1" "$V2"; do
+    run -0 talk send "$header$GET" read
+    contains "$output" "HTTP/1.1 400 "
+  done
+}
+
+@test "without the option nobody is asked for a header, nor believed" {
+  local header
+  serve --trusted-proxy="$(peer)" environ:app
+  run -0 talk send "$GET" read
+  shows_own_ends
+  for header in "$V1" "$V2"; do
+    run -0 talk send "$header$GET" read
+    contains "$output" "HTTP/1.1 400 "
+  done
+}
+
+@test "a warm-up comes from no proxy" {
+  behind_proxy --warm-up=/ environ:app
+  run -0 talk send "$V1$GET" read
+  shows REMOTE_ADDR=192.0.2.1
+  not_logged "warm-up"
+  not_logged "aborted"
+}
