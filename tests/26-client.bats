@@ -48,10 +48,6 @@ shows() {
   done
 }
 
-has_key() {
-  grep -q "^$1=" <<<"$output"
-}
-
 x_forwarded=(X-Forwarded-For X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Port X-Forwarded-Prefix)
 
 @test "all that a trusted proxy tells" {
@@ -79,9 +75,8 @@ x_forwarded=(X-Forwarded-For X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Port
       "X-Forwarded-Host: evil" "Forwarded: for=192.0.2.66" "X-Forwarded-Prefix: malformed" \
       "x-forwarded-port: 666" "X-Forwarded-Other: stays"
     shows wsgi.url_scheme=http HTTP_HOST=own.example SCRIPT_NAME= HTTP_X_FORWARDED_OTHER=stays
-    [[ $output != *192.0.2.66* && $output != *evil* && $output != *666* ]]
-    run ! has_key HTTPS
-    run ! has_key HTTP_X_FORWARDED_PREFIX
+    [[ $output != *192.0.2.66* && $output != *evil* && $output != *"'666'"* ]]
+    [[ $(grep -c "^HTTPS=\|^HTTP_X_FORWARDED_PREFIX=" <<<"$output") == 0 ]]
   done
 }
 
