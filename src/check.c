@@ -60,16 +60,16 @@ static void load(const struct options *options, struct worker *worker)
         load_in_template(options, worker, &changed);
 }
 
-/* Returns whether all of it was written. */
+/* What cannot be told is left out: that is no reason not to serve. Returns whether all of it was
+ * written. */
 static bool report(FILE *file, const struct worker *worker, const struct cost *before)
 {
     _cleanup_(freep) char *python = python_describe();
     _cleanup_(freep) char *application = gateway_describe(worker->gateway);
     double seconds = (double)(deadline_now() - before->begun) / USEC_PER_SEC;
 
-    if (!python || !application)
-        return false;
-    fprintf(file, "%sapplication  %s: %s\n", python, worker->options->application, application);
+    fprintf(file, "%sapplication  %s: %s\n", python ? python : "", worker->options->application,
+        application ? application : "nothing is known of it");
     if (worker->options->warm_up)
         fprintf(file, "warm-up      %s\n", worker->options->warm_up);
     fprintf(
@@ -95,7 +95,10 @@ static _Noreturn void load_and_report(const struct options *options, int fd)
     dup2(STDERR_FILENO, STDOUT_FILENO);
     before = (struct cost){.begun = deadline_now(), .memory = resident()};
     load(&loading, &worker);
-    leave(file && report(file, &worker, &before) ? 0 : EX_OSERR);
+    if (file && report(file, &worker, &before))
+        leave(0);
+    log_line(LOG_ERR, "cannot pass on what the application is: %m");
+    leave(EX_OSERR);
 }
 
 /* ---- in the process that waits -------------------------------------------------------------- */

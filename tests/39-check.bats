@@ -62,6 +62,28 @@ END
   contains "$(checked application)" "Other object of kinds"
 }
 
+@test "an app that answers whatever it is asked for is told by its class" {
+  printf '%s\n' "from hello import app as hello" "class App:" \
+    "    def __getattr__(self, name):" "        return name.upper()" \
+    "    def __call__(self, *arguments):" "        return hello(*arguments)" "app = App()" \
+    "class Refuses(App):" "    def __getattr__(self, name):" "        raise LookupError(name)" \
+    "refuses = Refuses()" >"$BATS_TEST_TMPDIR/answers.py"
+  run -0 check "$BATS_TEST_TMPDIR/answers.py"
+  contains "$(checked application)" "App object of answers"
+  run -0 check "$BATS_TEST_TMPDIR/answers.py:refuses"
+  contains "$(checked application)" "Refuses object of answers"
+}
+
+@test "what the encoding of file names has no characters for is told nevertheless" {
+  printf '%s\n' "import sys" "from hello import app" "sys.path.append('/\\ud800')" \
+    "app = type('\\u00dcber', (), {'__call__': staticmethod(app)})()" \
+    >"$BATS_TEST_TMPDIR/names.py"
+  export LC_ALL=C PYTHONCOERCECLOCALE=0
+  PYTHONUTF8=0 run -0 check "$BATS_TEST_TMPDIR/names.py"
+  contains "$(checked application)" '\xdcber object of names'
+  contains "$output" '/\ud800'
+}
+
 @test "time and memory are told" {
   printf '%s\n' "import time" "time.sleep(0.5)" "ballast = b'x' * 40_000_000" \
     "from hello import app" >"$BATS_TEST_TMPDIR/heavy.py"
@@ -170,6 +192,13 @@ END
   run -74 --separate-stderr bash -c '"$@" >/dev/full' bash "$PROGRAM" --check \
     --python-path="$APPS" hello:app
   contains "$stderr" "cannot write to standard output"
+}
+
+@test "an import of workers that closes the report's descriptor is told" {
+  printf '%s\n' "import os" "os.closerange(3, 100)" "from hello import app" \
+    >"$BATS_TEST_TMPDIR/closes.py"
+  run -71 --separate-stderr check --import=worker "$BATS_TEST_TMPDIR/closes.py"
+  contains "$stderr" "cannot pass on what the application is: Bad file descriptor"
 }
 
 @test "it is no key of an app's file" {

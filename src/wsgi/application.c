@@ -263,17 +263,21 @@ int application_load(
 
 /* ---- for people ----------------------------------------------------------------------------- */
 
+/* By their names and places, if it has such, as functions and methods do. What an app answers when
+ * it is asked for attributes is its own affair: then its class has to do. */
 char *application_describe(const struct application *application)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    char *text = evaluate("(lambda kind, code:"
-                          "    'function %s, %s:%d' % (object.__qualname__, code.co_filename,"
-                          "                            code.co_firstlineno) if code else"
-                          "    'class %s of %s' % (object.__qualname__, object.__module__)"
-                          "        if kind is type else"
-                          "    '%s object of %s' % (kind.__qualname__, kind.__module__)"
-                          ")(type(object), getattr(object, '__code__', None))",
+    char *text = evaluate("'function %s, %s:%d' % (object.__qualname__,"
+                          "    object.__code__.co_filename, object.__code__.co_firstlineno)",
         application->callable);
+    if (!text)
+        text = evaluate("(lambda kind:"
+                        "    'class %s of %s' % (object.__qualname__, object.__module__)"
+                        "        if kind is type else"
+                        "    '%s object of %s' % (kind.__qualname__, kind.__module__)"
+                        ")(type(object))",
+            application->callable);
     PyGILState_Release(state);
     return text;
 }

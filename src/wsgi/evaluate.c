@@ -3,6 +3,17 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* As file names are written; what those cannot hold is for people only. */
+static PyObject *encode(PyObject *text)
+{
+    PyObject *bytes = PyUnicode_EncodeFSDefault(text);
+
+    if (bytes || !PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
+        return bytes;
+    PyErr_Clear();
+    return PyUnicode_AsEncodedString(text, "ascii", "backslashreplace");
+}
+
 char *evaluate(const char *expression, PyObject *object)
 {
     _cleanup_ref_ PyObject *globals = PyDict_New();
@@ -12,7 +23,7 @@ char *evaluate(const char *expression, PyObject *object)
         PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) == 0;
     _cleanup_ref_ PyObject *result =
         ready ? PyRun_String(expression, Py_eval_input, globals, globals) : NULL;
-    _cleanup_ref_ PyObject *bytes = result ? PyUnicode_EncodeFSDefault(result) : NULL;
+    _cleanup_ref_ PyObject *bytes = result ? encode(result) : NULL;
 
     PyErr_Clear();
     if (!bytes || PyBytes_GET_SIZE(bytes) == 0)
