@@ -188,6 +188,7 @@ int check_application(const struct options *options)
     sigset_t children, before;
     int fd = open_descriptors();
 
+    signal(SIGCHLD, SIG_DFL); /* whoever started this process may have ignored it */
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
     sigprocmask(SIG_BLOCK, &children, &before);

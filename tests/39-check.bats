@@ -148,6 +148,15 @@ END
   eventually [ ! -e "/proc/$(<"$BATS_TEST_TMPDIR/pid")" ]
 }
 
+@test "whoever starts it may have SIGCHLD ignored" {
+  run -70 --separate-stderr /usr/bin/python3 -c '
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])' "$PROGRAM" --check --import-timeout=20s missing:app
+  contains "$stderr" "No module named 'missing'"
+  [[ $stderr != *"exited with status"* ]]
+}
+
 @test "what the app prints goes to standard error, as when it serves" {
   printf '%s\n' "import os" "print('printed')" "os.write(1, b'written\n')" \
     "os.system('echo told')" "from hello import app" >"$BATS_TEST_TMPDIR/prints.py"
