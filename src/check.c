@@ -14,6 +14,7 @@
 #include "wsgi/python.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,7 +80,16 @@ static bool report(FILE *file, const struct worker *worker, const struct cost *b
     return fflush(file) == 0;
 }
 
-/* What the app prints is for standard error, as when it serves. */
+/* As a service has them: what is printed goes to standard error, and there is nothing to read. */
+static void set_streams(void)
+{
+    _cleanup_(closep) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    if (null >= 0)
+        dup2(null, STDIN_FILENO);
+    dup2(STDERR_FILENO, STDOUT_FILENO);
+}
+
 static _Noreturn void load_and_report(const struct options *options, int fd)
 {
     struct options loading = *options;
@@ -92,7 +102,7 @@ static _Noreturn void load_and_report(const struct options *options, int fd)
     setpgid(0, 0);
     notify_forget();
     log_part();
-    dup2(STDERR_FILENO, STDOUT_FILENO);
+    set_streams();
     before = (struct cost){.begun = deadline_now(), .memory = resident()};
     load(&loading, &worker);
     if (file && report(file, &worker, &before))

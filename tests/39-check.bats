@@ -157,6 +157,14 @@ os.execv(sys.argv[1], sys.argv[1:])' "$PROGRAM" --check --import-timeout=20s mis
   [[ $stderr != *"exited with status"* ]]
 }
 
+@test "the app has nothing to read, as under systemd" {
+  printf '%s\n' "print('read', repr(open(0, closefd=False).read()))" "from hello import app" \
+    >"$BATS_TEST_TMPDIR/reads.py"
+  run -0 --separate-stderr "$PROGRAM" --check --python-path="$APPS" "$BATS_TEST_TMPDIR/reads.py" \
+    <<<"for the shell"
+  contains "$stderr" "read ''"
+}
+
 @test "what the app prints goes to standard error, as when it serves" {
   printf '%s\n' "import os" "print('printed')" "os.write(1, b'written\n')" \
     "os.system('echo told')" "from hello import app" >"$BATS_TEST_TMPDIR/prints.py"
