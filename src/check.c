@@ -148,6 +148,7 @@ static int await_end(pid_t pid, const struct options *options)
         kill(pid, OVERDUE_DUMP_SIGNAL);
         has_ended(pid, deadline_after(IMPORT_GRACE));
     }
+    kill(pid, SIGKILL); /* it may have gone to another process group */
     kill(-pid, SIGKILL);
     waitpid(pid, &status, 0);
     return in_time ? status : W_EXITCODE(EX_SOFTWARE, 0);

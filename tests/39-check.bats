@@ -148,6 +148,14 @@ END
   eventually [ ! -e "/proc/$(<"$BATS_TEST_TMPDIR/pid")" ]
 }
 
+@test "an import that hangs in another process group is ended as well" {
+  printf '%s\n' "import os, time" "os.setpgid(0, os.getpgid(os.getppid()))" "time.sleep(3600)" \
+    >"$BATS_TEST_TMPDIR/moves.py"
+  run -70 --separate-stderr timeout 30 "$PROGRAM" --check --import-timeout=1s \
+    "$BATS_TEST_TMPDIR/moves.py"
+  contains "$stderr" "--import-timeout"
+}
+
 @test "whoever starts it may have SIGCHLD ignored" {
   run -70 --separate-stderr /usr/bin/python3 -c '
 import os, signal, sys
