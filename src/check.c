@@ -180,7 +180,7 @@ static int print(int fd)
 
     for (off_t at = 0; (size = pread(fd, buffer, sizeof(buffer), at)) > 0; at += size)
         fwrite(buffer, 1, (size_t)size, stdout);
-    if (fflush(stdout) == 0)
+    if (fflush(stdout) == 0 && !ferror(stdout)) /* an error may have come earlier */
         return 0;
     log_line(LOG_ERR, "cannot write to standard output: %m");
     return EX_IOERR;

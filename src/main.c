@@ -31,7 +31,7 @@ static int fail(int status, char *problem)
 /* What was printed has arrived, or that is an error. */
 static int finish_printing(void)
 {
-    if (fflush(stdout) == 0)
+    if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
     log_line(LOG_ERR, "cannot write to standard output: %m");
     return EX_IOERR;

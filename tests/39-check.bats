@@ -219,6 +219,23 @@ os.execv(sys.argv[1], sys.argv[1:])' "$PROGRAM" --check --import-timeout=20s mis
   contains "$stderr" "cannot write to standard output"
 }
 
+# report_of SIZE: runs it with an entry of sys.path that has so many characters.
+report_of() {
+  PAD=$1 check "$BATS_TEST_TMPDIR/pads.py"
+}
+
+# What does not fit into the buffer of standard output is written at once, and nothing at the end.
+@test "a report that cannot be printed is an error, whatever its size" {
+  printf '%s\n' "import os, sys" "sys.path.append('/' + 'x' * int(os.environ['PAD']))" \
+    "from hello import app" >"$BATS_TEST_TMPDIR/pads.py"
+  local size
+  size=$(report_of 1000 | wc -c)
+  size=$((1000 + 4096 - size))
+  equal "$(report_of "$size" | wc -c)" 4096
+  report_of "$size" >/dev/full 2>"$BATS_TEST_TMPDIR/said" || equal "$?" 74
+  contains "$(<"$BATS_TEST_TMPDIR/said")" "cannot write to standard output"
+}
+
 @test "an import of workers that closes the report's descriptor is told" {
   printf '%s\n' "import os" "os.closerange(3, 100)" "from hello import app" \
     >"$BATS_TEST_TMPDIR/closes.py"
