@@ -116,7 +116,8 @@ is_up() {
   BIND="ssl crt $BATS_TEST_TMPDIR/both" front "send-proxy-v2-ssl"
   ask https
   shows "REMOTE_ADDR='127.0.0.7'" "wsgi.url_scheme='https'" "HTTPS='on'"
-  BIND="ssl crt $BATS_TEST_TMPDIR/both" front "send-proxy-v2-ssl-cn proxy-v2-options crc32c,ssl,cert-cn"
+  BIND="ssl crt $BATS_TEST_TMPDIR/both" \
+    front "send-proxy-v2-ssl-cn proxy-v2-options crc32c,ssl,cert-cn"
   ask https
   shows "REMOTE_ADDR='127.0.0.7'" "wsgi.url_scheme='https'"
   equal "$(cat "$LOG")" ""
