@@ -545,6 +545,21 @@ files() {
     /var/lib/wsgi-once-blog)"
 }
 
+@test "links to themselves, and a mount or link for a directory, are no obstacle to removing" {
+  install_deb "$PACKAGE"
+  ln -s wsgi-once-loop.service "$ROOT/etc/systemd/system/wsgi-once-loop.service"
+  mkdir "$ROOT/run/wsgi-once"
+  inside mount -t tmpfs run /run/wsgi-once
+  run -0 debian dpkg --remove wsgi-once
+  inside umount /run/wsgi-once
+  rmdir "$ROOT/run/wsgi-once"
+  ln -sfT /srv/apps "$ROOT/etc/wsgi-once" # dpkg(1) has removed the directory
+  run -0 debian dpkg --purge wsgi-once
+  equal "$(inside readlink /etc/wsgi-once)" /srv/apps
+  [[ -e $ROOT/srv/apps/hello.py ]]
+  rm "$ROOT/etc/wsgi-once"
+}
+
 # ---- where no systemd runs ----------------------------------------------------------------------
 
 # in_chroot COMMAND [ARGUMENT]...: in the same files, but it is not the root of process 1, and there
