@@ -383,7 +383,7 @@ is_replaced() { # InvocationID
   kept=$(invocation wsgi-once-hand.service)
   replaced=$(invocation bare-listening.service)
   # shellcheck disable=SC2016 # for the shell in there
-  printf '%s\n' '#!/bin/sh' 'case $1 in wsgi-once-hand.*) exit 101 ;; esac' \
+  printf '%s\n' '#!/bin/sh' 'cat >/dev/null' 'case $1 in wsgi-once-hand.*) exit 101 ;; esac' \
     >"$ROOT/usr/sbin/policy-rc.d"
   chmod +x "$ROOT/usr/sbin/policy-rc.d"
   run -0 install_deb "$NEWER"
