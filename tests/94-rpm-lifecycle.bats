@@ -109,7 +109,7 @@ load_until() {
 }
 
 @test "an upgrade restarts servers, and no request fails" {
-  app blog hello:app
+  app blog hello:app "[Unit]" "Description=The blog of ada@example.org"
   equal "$(http /)" "Hello."
   local before
   before=$(show InvocationID)
