@@ -210,6 +210,8 @@ needs-systemd:
 # ---- releasing -----------------------------------------------------------------------------------
 
 release = $(BUILD)/dist/wsgi-once-$(VERSION).tar.gz
+# apt takes what has no "/" in front for the name of a package.
+debs = $(if $(filter /%,$(BUILD)),,./)$(patsubst ./%,%,$(BUILD))/deb/wsgi-once_*.deb
 
 dist:
 	packaging/release $(VERSION) $(release)
@@ -218,7 +220,7 @@ deb:
 	$(INSTALL_DEPENDENCIES) deb
 	$(MAKE) --no-print-directory dist >/dev/null
 	packaging/deb $(VERSION) $(release) $(BUILD)/deb
-	echo "Install it: sudo apt install ./$(patsubst ./%,%,$(BUILD))/deb/wsgi-once_*.deb"
+	echo "Install it: sudo apt install $(debs)"
 
 rpm:
 	$(INSTALL_DEPENDENCIES) rpm

@@ -23,7 +23,7 @@ contents() {
 
 @test "make deb ends with the command that installs the package, as README has it" {
   local command="sudo apt install ./build/deb/wsgi-once_*.deb"
-  equal "$(tail -n 1 "$DEB/output" | sed "s|\./.*/deb/|./build/deb/|")" "Install it: $command"
+  equal "$(tail -n 1 "$DEB/output" | sed "s|$DEB/|./build/deb/|")" "Install it: $command"
   grep -qxF "make deb" README.md
   grep -qxF "$command" README.md
 }
