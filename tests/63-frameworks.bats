@@ -3,12 +3,7 @@
 #
 # Frameworks as the distribution packages them, each with the same small site.
 
-load helpers
-
-# stays OPTION... APPLICATION: a server imports it once.
-stays() {
-  serve --idle-timeout=60 "$@"
-}
+load applications
 
 # The tasks that each site has, see tests/apps/*_site.py.
 does_its_tasks() {
@@ -50,21 +45,43 @@ does_its_tasks() {
   does_its_tasks pecan_site
 }
 
+# visits PATH: three, of the same browser.
 visits() {
-  local jar=$BATS_TEST_TMPDIR/cookies
-  for _ in 1 2 3; do
-    http / --cookie "$jar" --cookie-jar "$jar"
-  done
+  browse "$1"
+  browse "$1"
+  browse "$1"
 }
 
 @test "a session in memory ends with its process, one in files goes on" {
   export SESSIONS=$BATS_TEST_TMPDIR/sessions
   mkdir "$SESSIONS"
   stays cherrypy_sessions:in_memory
-  equal "$(visits)" $'1\n1\n1'
+  equal "$(visits /)" $'1\n1\n1'
   rm "$BATS_TEST_TMPDIR/cookies"
   stays cherrypy_sessions:in_files
-  equal "$(visits)" $'1\n2\n3'
+  equal "$(visits /)" $'1\n2\n3'
+}
+
+@test "a session in a signed cookie goes on" {
+  stays flask_session:app
+  equal "$(browse /)" nobody
+  equal "$(browse /login --data-urlencode name=Jürgen --location)" Jürgen
+  equal "$(browse /)" Jürgen
+  equal "$(http /)" nobody
+  equal "$(http / --cookie session=eyJuYW1lIjoiYWRhIn0.aaaaaa.forged)" nobody
+}
+
+@test "a cache in memory has what the server put there before the fork, one in files goes on" {
+  export CACHE=$BATS_TEST_TMPDIR/cache
+  stays django_caches
+  equal "$(visits /memory)" $'1\n1\n1'
+  equal "$(visits /files)" $'1\n2\n3'
+  stays --warm-up=/memory django_caches
+  case $WAY in
+    server) equal "$(visits /memory)" $'2\n2\n2' ;;
+    accept) equal "$(visits /memory)" $'1\n1\n1' ;;
+  esac
+  equal "$(visits /files)" $'4\n5\n6'
 }
 
 # ---- Django's admin ----
@@ -74,11 +91,6 @@ manage() {
   PYTHONPATH=$APPS /usr/bin/python3 -c 'import sys, django_admin
 from django.core.management import call_command
 call_command(*sys.argv[1:], verbosity=0)' "$@"
-}
-
-browse() { # path, curl's arguments
-  local jar=$BATS_TEST_TMPDIR/cookies
-  http "$1" --cookie "$jar" --cookie-jar "$jar" "${@:2}"
 }
 
 # The token that guards the form of a page.
@@ -94,7 +106,7 @@ submit() { # path, curl's arguments
     --write-out '%{http_code} %{redirect_url}' "${@:2}"
 }
 
-@test "Django's admin: logging in, adding, changing, static files" {
+@test "Django's admin: logging in, adding, changing, deleting, logging out, static files" {
   export DATABASE=$BATS_TEST_TMPDIR
   manage migrate
   DJANGO_SUPERUSER_PASSWORD=secret manage createsuperuser --no-input --username=ada \
@@ -117,6 +129,16 @@ submit() { # path, curl's arguments
   run -0 browse /admin/auth/group/
   contains "$output" "Readers"
   [[ $output != *forged* ]]
+  # It is said by the next request.
+  contains "$output" "was changed successfully"
+  equal "$(submit /admin/auth/group/1/delete/ --data post=yes)" "302 $ORIGIN/admin/auth/group/"
+  contains "$(browse /admin/auth/group/)" "0 groups"
+
+  # Not all versions show the form for this.
+  local token
+  token=$(token_of /admin/password_change/)
+  contains "$(browse /admin/logout/ --data "csrfmiddlewaretoken=$token")" "Logged out"
+  equal "$(browse /admin/ --output /dev/null --write-out '%{http_code}')" 302
 
   browse /static/admin/css/base.css | cmp - \
     /usr/lib/python3/dist-packages/django/contrib/admin/static/admin/css/base.css
