@@ -4,16 +4,7 @@
 # Whole applications, unchanged, as the distribution packages them: nothing but their own
 # configuration is set, and their own clients use them.
 
-load helpers
-
-stays() {
-  serve --idle-timeout=60 "$@"
-}
-
-# json EXPRESSION: a value of the JSON on standard input, which is `it` in the expression.
-json() {
-  /usr/bin/python3 -ISc "import json, sys; it = json.load(sys.stdin); print(($1))"
-}
+load applications
 
 # ---- klaus: git over HTTP ----
 
@@ -156,6 +147,18 @@ radicale() {
   contains "$(cat "$HOME/said")" "breakfast.ics"
   contains "$(cat "$HOME/fetched.ics")" "SUMMARY:Frühstück"
   equal "$(dav GET /ada/dates/breakfast.ics)" 404
+}
+
+# ---- Xandikos: WebDAV ----
+
+# It has neither COPY nor MOVE nor LOCK, and few properties: the rest of litmus is not for it.
+@test "Xandikos: litmus, the test suite for servers of WebDAV" {
+  type -P litmus >/dev/null || skip "litmus is not installed"
+  export XANDIKOSPATH=$BATS_TEST_TMPDIR/dav AUTOCREATE=defaults
+  stays xandikos.wsgi:app
+  cd "$BATS_TEST_TMPDIR" # it writes files
+  TESTS="basic http" run -0 litmus "$ORIGIN/user/calendars/"
+  equal "$(grep -c "100.0%" <<<"$output")" 2
 }
 
 # ---- Graphite: a large Django application ----
