@@ -3,7 +3,8 @@
 #   make            builds build/wsgi-once and build/wsgi-once-generator
 #   make run        serves the demo app on http://127.0.0.1:8000
 #                   (APP=module:callable, LISTEN=address for others)
-#   make check      runs all tests; JOBS=unit, JOBS=bats-accept or JOBS=plain for some
+#   make check      runs the tests; JOBS=unit, JOBS=bats-accept or JOBS=plain for some of them,
+#                   JOBS=company for those with front servers, applications, and many apps
 #   make check-suites
 #                   tests in fresh roots of Debian's releases: SUITES="bookworm trixie sid"
 #   make fuzz       runs the fuzzers for FUZZ_SECONDS (3600) each
@@ -272,9 +273,12 @@ plain-programs: all $(unit_tests:%=$(BUILD)/unit/%)
 test-programs: plain-programs $(BUILD)/sanitize/wsgi-once $(BUILD)/sanitize/wsgi-once-generator \
 	$(unit_tests:%=$(BUILD)/sanitize/unit/%) $(fuzzers:%=$(BUILD)/fuzz/%)
 
+company = company bats-fronts bats-scale bats-bench bats-applications%
+
 check:
-	$(INSTALL_DEPENDENCIES) test
-	$(MAKE) --no-print-directory $(if $(filter plain,$(JOBS)),plain-programs,test-programs)
+	$(INSTALL_DEPENDENCIES) $(if $(filter $(company),$(JOBS)),company,test)
+	$(MAKE) --no-print-directory \
+		$(if $(filter-out plain company,$(or $(JOBS),check)),test-programs,plain-programs)
 	BUILD=$(BUILD) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) NO_SKIPS=$(NO_SKIPS) tests/run $(JOBS)
 
 check-suites: dist

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ways: load
+# ways: bench
 #
 # The comparison with other servers measures all that it tells, and tells all that it measures. What
 # the figures are is nobody's affair here: the short form of it is too short.

@@ -321,16 +321,36 @@ install_fronts() {
   eventually [ ! -e "/proc/$(<"$tree/pid")" ]
 }
 
-@test "plain jobs are those without sanitizers, valgrind and fuzzers" {
-  local tree=$BATS_TEST_TMPDIR/tree job
+# jobs_of WISH...: which jobs that means.
+jobs_of() {
+  local tree=$BATS_TEST_TMPDIR/tree
   mkdir -p "$tree/tests" "$tree/build"
   cp tests/run "$tree/tests"
-  env BUILD="$tree/build" "$tree/tests/run" plain || : # there is nothing to run
+  env BUILD="$tree/build" "$tree/tests/run" "$@" || : # there is nothing to run
   run -0 basename --suffix=.tap --multiple "$tree"/build/tap/*.tap
+}
+
+@test "plain jobs are those without sanitizers, valgrind and fuzzers" {
+  local job
+  jobs_of plain
   for job in bats-once bats-load bats-booted bats-server-tcp bats-source unit-plain; do
     contains "$output" "$job"
   done
   run ! grep -E 'sanitized|valgrind|fuzz' <<<"$output"
+}
+
+@test "what others have to be installed for is tested when it is asked for" {
+  local company
+  company=$(printf 'bats-%s\n' applications-accept applications-server bench fronts scale)
+  jobs_of company
+  equal "$output" "$company"
+  jobs_of
+  contains "$output" "bats-once"
+  contains "$output" "fuzz-request"
+  run -1 grep -xF "$company" <<<"$output"
+  jobs_of company plain
+  equal "$(grep -cxF "$company" <<<"$output")" 5
+  contains "$output" "bats-once"
 }
 
 # The jobs of the load, which are two, with suites that do nothing.
