@@ -251,9 +251,18 @@ bool forwarded_is_port(struct slice value)
     return is_node_port(value) && value.data[0] != '0';
 }
 
+/* Encoded or not; browsers take a backslash for one (URL Standard §4.4). */
+static bool begins_with_slash(struct slice text)
+{
+    struct slice code = {text.data, text.size < 3 ? 0 : 3};
+
+    return (text.size > 0 && text.data[0] == '/') || slice_equal_ignore_case(code, SLICE("%2F")) ||
+        slice_equal_ignore_case(code, SLICE("%5C"));
+}
+
 bool forwarded_is_prefix(struct slice value)
 {
-    if (value.size == 0 || value.data[0] != '/' || (value.size > 1 && value.data[1] == '/'))
+    if (value.size == 0 || value.data[0] != '/' || begins_with_slash(slice_after(value, 1)))
         return false;
     for (size_t i = 0; i < value.size; i++)
         if (!syntax_is_visible(value.data[i]) || is_one_of(value.data[i], SLICE("?#\\")))
