@@ -123,14 +123,26 @@ static bool is_node_port(struct slice text)
     return text.size <= 5 && syntax_parse_decimal(text, &number) == 0 && number <= 65535;
 }
 
+/* An IPv6 address without brackets. Apache has the zone of a link-local one behind it (RFC 4007
+ * §11), which means something only to the proxy. */
+static bool read_bare_ipv6(struct slice text, struct forwarded_element *element)
+{
+    size_t percent = slice_find(text, '%');
+    struct slice address = {text.data, percent};
+
+    if (!syntax_is_ipv6_address(address) ||
+        (percent < text.size && !syntax_is_token(slice_after(text, percent + 1))))
+        return false;
+    element->address = address;
+    return true;
+}
+
 /* nodename [ ":" node-port ] (RFC 7239 §6), and in X-Forwarded-For an IPv6 address without brackets
  * too. Returns whether it is one. */
 static bool read_node(struct slice text, bool is_bare_allowed, struct forwarded_element *element)
 {
-    if (is_bare_allowed && syntax_is_ipv6_address(text)) {
-        element->address = text;
+    if (is_bare_allowed && read_bare_ipv6(text, element))
         return true;
-    }
     bool is_bracketed = text.size > 0 && text.data[0] == '[';
     size_t end = slice_find(text, is_bracketed ? ']' : ':');
     struct slice name = {text.data, end}, rest = slice_after(text, end);

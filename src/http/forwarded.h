@@ -23,8 +23,8 @@ unsigned forwarded_field_named(struct slice name);
 
 /* One element of Forwarded or of X-Forwarded-For: what a proxy says of who has asked it. */
 struct forwarded_element {
-    /* "192.0.2.1" or "2001:db8::1", without brackets; absent when the proxy does not know it or
-     * does not tell (RFC 7239 §6.2, §6.3) */
+    /* "192.0.2.1" or "2001:db8::1", without brackets and zone; absent when the proxy does not
+     * know it or does not tell (RFC 7239 §6.2, §6.3) */
     struct slice address;
     struct slice port;   /* a number up to 65535; absent when it is not told */
     struct slice scheme; /* of Forwarded: the value of proto, without its quotes, or absent */
