@@ -362,6 +362,11 @@ int options_find_users(struct options *options, char **ret_problem)
             return problem_set(ret_problem, -EINVAL,
                 "option --trusted-proxy: 'unix:%s': the user cannot be looked up: %s",
                 pattern->user, strerror(-r));
+        if (pattern->has_uid && !peer_is_user_distinct(pattern->uid))
+            return problem_set(ret_problem, -EINVAL,
+                "option --trusted-proxy: 'unix:%u': this user cannot be told from others in a user "
+                "namespace (PrivateUsers=)",
+                pattern->uid);
     }
     return 0;
 }

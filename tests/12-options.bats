@@ -192,6 +192,24 @@ names_in_manual() {
     --trusted-proxy=unix:no-such-user hello:app
 }
 
+@test "a trusted proxy whose user looks like all others" {
+  local user
+  program() { # as PrivateUsers= has it: all but root are nobody
+    timeout 20 unshare --user --map-root-user "$PROGRAM" "$@" </dev/null
+  }
+  for user in 33 daemon 65534; do
+    refused "--trusted-proxy" "'unix:" "told from others" "PrivateUsers=" -- \
+      --trusted-proxy="unix:$user" hello:app
+  done
+  accepted --trusted-proxy=unix --trusted-proxy=unix:0
+}
+
+@test "all users, where nobody is seen as another" {
+  [[ $(cat /proc/self/uid_map) =~ ^\ *0\ +0\ +4294967295$ ]] ||
+    skip "impossible: this is in a user namespace"
+  accepted --trusted-proxy=unix:33 --trusted-proxy=unix:daemon --trusted-proxy=unix:65534
+}
+
 @test "a trusted field that is none" {
   for value in "" X-Forwarded X-Real-IP X-Forwarded-For,Forwarded; do
     refused "--trusted-field" "'$value'" "X-Forwarded-For" "X-Forwarded-Prefix" -- \

@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -118,6 +120,27 @@ int peer_find_user(struct peer_pattern *pattern)
     pattern->uid = user->pw_uid;
     pattern->user = NULL;
     return 0;
+}
+
+bool peer_is_user_distinct(uid_t uid)
+{
+    enum { OVERFLOW_UID = 65534 }; /* unless somebody has changed /proc/sys/kernel/overflowuid */
+    FILE *map = fopen("/proc/self/uid_map", "re");
+    unsigned long mapped = 0;
+    bool is_mapped = false;
+    char line[64], *rest;
+
+    if (!map)
+        return uid != OVERFLOW_UID;
+    while (fgets(line, sizeof(line), map)) {
+        unsigned long first = strtoul(line, &rest, 10);
+        strtoul(rest, &rest, 10); /* what it is outside */
+        unsigned long count = strtoul(rest, NULL, 10);
+        mapped += count;
+        is_mapped |= uid >= first && uid - first < count;
+    }
+    fclose(map);
+    return is_mapped && (uid != OVERFLOW_UID || mapped >= (uid_t)-1);
 }
 
 /* ---- comparing ------------------------------------------------------------------------------ */

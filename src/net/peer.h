@@ -41,6 +41,11 @@ bool peer_parse(const char *text, struct peer_pattern *ret_pattern);
  * 0, or -errno: -ENOENT when there is none of that name. */
 int peer_find_user(struct peer_pattern *pattern);
 
+/* Whether the user is told from all others: who has no number in the user namespace of this process
+ * is seen there with the one that nobody has outside (user_namespaces(7), "Unmapped user and group
+ * IDs"). */
+bool peer_is_user_distinct(uid_t uid);
+
 /* Who may say on whose behalf a request comes, and in which fields. */
 struct trust {
     struct peer_pattern *proxies; /* `n_proxies` of them */
