@@ -70,6 +70,23 @@ HTTP_X_WORD='one'
 REQUEST_URI='/environ/a%2Fb%20%C3%BC;c?x=%26&y'"
 }
 
+@test "a host in the request line goes before another one in Host" {
+  everywhere sees_one_host server-unix trusting-unix
+}
+
+# RFC 9112 §3.2.2. HAProxy refuses them.
+sees_one_host() {
+  local start
+  for start in "GET http:" "GET  HTTP:" "GET ftp:"; do
+    run -0 talk send "$start//www.example.org/environ HTTP/1.1\r\nHost: evil.example\r\n" \
+      send "Connection: close\r\n\r\n" read
+    [[ $output == "HTTP/1.1 "[24]* && $output != *evil.example* ]]
+  done
+  run -0 talk send "GET http://www.example.org:81/environ HTTP/1.1\r\n" \
+    send "Host: www.example.org:81\r\nConnection: close\r\n\r\n" read
+  contains "$output" "HTTP_HOST='www.example.org:81'"
+}
+
 @test "the client is who the front server says that it is" {
   everywhere knows_client trusting-unix trusting-tcp
 }
