@@ -114,6 +114,20 @@ refuses() {
   done
 }
 
+@test "of a client that is not named, nothing is believed; of the proxy itself, it is" {
+  local header request
+  request='GET / HTTP/1.0\r\nX-Request-ID: mine\r\nX-Forwarded-For: 192.0.2.9\r\n\r\n'
+  behind_proxy --trusted-field=X-Forwarded-For environ:app
+  # HAProxy says so of clients of its unix sockets
+  for header in 'PROXY UNKNOWN\r\n' "$SIGNATURE"'\x21\x00\x00\x00'; do
+    run -0 talk send "$header$request" read
+    [[ $output != *192.0.2.9* ]]
+    shows_new_id
+  done
+  run -0 talk send "$LOCAL$request" read
+  shows REMOTE_ADDR=192.0.2.9 HTTP_X_REQUEST_ID=mine
+}
+
 @test "a client on a unix socket of the proxy is nobody we know" {
   local names
   names=$(printf '\\x00%.0s' {1..216})

@@ -73,8 +73,10 @@ static const char *read_line(struct slice line, struct proxy_protocol *header)
 {
     struct slice rest = slice_after(line, V1_PREFIX.size), family = take_word(&rest);
 
-    if (slice_equal(family, SLICE("UNKNOWN"))) /* whatever follows */
+    if (slice_equal(family, SLICE("UNKNOWN"))) { /* whatever follows */
+        header->family = PROXY_PROTOCOL_UNKNOWN;
         return NULL;
+    }
     if (slice_equal(family, SLICE("TCP4")))
         header->family = PROXY_PROTOCOL_INET;
     else if (slice_equal(family, SLICE("TCP6")))
@@ -294,6 +296,8 @@ static int parse_v2(struct slice data, struct proxy_protocol *ret_header, size_t
     if (data.size < V2_FIXED_SIZE || data.size - V2_FIXED_SIZE < number_at(data, V2_LENGTH))
         return -EAGAIN;
     struct slice whole = {data.data, V2_FIXED_SIZE + number_at(data, V2_LENGTH)};
+    if ((byte_at(data, V2_COMMAND) & 15) == PROXY)
+        header.family = PROXY_PROTOCOL_UNKNOWN;
     if (has_addresses(data)) {
         unsigned family = byte_at(data, V2_FAMILY) >> 4;
         struct slice block = slice_after(whole, V2_FIXED_SIZE);

@@ -14,8 +14,9 @@ enum { PROXY_PROTOCOL_MAX_SIZE = 4096 };
 
 /* Whose addresses the header has. */
 enum proxy_protocol_family {
-    PROXY_PROTOCOL_LOCAL, /* none: those of the connection itself count */
-    PROXY_PROTOCOL_UNIX,  /* of unix sockets, whose names are not looked at */
+    PROXY_PROTOCOL_LOCAL,   /* none, of the proxy itself: those of the connection count */
+    PROXY_PROTOCOL_UNKNOWN, /* none either, of a client that is not named */
+    PROXY_PROTOCOL_UNIX,    /* of unix sockets, whose names are not looked at */
     PROXY_PROTOCOL_INET,
     PROXY_PROTOCOL_INET6,
 };

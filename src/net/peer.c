@@ -169,6 +169,8 @@ bool peer_is_trusted(const struct peer *peer, const struct trust *trust)
 {
     struct peer_pattern own = {.family = peer->address.family};
 
+    if (peer->is_for_another)
+        return false;
     if (own.family != AF_UNIX && !read_address(peer->address.host, &own))
         return false;
     for (size_t i = 0; i < trust->n_proxies; i++)

@@ -18,6 +18,7 @@ struct peer {
     pid_t pid;     /* 0: of a process that cannot be seen from here */
     uid_t uid;
     gid_t gid;
+    bool is_for_another; /* a proxy that asks for somebody whom it does not name */
 };
 
 /* Never fails: what is not known is empty (getpeername(2), SO_PEERCRED in unix(7)). */
@@ -53,5 +54,6 @@ struct trust {
     unsigned fields; /* of enum forwarded_field */
 };
 
-/* Whether the peer is one of the proxies. One whose address is not known is none of them. */
+/* Whether the peer is one of the proxies. One whose address is not known is none of
+ * them, nor is who passes on what somebody else says. */
 bool peer_is_trusted(const struct peer *peer, const struct trust *trust);

@@ -42,7 +42,8 @@ static void convert(
 
 static void apply(const struct proxy_protocol *header, struct exchange *exchange)
 {
-    if (header->family == PROXY_PROTOCOL_LOCAL)
+    exchange->peer.is_for_another = header->family == PROXY_PROTOCOL_UNKNOWN;
+    if (header->family == PROXY_PROTOCOL_LOCAL || header->family == PROXY_PROTOCOL_UNKNOWN)
         return;
     convert(header, &header->source, &exchange->peer.address);
     convert(header, &header->destination, &exchange->server);

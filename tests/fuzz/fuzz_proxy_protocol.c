@@ -78,7 +78,8 @@ static void check_v1(const struct proxy_protocol *header, struct slice bytes)
 
     FUZZ_ASSERT(bytes.size <= 107 && memcmp(bytes.data + bytes.size - 2, "\r\n", 2) == 0);
     FUZZ_ASSERT(!header->is_tls && header->family != PROXY_PROTOCOL_UNIX);
-    if (header->family == PROXY_PROTOCOL_LOCAL) {
+    FUZZ_ASSERT(header->family != PROXY_PROTOCOL_LOCAL);
+    if (header->family == PROXY_PROTOCOL_UNKNOWN) {
         FUZZ_ASSERT(bytes.size >= 15 && memcmp(bytes.data, "PROXY UNKNOWN", 13) == 0);
         return;
     }
@@ -99,7 +100,8 @@ static void check_v2(const struct proxy_protocol *header, struct slice bytes)
     FUZZ_ASSERT(memcmp(data, "\r\n\r\n\0\r\nQUIT\n", 12) == 0);
     FUZZ_ASSERT(bytes.size == 16 + (size_t)data[14] * 256 + data[15]);
     FUZZ_ASSERT(data[12] == 0x20 || data[12] == 0x21);
-    if (header->family == PROXY_PROTOCOL_LOCAL) {
+    FUZZ_ASSERT((header->family == PROXY_PROTOCOL_LOCAL) == (data[12] == 0x20));
+    if (header->family == PROXY_PROTOCOL_LOCAL || header->family == PROXY_PROTOCOL_UNKNOWN) {
         FUZZ_ASSERT(data[12] == 0x20 || data[13] >> 4 == 0 || (data[13] & 15) == 0);
         FUZZ_ASSERT(!header->is_tls);
         return;

@@ -147,21 +147,24 @@ static bool is_user_trusted(const char *text, const struct peer *peer)
 
 static void test_users(void)
 {
-    const struct peer user = {{.family = AF_UNIX}, true, 4711, 33, 34};
+    const struct peer user = {{.family = AF_UNIX}, true, 4711, 33, 34, false};
     const struct peer unknown = {.address = {.family = AF_UNIX}};
-    const struct peer elsewhere = {{.family = AF_INET, .host = "127.0.0.1"}, true, 4711, 33, 34};
+    const struct peer deputy = {{.family = AF_UNIX}, true, 4711, 33, 34, true};
+    const struct peer elsewhere = {
+        {.family = AF_INET, .host = "127.0.0.1"}, true, 4711, 33, 34, false};
 
     unit_case("the user of a unix socket");
     unit_ok(is_user_trusted("unix:33", &user), "that user");
     unit_ok(is_user_trusted("unix", &user), "whoever it is");
     unit_ok(!is_user_trusted("unix:34", &user), "another user");
     unit_ok(!is_user_trusted("unix:0", &unknown), "it is not known who");
+    unit_ok(!is_user_trusted("unix:33", &deputy), "it asks for somebody whom it does not name");
     unit_ok(!is_user_trusted("unix:33", &elsewhere), "no unix socket");
 }
 
 static void test_names_of_users(void)
 {
-    const struct peer root = {{.family = AF_UNIX}, true, 1, 0, 0};
+    const struct peer root = {{.family = AF_UNIX}, true, 1, 0, 0, false};
     struct peer_pattern pattern;
 
     unit_case("a user by name");

@@ -28,6 +28,7 @@ struct row {
     .source = S(host), .destination = S(other), .source_port = (port),                             \
     .destination_port = (other_port)
 #define NO_ENDS .family = PROXY_PROTOCOL_LOCAL
+#define NO_NAME .family = PROXY_PROTOCOL_UNKNOWN
 
 #define LONG6 "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
 
@@ -43,10 +44,10 @@ static const struct row v1_rows[] = {
         ENDS6(LONG6, LONG6, 65535, 65535)},
     {"v1: an IPv4 address in TCP6", S("PROXY TCP6 ::ffff:192.0.2.1 :: 1 2\r\n"),
         ENDS6("::ffff:192.0.2.1", "::", 1, 2)},
-    {"v1: UNKNOWN", S("PROXY UNKNOWN\r\n"), NO_ENDS},
-    {"v1: UNKNOWN with a space", S("PROXY UNKNOWN \r\n"), NO_ENDS},
-    {"v1: the longest UNKNOWN", S("PROXY UNKNOWN " LONG6 " " LONG6 " 65535 65535\r\n"), NO_ENDS},
-    {"v1: UNKNOWN with anything", S("PROXY UNKNOWN  \r \n \0 192.0.2.1 x\r\n"), NO_ENDS},
+    {"v1: UNKNOWN", S("PROXY UNKNOWN\r\n"), NO_NAME},
+    {"v1: UNKNOWN with a space", S("PROXY UNKNOWN \r\n"), NO_NAME},
+    {"v1: the longest UNKNOWN", S("PROXY UNKNOWN " LONG6 " " LONG6 " 65535 65535\r\n"), NO_NAME},
+    {"v1: UNKNOWN with anything", S("PROXY UNKNOWN  \r \n \0 192.0.2.1 x\r\n"), NO_NAME},
 };
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
@@ -73,10 +74,10 @@ static const struct row v2_rows[] = {
     {"v2: LOCAL with a family and addresses", S(SIGNATURE "\x20\x11\0\x0c" BYTES4), NO_ENDS},
     {"v2: LOCAL with a family that does not exist", S(SIGNATURE "\x20\xff\0\0"), NO_ENDS},
     {"v2: LOCAL with anything", S(SIGNATURE "\x20\x11\0\x02xy"), NO_ENDS},
-    {"v2: UNSPEC", S(SIGNATURE "\x21\0\0\0"), NO_ENDS},
-    {"v2: UNSPEC with anything", S(SIGNATURE "\x21\0\0\x05 \0\xff\0\0"), NO_ENDS},
-    {"v2: an unspecified family of a stream", S(SIGNATURE "\x21\x01\0\0"), NO_ENDS},
-    {"v2: an unspecified protocol of IPv4", S(SIGNATURE "\x21\x10\0\0"), NO_ENDS},
+    {"v2: UNSPEC", S(SIGNATURE "\x21\0\0\0"), NO_NAME},
+    {"v2: UNSPEC with anything", S(SIGNATURE "\x21\0\0\x05 \0\xff\0\0"), NO_NAME},
+    {"v2: an unspecified family of a stream", S(SIGNATURE "\x21\x01\0\0"), NO_NAME},
+    {"v2: an unspecified protocol of IPv4", S(SIGNATURE "\x21\x10\0\0"), NO_NAME},
     {"v2: a TLV", V4("\x12", "\x02\0\003a.b"), V4_ENDS},
     {"v2: an empty TLV", V4("\x0f", "\x04\0\0"), V4_ENDS},
     {"v2: several TLVs of any type", V4("\x18", "\xe0\0\001a\xff\0\002bc\0\0\0"), V4_ENDS},
