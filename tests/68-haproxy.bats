@@ -50,6 +50,7 @@ defaults
   timeout connect 20s
   timeout client 20s
   timeout server 20s
+  timeout check 20s
 listen all
   ${HTTP_CHECK:-}
   bind fd@3 ${BIND:-}

@@ -219,6 +219,7 @@ lacks_because_of_the_c_library() {
     packaging/debian/tests/smoke
     packaging/debian/tests/booted"
   ((status != 77)) || skip "$output"
+  echo "$output"
   equal "$status" 0
   contains "$output" "the answer: /var/lib/"
 }
