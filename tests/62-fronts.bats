@@ -76,14 +76,14 @@ REQUEST_URI='/environ/a%2Fb%20%C3%BC;c?x=%26&y'"
 
 # RFC 9112 §3.2.2. HAProxy refuses them.
 sees_one_host() {
-  local start
+  local start rest
+  rest='HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n'
   for start in "GET http:" "GET  HTTP:" "GET ftp:"; do
-    run -0 talk send "$start//www.example.org/environ HTTP/1.1\r\nHost: evil.example\r\n" \
-      send "Connection: close\r\n\r\n" read
+    run -0 talk send "$start//www.example.org/environ $rest" read
     [[ $output == "HTTP/1.1 "[24]* && $output != *evil.example* ]]
   done
-  run -0 talk send "GET http://www.example.org:81/environ HTTP/1.1\r\n" \
-    send "Host: www.example.org:81\r\nConnection: close\r\n\r\n" read
+  run -0 talk send \
+    "GET http://www.example.org:81/environ ${rest/evil.example/www.example.org:81}" read
   contains "$output" "HTTP_HOST='www.example.org:81'"
 }
 
