@@ -137,6 +137,7 @@ static const struct {
     {"a proxy", {.address = {AF_INET, "10.0.0.1", "1"}}, true},
     {"its user", {{.family = AF_UNIX}, true, 1, 33, 33, false}, true},
     {"another user", {{.family = AF_UNIX}, true, 1, 34, 33, false}, false},
+    {"for one without a name", {{.family = AF_UNIX}, true, 1, 33, 33, true}, false},
     {"somebody else", {.address = {AF_INET, "192.0.2.1", "1"}}, false},
     {"nobody knows who", {.pid = 1}, false},
 };
