@@ -292,11 +292,16 @@ static int serve(struct worker *worker, struct exchange *exchange)
     const struct options *options = worker->options;
     struct request_limits limits = request_limits(options);
     usec_t deadline = deadline_after(options->head_timeout);
+    /* After a reset getpeername(2) fails, but what came before it can be read: an app is not to act
+     * for somebody without an address. */
+    bool has_left = exchange->peer.address.family == 0;
     bool is_whole = false;
 
     if (!read_proxy_header(exchange, deadline, options))
         return 0;
     int r = conn_read_request(exchange->conn, &limits, deadline, exchange->request);
+    if (r == 0 && has_left)
+        r = -ECONNRESET;
     if (r == 0) {
         is_whole = true;
         r = client_find(&exchange->peer, &options->trust, exchange->request, &exchange->client);

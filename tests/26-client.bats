@@ -156,6 +156,14 @@ x_forwarded=(X-Forwarded-For X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Port
   logged "192.0.2.1 - - ["
 }
 
+@test "an app does nothing for who has left and has no address any more" {
+  run -0 "$TESTS/hand-over" reset -- \
+    "$PROGRAM" --access-log=stderr --python-path="$APPS" waits:app
+  contains "$output" '- - - ['
+  contains "$output" '] "GET /left HTTP/1.1" 499 - "-" "-"'
+  [[ ! -e $FIFOS/notes ]]
+}
+
 @test "an app finds whose process has connected to a unix socket" {
   serve environ:app
   ask "Host: a"
