@@ -86,6 +86,15 @@ static int refuse(struct request *request, const char *problem)
     return 400;
 }
 
+/* Proxies copy Host into these fields. What separates the elements of a list there would be the
+ * client's own elements; no name of a host has it (RFC 1123 §2.1). */
+static bool is_host_a_list(const struct request *request)
+{
+    struct slice host = request_find_field(request, SLICE("Host"));
+
+    return slice_find(host, ',') < host.size || slice_find(host, ';') < host.size;
+}
+
 static int read_forwarded(const struct trust *trust, struct request *request, struct client *client)
 {
     struct forwarded_element element = {0};
@@ -134,7 +143,9 @@ int client_find(const struct peer *peer, const struct trust *trust, struct reque
     if (trust->fields != 0) {
         unsigned believed = peer_is_trusted(peer, trust) ? trust->fields : 0;
         client.dropped_fields = FORWARDED_ALL & ~believed;
-        if (believed & FORWARDED)
+        if ((believed & (FORWARDED | FORWARDED_HOST)) && is_host_a_list(request))
+            r = refuse(request, "Host has a comma or semicolon, and proxies copy it into lists");
+        else if (believed & FORWARDED)
             r = read_forwarded(trust, request, &client);
         else if (believed)
             r = read_x_forwarded(trust, request, &client);

@@ -68,6 +68,13 @@ static const struct {
         "192.0.2.1,-,https,-,-,-"},
     {ALL_X, "X-Forwarded-For: 192.0.2.1, 10.0.0.3\r\nX-Forwarded-Host: evil, a, b\r\n",
         "192.0.2.1,-,-,a,-,-"},
+    /* a Host that would be more than one element of what a proxy has copied it into */
+    {FORWARDED_HOST, "Host: a,evil\r\nX-Forwarded-Host: a,evil\r\n", "400"},
+    {FORWARDED, "Host: a,for=192.0.2.9\r\nForwarded: for=192.0.2.1;host=a,for=192.0.2.9\r\n",
+        "400"},
+    {FORWARDED, "Host: a;proto=https\r\nForwarded: for=192.0.2.1;host=a;proto=https\r\n", "400"},
+    {FOR_PROTO, "Host: a,b;c\r\nX-Forwarded-For: 192.0.2.1\r\n", "192.0.2.1,-,-,-,-,-"},
+    {ALL_X, "Host: b\r\nX-Forwarded-Host: evil, a\r\n", "10.0.0.1,4711,-,a,-,-"},
     /* Forwarded */
     {FORWARDED, "Forwarded: for=192.0.2.1;proto=https;host=a\r\n", "192.0.2.1,-,https,a,-,-"},
     {FORWARDED, "Forwarded: for=192.0.2.9;proto=https, for=192.0.2.1;proto=http\r\n",
