@@ -23,7 +23,7 @@ enum kind {
     WARM_UP,  /* "/path" or "http://host/path" */
     ACCESS,   /* one of access_log_words */
     PEERS,    /* of peer_parse; may be given several times */
-    FIELDS,   /* of trusted_field_words; may be given several times */
+    FIELDS,   /* of forwarded_field_names; may be given several times */
     FLAG,     /* no argument */
     ACTION,   /* no argument, see enum options_action */
 };
@@ -101,6 +101,7 @@ static const struct spec specs[] = {
     {NULL, 0, NULL, 0, NULL, "Logging"},
     {"access-log", ACCESS, "WHERE", offsetof(struct options, access_log), "journal",
         "of each request: journal, stderr or none"},
+
     {NULL, 0, NULL, 0, NULL, "Resources of a worker (setrlimit(2); 0: no limit)"},
     {"limit-cpu", DURATION, "TIME", offsetof(struct options, limit_cpu), "0",
         "processor time, in whole seconds"},
@@ -135,10 +136,6 @@ static const char *const access_log_words[] = {
 };
 
 static const char *const peer_words[] = {"unix", NULL};
-
-/* In the order of enum forwarded_field. */
-static const char *const trusted_field_words[] = {"Forwarded", "X-Forwarded-For",
-    "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", NULL};
 
 /* The place of a word in its list, or -1. */
 static int find_word(const char *text, const char *const *words)
@@ -205,13 +202,13 @@ static const char *add_peer(struct options *options, const char *text)
 
 static const char *add_field(struct options *options, const char *text)
 {
-    for (int i = 0; trusted_field_words[i]; i++)
-        if (strcasecmp(text, trusted_field_words[i]) == 0) {
-            options->trust.fields |= 1u << i;
-            return NULL;
-        }
-    return "Forwarded, X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Port or "
-           "X-Forwarded-Prefix";
+    unsigned field = forwarded_field_named(slice_of(text));
+
+    options->trust.fields |= field;
+    return field != 0
+        ? NULL
+        : "Forwarded, X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Port or "
+          "X-Forwarded-Prefix";
 }
 
 static const char *set(struct options *options, const struct spec *spec, const char *text)
@@ -448,7 +445,7 @@ static enum options_values values_of(enum kind kind, const char *const **ret_wor
     case IMPORT: *ret_words = import_words; return OPTIONS_VALUES_WORDS;
     case ACCESS: *ret_words = access_log_words; return OPTIONS_VALUES_WORDS;
     case PEERS: *ret_words = peer_words; return OPTIONS_VALUES_WORDS;
-    case FIELDS: *ret_words = trusted_field_words; return OPTIONS_VALUES_WORDS;
+    case FIELDS: *ret_words = forwarded_field_names; return OPTIONS_VALUES_WORDS;
     case FLAG:
     case ACTION: return OPTIONS_VALUES_NONE;
     default: return OPTIONS_VALUES_FREE;

@@ -6,15 +6,6 @@
 
 load helpers
 
-# The name of the peers that a test comes from, for --trusted-proxy.
-peer() {
-  case $FAMILY in
-    unix) echo "unix:$(id --user)" ;;
-    tcp) echo 127.0.0.0/8 ;;
-    tcp6) echo ::1 ;;
-  esac
-}
-
 # believe FIELD... [-- OPTION...]: serves an app that shows its environ to a front server that is
 # believed in these fields.
 believe() {

@@ -36,15 +36,6 @@ host() {
   esac
 }
 
-# The name of the peers that a test comes from, for --trusted-proxy.
-peer() {
-  case $FAMILY in
-    unix) echo unix ;;
-    tcp) echo 127.0.0.0/8 ;;
-    tcp6) echo ::1 ;;
-  esac
-}
-
 # ---- the record ----
 
 @test "a record has the client, the time, the request line, status, length, referer and agent" {

@@ -18,15 +18,6 @@ V2=$SIGNATURE'\x21\x11\x00\x0c'$ENDS
 V2_TLS=$SIGNATURE'\x21\x11\x00\x1e'$ENDS'\x20\x00\x0f\x01\x00\x00\x00\x00\x21\x00\x07TLSv1.3'
 LOCAL=$SIGNATURE'\x20\x00\x00\x00'
 
-# The name of the peers that a test comes from, for --trusted-proxy.
-peer() {
-  case $FAMILY in
-    unix) echo unix ;;
-    tcp) echo 127.0.0.0/8 ;;
-    tcp6) echo ::1 ;;
-  esac
-}
-
 # behind_proxy OPTION... APPLICATION: the peer is trusted, and says who its client is.
 behind_proxy() {
   serve --proxy-protocol --trusted-proxy="$(peer)" "$@"

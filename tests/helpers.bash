@@ -91,6 +91,15 @@ status() {
   http "$@" --output /dev/null --write-out '%{http_code}'
 }
 
+# The name of the peers that a test comes from, for --trusted-proxy.
+peer() {
+  case $FAMILY in
+    unix) echo "unix:$EUID" ;;
+    tcp) echo 127.0.0.0/8 ;;
+    tcp6) echo ::1 ;;
+  esac
+}
+
 # talk STEP...: see tests/talk.
 talk() {
   "$TESTS/talk" "$ADDRESS" "$@"

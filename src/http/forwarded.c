@@ -4,23 +4,14 @@
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
-static const struct {
-    enum forwarded_field field;
-    struct slice name;
-} names[] = {
-    {FORWARDED, SLICE("Forwarded")},
-    {FORWARDED_FOR, SLICE("X-Forwarded-For")},
-    {FORWARDED_PROTO, SLICE("X-Forwarded-Proto")},
-    {FORWARDED_HOST, SLICE("X-Forwarded-Host")},
-    {FORWARDED_PORT, SLICE("X-Forwarded-Port")},
-    {FORWARDED_PREFIX, SLICE("X-Forwarded-Prefix")},
-};
+const char *const forwarded_field_names[] = {"Forwarded", "X-Forwarded-For", "X-Forwarded-Proto",
+    "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", NULL};
 
 unsigned forwarded_field_named(struct slice name)
 {
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (slice_equal_ignore_case(name, names[i].name))
-            return names[i].field;
+    for (unsigned i = 0; forwarded_field_names[i]; i++)
+        if (slice_equal_ignore_case(name, slice_of(forwarded_field_names[i])))
+            return 1u << i;
     return 0;
 }
 

@@ -18,6 +18,9 @@ enum forwarded_field {
     FORWARDED_ALL = (1 << 6) - 1,
 };
 
+/* Their names in the order of the bits, up to a NULL. */
+extern const char *const forwarded_field_names[];
+
 /* The field with this name, in any case; 0 for all others. */
 unsigned forwarded_field_named(struct slice name);
 
