@@ -294,10 +294,13 @@ nothing_is_left() {
 
 # ---- load ----------------------------------------------------------------------------------------
 
-# load_begins CLIENTS: each makes one request after the other, until the load ends.
+# load_begins CLIENTS [PAUSE]: each makes one request after the other, with pauses of up to that many
+# milliseconds between them, until the load ends.
 load_begins() {
+  echo "function delay() return math.random(0, ${2:-0}) end" >"$BATS_TEST_TMPDIR/pauses.lua"
   nsenter --net --target "$SYSTEMD" wrk --connections "$1" --threads 1 --timeout 60 \
-    --duration 300 "$ORIGIN/" >"$BATS_TEST_TMPDIR/report" 2>&1 3>&- &
+    --script "$BATS_TEST_TMPDIR/pauses.lua" --duration 300 "$ORIGIN/" \
+    >"$BATS_TEST_TMPDIR/report" 2>&1 3>&- &
   WRK=$!
 }
 
@@ -332,7 +335,7 @@ restarts_under_load() {
 ends_under_load() {
   local before failed=
   before=$(times_logged "Started ")
-  load_begins 2
+  load_begins 2 20
   eventually has_logged_more "$((before + 10))" "Started " || failed=yes
   load_ends
   equal "$failed" ""
