@@ -1,32 +1,15 @@
 #include "net/client.h"
 
-#include <arpa/inet.h>
-#include <string.h>
-#include <sys/socket.h>
+#include <stdio.h>
 
 /* ---- the client's address ------------------------------------------------------------------- */
 
 /* The address in an element, which the parser has found valid; nothing when there is none. */
 static void read_address(const struct forwarded_element *element, struct address *ret)
 {
-    struct sockaddr_storage storage = {.ss_family = AF_INET6};
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&storage;
-    struct sockaddr_in *in = (struct sockaddr_in *)&storage;
-    char host[INET6_ADDRSTRLEN];
-
-    *ret = (struct address){0};
-    if (element->address.size == 0 || element->address.size >= sizeof(host))
-        return;
-    memcpy(host, element->address.data, element->address.size);
-    host[element->address.size] = '\0';
-    if (inet_pton(AF_INET6, host, &in6->sin6_addr) != 1) {
-        storage.ss_family = AF_INET;
-        if (inet_pton(AF_INET, host, &in->sin_addr) != 1)
-            return;
-    }
-    address_write(&storage, ret);
-    memcpy(ret->port, element->port.data ? element->port.data : "", element->port.size);
-    ret->port[element->port.size] = '\0';
+    if (address_of_text(element->address, ret))
+        snprintf(ret->port, sizeof(ret->port), "%.*s", (int)element->port.size,
+            element->port.data ? element->port.data : "");
 }
 
 /* The last element that does not stand for a trusted proxy is the client's, because a trusted one

@@ -44,14 +44,11 @@ static bool read_address(const char *text, struct peer_pattern *pattern)
 /* An IPv4 peer of an IPv6 socket has its IPv4 address in struct address. */
 static void unmap(struct peer_pattern *pattern)
 {
-    static const unsigned char prefix[12] = {[10] = 0xff, [11] = 0xff};
-
-    if (pattern->family != AF_INET6 || pattern->bits < 96 ||
-        memcmp(pattern->address, prefix, sizeof(prefix)) != 0)
+    if (pattern->family != AF_INET6 || pattern->bits < 96 || !address_is_mapped(pattern->address))
         return;
     pattern->family = AF_INET;
     pattern->bits -= 96;
-    memmove(pattern->address, pattern->address + sizeof(prefix), 4);
+    memmove(pattern->address, pattern->address + 12, 4);
 }
 
 /* A user by number, or by a name of characters that passwd(5) files hold without harm. */

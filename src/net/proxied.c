@@ -3,41 +3,22 @@
 #include "http/proxy_protocol.h"
 #include "net/conn.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <string.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
-/* The bytes of an address as the header has it; the parser has found it valid. */
-static void read_host(int family, unsigned version, struct slice host, void *bytes)
-{
-    char text[INET6_ADDRSTRLEN] = "";
-
-    if (version == 2) {
-        memcpy(bytes, host.data, host.size);
-        return;
-    }
-    memcpy(text, host.data, host.size < sizeof(text) ? host.size : 0);
-    inet_pton(family, text, bytes);
-}
-
+/* The address, which the parser has found valid; nothing for a unix socket's. */
 static void convert(
     const struct proxy_protocol *header, const struct proxy_protocol_end *end, struct address *ret)
 {
-    struct sockaddr_storage storage = {0};
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&storage;
-    struct sockaddr_in *in = (struct sockaddr_in *)&storage;
+    int family = header->family == PROXY_PROTOCOL_INET6 ? AF_INET6 : AF_INET;
 
-    if (header->family == PROXY_PROTOCOL_INET) {
-        storage.ss_family = AF_INET;
-        in->sin_port = htons(end->port);
-        read_host(AF_INET, header->version, end->host, &in->sin_addr);
-    } else if (header->family == PROXY_PROTOCOL_INET6) {
-        storage.ss_family = AF_INET6;
-        in6->sin6_port = htons(end->port);
-        read_host(AF_INET6, header->version, end->host, &in6->sin6_addr);
-    }
-    address_write(&storage, ret);
+    if (header->family == PROXY_PROTOCOL_UNIX)
+        *ret = (struct address){0};
+    else if (header->version == 2)
+        address_of_bytes(family, end->host.data, end->port, ret);
+    else if (address_of_text(end->host, ret))
+        snprintf(ret->port, sizeof(ret->port), "%u", end->port);
 }
 
 static void apply(const struct proxy_protocol *header, struct exchange *exchange)
