@@ -294,8 +294,8 @@ nothing_is_left() {
 
 # ---- load ----------------------------------------------------------------------------------------
 
-# load_begins CLIENTS [PAUSE]: each makes one request after the other, with pauses of up to that many
-# milliseconds between them, until the load ends.
+# load_begins CLIENTS [PAUSE]: each makes one request after the other until the load ends, with
+# pauses between them of up to that many milliseconds.
 load_begins() {
   echo "function delay() return math.random(0, ${2:-0}) end" >"$BATS_TEST_TMPDIR/pauses.lua"
   nsenter --net --target "$SYSTEMD" wrk --connections "$1" --threads 1 --timeout 60 \
