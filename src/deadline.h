@@ -30,13 +30,21 @@ static inline usec_t deadline_after(usec_t timeout)
     return timeout == 0 || timeout > DEADLINE_NEVER - now ? DEADLINE_NEVER : now + timeout;
 }
 
-/* Whether it is time; else *next, when to wake up, is not later than that. */
-static inline bool deadline_is_due(usec_t deadline, usec_t *next)
+/* *next, when to wake up, is not later than the deadline; which may have passed already. */
+static inline void deadline_wake(usec_t deadline, usec_t *next)
+{
+    if (deadline < *next)
+        *next = deadline;
+}
+
+/* Whether it is time; else *next, when to wake up, is not later than that. Who does not look at the
+ * answer would sleep through a deadline that passes at this moment. */
+__attribute__((warn_unused_result)) static inline bool deadline_is_due(
+    usec_t deadline, usec_t *next)
 {
     if (deadline <= deadline_now())
         return true;
-    if (deadline < *next)
-        *next = deadline;
+    deadline_wake(deadline, next);
     return false;
 }
 

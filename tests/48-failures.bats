@@ -416,6 +416,19 @@ END
   IMPORT_TIMEOUT=2s fails hanging "--import-timeout" "in hang_here" "in hang_there"
 }
 
+# Each worker has a deadline of its own: one that passes while the template looks after another's is
+# not slept through.
+@test "many workers whose import hangs are given up" {
+  local i
+  for i in {1..3}; do
+    serve --import=worker --spare=24 --max-workers=24 --import-timeout=200ms hangs_at_import:app
+    equal "$(status /)" 500
+    eventually no_server
+    equal "$(cat "$STATUSES")" "$EX_SOFTWARE"
+    : >"$STATUSES"
+  done
+}
+
 @test "an import that closes the server's descriptors ends visibly" {
   serve closes_descriptors:app
   equal "$(status /)" 500

@@ -80,7 +80,7 @@ void generation_enforce_deadline(struct generation *generation, usec_t *next)
     generation->overdue = true;
     generation->deadline = deadline_after(IMPORT_GRACE);
     kill(generation->pid, OVERDUE_DUMP_SIGNAL);
-    deadline_is_due(generation->deadline, next);
+    deadline_wake(generation->deadline, next);
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */

@@ -367,7 +367,7 @@ static void ask_for_time(struct server *server, usec_t *next)
         return;
     notify_extend(EXTENSION);
     server->extend_again = deadline_after(EXTENSION_INTERVAL);
-    deadline_is_due(server->extend_again, next);
+    deadline_wake(server->extend_again, next);
 }
 
 /* Only as long as the template, too, goes round in its loop. */
@@ -379,7 +379,7 @@ static void feed_watchdog(struct server *server, usec_t *next)
     if (!server->current.ready || server->board.totals->alive + server->watchdog > now)
         notify_watchdog();
     server->watchdog_again = now + server->watchdog / 2;
-    deadline_is_due(server->watchdog_again, next);
+    deadline_wake(server->watchdog_again, next);
 }
 
 /* Returns when something is due next. */

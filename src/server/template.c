@@ -139,15 +139,16 @@ static _Noreturn void become_spare(const struct state *state, struct slot *slot)
     spare_run(&spare);
 }
 
-static void pause_forking(struct state *state)
+static void pause_forking(struct state *state, usec_t *next)
 {
     if (state->fork_again == 0)
         log_line(LOG_WARNING, "cannot fork workers for now: %m");
     state->fork_again = deadline_now() + FORK_PAUSE;
+    deadline_wake(state->fork_again, next);
 }
 
 /* Returns whether there may be more. */
-static bool fork_spare(struct state *state)
+static bool fork_spare(struct state *state, usec_t *next)
 {
     const struct template *template = state->template;
     struct slot *slot = scoreboard_take(template->board, template->generation);
@@ -159,7 +160,7 @@ static bool fork_spare(struct state *state)
         become_spare(state, slot);
     if (pid < 0) {
         scoreboard_release(slot);
-        pause_forking(state);
+        pause_forking(state, next);
         return false;
     }
     /* It does both, too, because either may need it first. */
@@ -187,11 +188,11 @@ static bool is_spare_wanted(const struct state *state)
         (spares + running < template->options->max_workers || is_first);
 }
 
-static void fork_spares(struct state *state)
+static void fork_spares(struct state *state, usec_t *next)
 {
-    if (state->idle_end || state->fork_again > deadline_now())
+    if (state->idle_end || !deadline_is_due(state->fork_again, next))
         return;
-    while (is_spare_wanted(state) && fork_spare(state))
+    while (is_spare_wanted(state) && fork_spare(state, next))
         ;
 }
 
@@ -283,15 +284,6 @@ static usec_t idle_deadline(const struct state *state)
     return timeout == 0 ? DEADLINE_NEVER : since + timeout;
 }
 
-/* The spares leave first. One of them may get a connection at this very moment, and then all goes
- * on; a connection after that waits with systemd for the next process. */
-static void begin_idle_end(struct state *state)
-{
-    state->idle_end = true;
-    close(state->stop[1]);
-    close(state->stop[0]);
-}
-
 static void resume(struct state *state)
 {
     if (pipe2(state->stop, O_CLOEXEC) < 0) {
@@ -309,6 +301,16 @@ static void go_on_with_idle_end(struct state *state)
     if (count(state, SLOT_RUNNING, SLOT_DONE) == 0)
         leave(0);
     resume(state);
+}
+
+/* The spares leave first. One of them may get a connection at this very moment, and then all goes
+ * on; a connection after that waits with systemd for the next process. */
+static void begin_idle_end(struct state *state)
+{
+    state->idle_end = true;
+    close(state->stop[1]);
+    close(state->stop[0]);
+    go_on_with_idle_end(state); /* there may be no spare whose end would be news */
 }
 
 /* An app that cannot be loaded is excused to those who wait already, and then that is the end. */
@@ -335,7 +337,7 @@ static void tell_counts(struct state *state, usec_t *next)
     state->counts_changed = false;
     state->running_told = running;
     totals->told = deadline_now();
-    deadline_is_due(totals->told + SCOREBOARD_NEWS_INTERVAL, next);
+    deadline_wake(totals->told + SCOREBOARD_NEWS_INTERVAL, next);
     tell(state, TEMPLATE_COUNTS);
 }
 
@@ -358,15 +360,13 @@ static usec_t do_what_is_due(struct state *state)
         go_on_with_idle_end(state);
     else if (deadline_is_due(idle_deadline(state), &next))
         begin_idle_end(state);
-    fork_spares(state);
-    deadline_is_due(workers_enforce_deadlines(&state->workers), &next);
-    if (state->fork_again != 0)
-        deadline_is_due(state->fork_again, &next);
+    fork_spares(state, &next);
+    deadline_wake(workers_enforce_deadlines(&state->workers), &next);
     tell_change(state, &next);
     tell_counts(state, &next);
     state->template->board->totals->alive = deadline_now();
     if (watchdog != 0)
-        deadline_is_due(deadline_now() + watchdog, &next);
+        deadline_wake(deadline_now() + watchdog, &next);
     return next;
 }
 
