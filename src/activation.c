@@ -215,11 +215,13 @@ void activation_done(struct activation *activation)
 
 /* ---- accepting ------------------------------------------------------------------------------ */
 
-/* Takes a connection that waits, from the first listener that has one: -EAGAIN when none has. */
-static int accept_waiting(const struct activation *activation)
+/* Takes a connection that waits, from the first listener that has one, beginning with number
+ * `first`: -EAGAIN when none has. */
+static int accept_waiting(const struct activation *activation, size_t first)
 {
     for (size_t i = 0; i < activation->n_listeners; i++) {
-        int fd = accept4(activation->listeners[i], NULL, NULL, SOCK_CLOEXEC);
+        size_t number = (first % activation->n_listeners + i) % activation->n_listeners;
+        int fd = accept4(activation->listeners[number], NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
             return fd;
         /* accept(2): errors of the network are to be treated like "none is there". */
@@ -267,7 +269,7 @@ static int open_epoll(const struct activation *activation, int stop)
     return take_fd(&epoll);
 }
 
-int activation_accept(const struct activation *activation, int stop, usec_t deadline)
+int activation_accept(const struct activation *activation, size_t first, int stop, usec_t deadline)
 {
     _cleanup_(closep) int epoll = open_epoll(activation, stop);
     int r = epoll < 0 ? epoll : let_accept_not_wait(activation);
@@ -279,7 +281,7 @@ int activation_accept(const struct activation *activation, int stop, usec_t dead
             return -errno;
         if (n == 0)
             return -ETIMEDOUT;
-        int fd = n > 0 ? accept_waiting(activation) : -EAGAIN;
+        int fd = n > 0 ? accept_waiting(activation, first) : -EAGAIN;
         if (fd != -EAGAIN)
             return fd;
         r = n > 0 && event.data.fd == stop ? -ECANCELED : 0;

@@ -36,7 +36,9 @@ void activation_close(const struct activation *activation);
 bool activation_has_client(const struct activation *activation);
 
 /* Waits for a connection on any of the listeners; of many processes that do, one is woken for each.
+ * When several listeners have one, the first of them from number `first` on is served (it may be
+ * any number, and they go round): who gives each process the next number lets no listener starve.
  * `stop` is a descriptor that ends the wait once it can be read or has ended, or -1. A connection
  * that waits is taken before that counts. Returns the connection, -ETIMEDOUT, -ECANCELED when
  * stopped, or another -errno. */
-int activation_accept(const struct activation *activation, int stop, usec_t deadline);
+int activation_accept(const struct activation *activation, size_t first, int stop, usec_t deadline);

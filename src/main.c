@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sysexits.h>
 
 static int fail(int status, char *problem)
@@ -49,6 +50,14 @@ static int print_help(void)
     return finish_printing();
 }
 
+/* Processes that know nothing of each other cannot take turns at the listeners. */
+static size_t random_number(void)
+{
+    size_t number;
+
+    return getrandom(&number, sizeof(number), GRND_NONBLOCK) == sizeof(number) ? number : 0;
+}
+
 /* The connection to serve: handed over, or the first one that comes. Returns it, -ETIMEDOUT or
  * another -errno. */
 static int get_connection(const struct activation *activation, const struct options *options)
@@ -56,7 +65,8 @@ static int get_connection(const struct activation *activation, const struct opti
     if (activation->connection >= 0)
         return activation->connection;
     /* systemd starts this process because a client is there; it may have gone again. */
-    return activation_accept(activation, -1, deadline_after(options->head_timeout));
+    return activation_accept(
+        activation, random_number(), -1, deadline_after(options->head_timeout));
 }
 
 static int serve_one(const struct options *options, const struct activation *activation)

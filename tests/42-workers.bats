@@ -326,12 +326,12 @@ exceed_max_workers() {
 
 # ---- listeners ----
 
-# start_with_listeners APPLICATION: LISTENERS are where it can be asked then.
+# start_with_listeners [OPTION]... APPLICATION: LISTENERS are where it can be asked then.
 start_with_listeners() {
   local directory=$BATS_TEST_TMPDIR/listeners
   mkdir "$directory"
   hand_over listen:"$directory/a" listen:"$directory/b" listen-tcp:"$directory/port" -- \
-    --spare=1 "$1"
+    --spare=1 "$@"
   eventually test -f "$directory/port"
   LISTENERS=("$directory/a" "$directory/b" "$(<"$directory/port")")
 }
@@ -363,6 +363,68 @@ start_with_listeners() {
   equal "$(most_at_once)" 4
   release 0 1 2
   all_answered
+}
+
+# wait_at LISTENER NAME...: clients whose requests wait there before anybody accepts them.
+wait_at() {
+  local name said=$BATS_TEST_TMPDIR/said
+  [[ -p $said ]] || mkfifo "$said"
+  for name in "${@:2}"; do
+    "$TESTS/talk" "$1" send "GET /$name HTTP/1.1\r\nHost: a\r\n\r\n" meet "$said" read \
+      >"$FIFOS/answer-$name" 3>&- 4>&- &
+    CLIENTS+=($!)
+    read_fifo "$said"
+  done
+}
+
+# Any order is fair in which nobody's turn comes after two clients of another listener.
+@test "several listeners at once: load on one does not keep the others waiting" {
+  local client served i
+  mkfifo "$FIFOS/import"
+  start_with_listeners --max-workers=1 waits_at_import:app
+  wait_at "${LISTENERS[0]}" a{1..9}
+  wait_at "${LISTENERS[1]}" b{1..3}
+  wait_at "${LISTENERS[2]}" c{1..3}
+  write_fifo "$FIFOS/import"
+  for client in "${CLIENTS[@]}"; do
+    wait "$client"
+  done
+  served=$(sed -n 's/^begin \(.\).*/\1/p' "$FIFOS/notes" | tr -d '\n')
+  equal "${#served}" 15
+  for i in 0 3 6; do
+    equal "${served:i:3} $(grep -o . <<<"${served:i:3}" | sort | tr -d '\n')" "${served:i:3} abc"
+  done
+}
+
+# Each process serves one connection and knows nothing of the others, so it begins at any of the
+# listeners. That 64 of them never begin at the second one of two is as likely as 1 in 2^64.
+@test "--single, several listeners: load on one does not keep the other waiting for ever" {
+  local a=$FIFOS/listener-a b=$FIFOS/listener-b
+  # shellcheck disable=SC2016 # for the shells in there
+  "$TESTS/hand-over" listen:"$a" listen:"$b" -- sh -c '
+    read -r _ <"$FIFOS/start"
+    for _ in $(seq 64); do
+      sh -c "LISTEN_PID=\$\$ exec \"\$@\"" sh "$@" || exit
+      ! grep -sqx "end b" "$FIFOS/notes" || exit 0
+    done' sh \
+    "$PROGRAM" --single --python-path="$APPS" --access-log=none waits:app \
+      >>"$LOG" 2>&1 3>&- 4>&- &
+  ACTIVATOR=$!
+  mkfifo "$FIFOS/start" "$FIFOS/load"
+  eventually test -S "$b"
+  /usr/bin/python3 -IS -c '
+import signal, socket, sys
+clients = [socket.socket(socket.AF_UNIX) for _ in range(64)]
+for client in clients:
+    client.connect(sys.argv[1])
+    client.sendall(b"GET /a HTTP/1.0\r\n\r\n")
+open(sys.argv[2], "w").close()
+signal.pause()' "$a" "$FIFOS/load" 3>&- 4>&- &
+  read_fifo "$FIFOS/load"
+  wait_at "$b" b
+  write_fifo "$FIFOS/start" $'go\n'
+  wait "${CLIENTS[0]}"
+  contains "$(<"$FIFOS/answer-b")" "answer to b"
 }
 
 # ---- what a worker has of the import ----

@@ -50,7 +50,8 @@ static int wait_for_connection(const struct spare *spare)
     bool said = false;
 
     for (;;) {
-        int fd = activation_accept(spare->activation, spare->stop, DEADLINE_NEVER);
+        int fd = activation_accept(
+            spare->activation, spare->first_listener, spare->stop, DEADLINE_NEVER);
         if (!is_exhaustion(fd))
             return fd;
         if (!said)

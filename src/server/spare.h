@@ -11,6 +11,7 @@
 struct spare {
     struct worker worker;
     const struct activation *activation;
+    size_t first_listener; /* see activation_accept */
     struct scoreboard *board;
     int stop; /* the reading end of a pipe: once it has ended, nothing is accepted any more */
     int wake; /* an eventfd: the template is to look at the scoreboard */

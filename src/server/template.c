@@ -40,6 +40,7 @@ struct state {
     int wake;                  /* an eventfd for the spares */
     int children;              /* an eventfd: one of them may have ended */
     int sources;               /* an inotify descriptor, or -1 */
+    size_t forked;             /* spares so far */
     bool ready;
     bool idle_end; /* the spares were told to leave, because nobody asks */
     unsigned lost_spares;
@@ -127,6 +128,7 @@ static _Noreturn void become_spare(const struct state *state, struct slot *slot)
     struct spare spare = {
         .worker = state->worker,
         .activation = template->activation,
+        .first_listener = state->forked,
         .board = template->board,
         .stop = state->stop[0],
         .wake = state->wake,
@@ -166,6 +168,7 @@ static bool fork_spare(struct state *state, usec_t *next)
     /* It does both, too, because either may need it first. */
     slot->pid = pid;
     setpgid(pid, pid);
+    state->forked++; /* each serves one connection: so every listener gets its turn */
     state->fork_again = 0;
     return true;
 }
