@@ -163,6 +163,57 @@ static int explain_no_socket(const char *pid, char **ret_problem)
         "systemd-socket-activate(1), as in: systemd-socket-activate -l 8000 wsgi-once ...");
 }
 
+/* As long as something waits at a socket, systemd starts this process again and again. At a socket
+ * that cannot be served nobody can be told why; what waits there is taken away. */
+static void discard_waiting(int fd)
+{
+    enum { MOST = 4096 }; /* a flood is not to keep this process */
+    bool is_listening = get_int(fd, SO_ACCEPTCONN) == 1;
+    char scratch[4096];
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return;
+    for (int i = 0; i < MOST; i++) {
+        _cleanup_(closep) int client = is_listening ? accept4(fd, NULL, NULL, SOCK_CLOEXEC) : -1;
+        if (is_listening ? client < 0 : read(fd, scratch, sizeof(scratch)) <= 0)
+            return;
+    }
+}
+
+/* One wrong socket keeps all of them from being served, but whoever waits at a right one can be
+ * told. others: what to do with the wrong ones. */
+static void keep_listeners(struct activation *activation, int count, void (*others)(int fd))
+{
+    activation->connection = -1;
+    activation->n_listeners = 0;
+    for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; fd++) {
+        _cleanup_(freep) char *problem = NULL;
+        if (get_int(fd, SO_ACCEPTCONN) != 1 || add(activation, fd, "", &problem) != 0)
+            others(fd);
+    }
+}
+
+static void leave_alone(int fd)
+{
+    (void)fd;
+}
+
+/* A wrapper that has started this process instead of becoming it keeps nobody from waiting at the
+ * sockets, which this process has from it, and will not answer, either. */
+static void keep_wrapped(struct activation *activation, const char *pid, const char *fds)
+{
+    enum { MOST = 64 };
+    long count = fds ? strtol(fds, NULL, 10) : 0;
+
+    if (!pid || strtol(pid, NULL, 10) != getppid() || count < 1 || count > MOST)
+        return;
+    free(activation->listeners);
+    activation->listeners = calloc((size_t)count, sizeof(int));
+    if (activation->listeners)
+        keep_listeners(activation, (int)count, leave_alone);
+}
+
 static char *copy_variable(const char *name)
 {
     const char *value = getenv(name);
@@ -182,10 +233,15 @@ static int take_sockets(struct activation *activation, char **ret_problem)
     activation->listeners = calloc((size_t)n + 1, sizeof(int));
     if (!activation->listeners)
         return problem_set(ret_problem, EX_OSERR, "out of memory");
-    if (n > 0)
-        return add_all(activation, n, ret_problem);
+    if (n > 0) {
+        int r = add_all(activation, n, ret_problem);
+        if (r != 0)
+            keep_listeners(activation, n, discard_waiting);
+        return r;
+    }
     if (get_int(STDIN_FILENO, SO_TYPE) >= 0)
         return add_standard_input(activation, ret_problem);
+    keep_wrapped(activation, pid, fds);
     return explain_no_socket(fds ? pid : NULL, ret_problem);
 }
 
@@ -198,13 +254,9 @@ int activation_take(struct activation *ret_activation, char **ret_problem)
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
     unsetenv("LISTEN_PIDFDID");
-    if (r != 0) {
-        activation_done(&activation);
-        return r;
-    }
     part_streams(&activation);
     *ret_activation = activation;
-    return 0;
+    return r;
 }
 
 void activation_done(struct activation *activation)
@@ -267,6 +319,18 @@ static int open_epoll(const struct activation *activation, int stop)
         if (add_to_epoll(epoll, activation->listeners[i], EPOLLIN | EPOLLEXCLUSIVE) < 0)
             return -errno;
     return take_fd(&epoll);
+}
+
+int activation_accept_waiting(const struct activation *activation)
+{
+    int r = let_accept_not_wait(activation);
+
+    return r < 0 ? r : accept_waiting(activation, 0);
+}
+
+bool activation_is_exhaustion(int error)
+{
+    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
 }
 
 int activation_accept(const struct activation *activation, size_t first, int stop, usec_t deadline)

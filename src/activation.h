@@ -22,7 +22,9 @@ struct activation {
  * goes to whichever of standard output and error is something else, or to the journal.
  *
  * Returns 0, or the exit status of sysexits(3) with *ret_problem, one line on the heap: EX_NOINPUT
- * when there is no socket, EX_CONFIG when the unit hands over the wrong ones, EX_OSERR. */
+ * when there is no socket, EX_CONFIG when the unit hands over the wrong ones, EX_OSERR. Also then
+ * *ret_activation is set: to no connection, and to the listeners whose clients can be told; what
+ * waited at other sockets is gone. To be followed by activation_done in any case. */
 int activation_take(struct activation *ret_activation, char **ret_problem);
 
 /* Frees the list of listeners; the sockets stay open. */
@@ -34,6 +36,13 @@ void activation_close(const struct activation *activation);
 
 /* Whether a connection waits on any of the listeners. */
 bool activation_has_client(const struct activation *activation);
+
+/* Takes a connection that waits on any of the listeners. Returns it, -EAGAIN when none does, or
+ * another -errno. */
+int activation_accept_waiting(const struct activation *activation);
+
+/* Whether accepting failed because descriptors or memory are used up, which may pass. */
+bool activation_is_exhaustion(int error);
 
 /* Waits for a connection on any of the listeners; of many processes that do, one is woken for each.
  * When several listeners have one, the first of them from number `first` on is served (it may be

@@ -9,6 +9,7 @@
 #include "cleanup.h"
 #include "log.h"
 #include "options.h"
+#include "server/excuse.h"
 #include "server/notify.h"
 #include "server/server.h"
 #include "streams.h"
@@ -22,7 +23,7 @@
 #include <sys/random.h>
 #include <sysexits.h>
 
-static int fail(int status, char *problem)
+static int fail(int status, const char *problem)
 {
     log_line(LOG_ERR, "%s", problem ? problem : "out of memory");
     log_settle();
@@ -69,15 +70,17 @@ static int get_connection(const struct activation *activation, const struct opti
         activation, random_number(), -1, deadline_after(options->head_timeout));
 }
 
-static int serve_one(const struct options *options, const struct activation *activation)
+static int serve_one(
+    const struct options *options, const struct activation *activation, int failure)
 {
-    struct worker worker = {.options = options};
+    struct worker worker = {.options = options, .failure = failure};
     int fd = get_connection(activation, options);
 
     if (fd == -ETIMEDOUT)
-        return 0;
+        return failure;
     if (fd < 0) {
         log_line(LOG_ERR, "cannot accept a connection: %s", strerror(-fd));
+        excuse_waiting(activation);
         return EX_OSERR;
     }
     activation_close(activation);
@@ -85,18 +88,35 @@ static int serve_one(const struct options *options, const struct activation *act
     worker_end(&worker, worker_serve(&worker, fd));
 }
 
-static int serve(const struct options *options)
+/* failure: the exit status because of a problem with the options, or 0. If there are sockets, it is
+ * the clients' problem, too: they are told, because one that nobody takes away would make systemd
+ * start this process again and again. */
+static int serve(const struct options *options, int failure, const char *problem)
 {
     _cleanup_(activation_done) struct activation activation = {.connection = -1};
-    _cleanup_(freep) char *problem = NULL;
+    _cleanup_(freep) char *own_problem = NULL;
 
-    int status = activation_take(&activation, &problem);
-    if (status != 0)
-        return fail(status, problem);
+    int status = activation_take(&activation, &own_problem);
     log_open(); /* standard error may be another one now */
+    if (failure != 0)
+        fail(failure, problem);
+    else if (status != 0)
+        failure = fail(status, own_problem);
+    if (activation.connection < 0 && activation.n_listeners == 0)
+        return failure;
     if (activation.connection >= 0 || options->single)
-        return serve_one(options, &activation);
-    return server_run(options, &activation);
+        return serve_one(options, &activation, failure);
+    return server_run(options, &activation, failure);
+}
+
+static int read_options(
+    int argc, char **argv, struct options *options, enum options_action *action, char **ret_problem)
+{
+    int r = options_parse(argc, argv, options, action, ret_problem);
+
+    if (r == 0 && (*action == OPTIONS_SERVE || *action == OPTIONS_CHECK))
+        r = options_find_users(options, ret_problem);
+    return r < 0 ? EX_USAGE : 0;
 }
 
 int main(int argc, char **argv)
@@ -108,16 +128,13 @@ int main(int argc, char **argv)
     streams_open();
     log_open();
     signal(SIGPIPE, SIG_IGN); /* as Python does: what nobody reads is an error, not the end */
-    if (options_parse(argc, argv, &options, &action, &problem) < 0)
-        return fail(EX_USAGE, problem);
+    int failure = read_options(argc, argv, &options, &action, &problem);
+    log_set_application(options.application);
     switch (action) {
     case OPTIONS_HELP: return print_help();
     case OPTIONS_VERSION: return print_version();
-    case OPTIONS_CHECK:
+    case OPTIONS_CHECK: return failure ? fail(failure, problem) : check_application(&options);
     case OPTIONS_SERVE: break;
     }
-    if (options_find_users(&options, &problem) < 0)
-        return fail(EX_USAGE, problem);
-    log_set_application(options.application);
-    return action == OPTIONS_CHECK ? check_application(&options) : serve(&options);
+    return serve(&options, failure, problem);
 }

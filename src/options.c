@@ -315,14 +315,12 @@ static int take_application(int argc, char **argv, struct options *options, char
     return 0;
 }
 
-int options_parse(int argc, char **argv, struct options *ret_options,
+static int parse(int argc, char **argv, struct options *ret_options,
     enum options_action *ret_action, char **ret_problem)
 {
     struct option table[N_SPECS + 1];
     int result;
 
-    *ret_action = OPTIONS_SERVE;
-    set_initial_values(ret_options);
     make_getopt_table(table);
     optind = 0; /* getopt_long(3) begins anew */
     opterr = 0;
@@ -343,6 +341,19 @@ int options_parse(int argc, char **argv, struct options *ret_options,
     }
     int r = check_together(ret_options, ret_problem);
     return r == 0 ? take_application(argc, argv, ret_options, ret_problem) : r;
+}
+
+int options_parse(int argc, char **argv, struct options *ret_options,
+    enum options_action *ret_action, char **ret_problem)
+{
+    *ret_action = OPTIONS_SERVE;
+    set_initial_values(ret_options);
+    int r = parse(argc, argv, ret_options, ret_action, ret_problem);
+    if (r < 0) {
+        options_done(ret_options);
+        set_initial_values(ret_options);
+    }
+    return r;
 }
 
 int options_find_users(struct options *options, char **ret_problem)

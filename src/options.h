@@ -75,7 +75,8 @@ enum options_action {
 
 /* Parses the command line. The strings borrow from argv. To be followed by options_done. Returns 0,
  * or -EINVAL with *ret_problem: one line for the admin, on the heap, that names the option, what is
- * wrong and what is allowed. */
+ * wrong and what is allowed; *ret_options has the defaults then, and no application. *ret_action is
+ * set also then, to what was asked for before the problem. */
 int options_parse(int argc, char **argv, struct options *ret_options,
     enum options_action *ret_action, char **ret_problem);
 

@@ -218,7 +218,7 @@ static int pass_on(struct worker *worker, struct exchange *exchange)
     if (r > 0)
         answer(exchange, r, r == 500 ? NULL : exchange->content.problem, options);
     if (worker->failure != 0)
-        log_line(LOG_ERR, "%s: answered 500: the application cannot be loaded", exchange->name);
+        log_line(LOG_ERR, "%s: answered 500: the application cannot be served", exchange->name);
     finish(exchange, r, options);
     reply_done(&exchange->reply);
     return status;
@@ -346,14 +346,15 @@ void worker_rehearse(const struct worker *worker)
 }
 
 /* Limits that cannot be set are no limits: better not to serve. */
-static int set_limits(const struct options *options)
+static void set_limits(struct worker *worker)
 {
     const char *option;
-    int r = rlimits_set(options, &option);
+    int r = rlimits_set(worker->options, &option);
 
-    if (r < 0)
-        log_line(LOG_ERR, "cannot set %s: %s", option, strerror(-r));
-    return r;
+    if (r == 0)
+        return;
+    log_line(LOG_ERR, "cannot set %s: %s", option, strerror(-r));
+    worker->failure = EX_OSERR;
 }
 
 /* The connection is closed; its buffer is still there. One that never was a request has no name. */
@@ -385,7 +386,8 @@ int worker_serve(struct worker *worker, int fd)
     int r = conn_init(&conn, fd, head_capacity(options) + CONTENT_CAPACITY);
     if (r < 0)
         log_line(LOG_ERR, "cannot prepare for the connection: %s", strerror(-r));
-    else if (set_limits(options) == 0) {
+    else {
+        set_limits(worker);
         if (overdue_start(&conn, worker->slot, options->request_timeout, options->linger_timeout) <
             0)
             log_line(LOG_ERR, "cannot set the timer of --request-timeout: %m");
@@ -395,7 +397,7 @@ int worker_serve(struct worker *worker, int fd)
     conn_close(&conn);
     record(worker, &access, &exchange);
     conn_done(&conn);
-    return status;
+    return worker->failure != 0 ? worker->failure : status;
 }
 
 void worker_end(struct worker *worker, int status)

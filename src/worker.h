@@ -14,7 +14,7 @@ struct slot;
 struct worker {
     const struct options *options;
     struct gateway *gateway; /* NULL until the app is loaded */
-    int failure;             /* the app cannot be loaded: the exit status that says why; or 0 */
+    int failure;             /* nothing can be served: the exit status that says why; or 0 */
     struct slot *slot;       /* where the server looks what is being done, or NULL */
 };
 
@@ -29,8 +29,8 @@ void worker_rehearse(const struct worker *worker);
 
 /* Serves the connection fd, which it takes over; loads the app if that was not done. Returns the
  * exit status for the process: 0 also for what the client or the app did wrong and was answered,
- * else what worker_load said, or EX_OSERR. When the deadline of the request passes, the process
- * ends in here, with EX_TEMPFAIL. */
+ * else what worker_load said, the failure of the worker, or EX_OSERR. When the deadline of the
+ * request passes, the process ends in here, with EX_TEMPFAIL. */
 int worker_serve(struct worker *worker, int fd);
 
 /* Ends the process as its interpreter would: threads joined, atexit functions run, streams flushed.

@@ -5,6 +5,7 @@
 
 load helpers
 
+EX_USAGE=64
 EX_NOINPUT=66
 EX_CONFIG=78
 
@@ -157,6 +158,77 @@ get() {
   serve prints:app
   http /
   logged "printed by the app"
+}
+
+# ---- mistakes that show only at the start, when there are clients ----
+
+@test "options that are wrong: the client is told, however it came" {
+  local option
+  for WAY in accept inetd listener server; do
+    for option in --nonsense --spare=0 --trusted-proxy=unix:no-such-user; do
+      : >"$LOG"
+      serve "$option" hello:app
+      equal "$WAY $option $(status /)" "$WAY $option 500"
+      equal "$(exit_status)" $EX_USAGE
+      equal "$(grep -cF -- "${option%%=*}" "$LOG")" 1
+    done
+  done
+}
+
+@test "options that are wrong: nothing but the answer goes to the connection" {
+  hand_over 012=accept:"$BATS_TEST_TMPDIR/s" -- --nonsense hello:app
+  run -0 get "$BATS_TEST_TMPDIR/s" --include
+  equal "$(tail -n1 <<<"$output")" "500 Internal Server Error"
+  [[ $output == "HTTP/1.1 500 "* && $output != *nonsense* ]]
+  ended_with $EX_USAGE
+}
+
+@test "options that are wrong: a client without a request is no reason to end well" {
+  hand_over accept:"$BATS_TEST_TMPDIR/s" -- --nonsense hello:app
+  eventually test -S "$BATS_TEST_TMPDIR/s"
+  "$TESTS/talk" "$BATS_TEST_TMPDIR/s" end read
+  ended_with $EX_USAGE
+}
+
+@test "options that are wrong: --check has no clients" {
+  run -$EX_USAGE timeout 20 "$TESTS/hand-over" 0=null listen:"$BATS_TEST_TMPDIR/s" -- \
+    "$PROGRAM" --check --nonsense hello:app
+  contains "$output" nonsense
+  equal "${#lines[@]}" 1
+}
+
+@test "a wrong socket beside a good one: whoever waits there is told" {
+  local wrong client asked=$BATS_TEST_TMPDIR/asked
+  mkfifo "$asked"
+  # The program starts when the client has asked.
+  # shellcheck disable=SC2016 # for the shell in there
+  printf '#!/bin/sh\nread -r _ <"%s"\nexec "%s" "$@"\n' "$asked.go" "$PROGRAM" >"$asked.sh"
+  chmod +x "$asked.sh"
+  mkfifo "$asked.go"
+  for wrong in datagram udp seqpacket file; do
+    PROGRAM=$asked.sh hand_over "$wrong" listen:"$BATS_TEST_TMPDIR/$wrong" -- hello:app
+    eventually test -S "$BATS_TEST_TMPDIR/$wrong"
+    "$TESTS/talk" "$BATS_TEST_TMPDIR/$wrong" send 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' \
+      meet "$asked" read >"$BATS_TEST_TMPDIR/answer" 3>&- 4>&- &
+    client=$!
+    read_fifo "$asked"
+    write_fifo "$asked.go" $'go\n'
+    wait "$client"
+    contains "$(<"$BATS_TEST_TMPDIR/answer")" "HTTP/1.1 500 "
+    ended_with $EX_CONFIG
+    logged "descriptor 3 is not"
+  done
+}
+
+@test "a wrapper that starts the program instead of becoming it: whoever waits is told" {
+  local wrapped=$PROGRAM
+  PROGRAM=$BATS_TEST_TMPDIR/wrapper
+  printf '#!/bin/sh\n"%s" "$@"\n' "$wrapped" >"$PROGRAM"
+  chmod +x "$PROGRAM"
+  WAY=server serve hello:app
+  equal "$(status / --max-time 10)" 500
+  equal "$(exit_status)" $EX_NOINPUT
+  logged "let ExecStart= run wsgi-once itself"
 }
 
 # ---- rare, but right ----

@@ -22,6 +22,17 @@ says() {
 
 # ---- resources ----
 
+@test "limits that cannot be set: the client is told, and the app does not run without them" {
+  # Leaks are not looked for, since that needs ptrace(2), too.
+  export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
+  printf '#!/bin/sh\nexec strace -D -f -o "%s" -e inject=prlimit64:error=EPERM "%s" "$@"\n' \
+    "$BATS_TEST_TMPDIR/trace" "$PROGRAM" >"$BATS_TEST_TMPDIR/traced"
+  chmod +x "$BATS_TEST_TMPDIR/traced"
+  PROGRAM=$BATS_TEST_TMPDIR/traced serve --limit-files=64 hello:app
+  equal "$(http /)" "500 Internal Server Error"
+  logged "cannot set --limit-files: Operation not permitted"
+}
+
 @test "--limit-cpu: a request that computes for too long is ended" {
   serve_misbehaving --limit-cpu=1s
   hold

@@ -11,6 +11,7 @@ load server
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:handle_segv=0:handle_abort=0
 
 EX_SOFTWARE=70
+EX_OSERR=71
 GET='GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 NONSENSE='nonsense\r\n\r\n'
 
@@ -427,6 +428,53 @@ END
     equal "$(cat "$STATUSES")" "$EX_SOFTWARE"
     : >"$STATUSES"
   done
+}
+
+# under COMMAND...: the program runs under this command from now on, in a process that stays the one
+# which LISTEN_PID names.
+under() {
+  UNWRAPPED=${UNWRAPPED:-$PROGRAM}
+  PROGRAM=$BATS_TEST_TMPDIR/wrapped
+  {
+    echo '#!/bin/sh'
+    printf 'exec %s "$@"\n' "$(printf '%q ' "$@" "$UNWRAPPED")"
+  } >"$PROGRAM"
+  chmod +x "$PROGRAM"
+}
+
+# cannot_start TEXT: a server without the means to run is started once for its client, who is told.
+cannot_start() {
+  : >"$LOG"
+  : >"$STATUSES"
+  serve hello:app
+  equal "$(http / --head --max-time 10 | head -n1 | tr -d '\r')" "HTTP/1.1 500 Internal Server Error"
+  logged "$1"
+  eventually no_server
+  equal "$(cat "$STATUSES")" "$EX_OSERR"
+}
+
+# 5 is what the dynamic linker needs; with 9 of them the app is served.
+@test "a server without descriptors for its own needs: all who wait are told" {
+  local number
+  export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
+  for number in 5 6 7 8; do
+    under prlimit --nofile="$number:$number"
+    cannot_start "Too many open files"
+  done
+}
+
+@test "so are they by a server that cannot fork" {
+  # Leaks are not looked for, since that needs ptrace(2), too.
+  export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
+  under strace -D -f -o "$BATS_TEST_TMPDIR/trace" -e inject=clone,clone3,fork,vfork:error=EAGAIN
+  cannot_start "cannot start the server: Resource temporarily unavailable"
+}
+
+@test "so are they by a server that cannot even accept, once it can" {
+  export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
+  under strace -D -f -o "$BATS_TEST_TMPDIR/trace" -e inject=signalfd4:error=EMFILE \
+    -e inject=accept4:error=ENFILE:when=1..2
+  cannot_start "cannot start the server: Too many open files"
 }
 
 @test "an import that closes the server's descriptors ends visibly" {

@@ -139,6 +139,55 @@ under_load() {
   equal "$(show ActiveState)" active
 }
 
+# has_failed TIMES: so many starts of the service have failed, and no more.
+has_failed() {
+  (($(inside journalctl --output cat --unit "$SERVICE" | grep -c "Failed with result") == $1))
+}
+
+# fails_at_start STATUS MESSAGE: clients are answered 500, and the service fails with that status,
+# once for each of them. FAILED: so many starts have failed before.
+fails_at_start() {
+  local n before=${FAILED:-0}
+  for n in 1 2; do
+    equal "$(http / --max-time 10)" "500 Internal Server Error"
+    eventually has_failed $((before + n))
+  done
+  eventually shows ActiveState failed
+  equal "$(show Result) $(show ExecMainStatus)" "exit-code $1"
+  has_logged "$2"
+  has_failed $((before + 2))
+}
+
+@test "a mistake that shows only at the start: 500 for who waits, a failed unit, and no other start" {
+  unit "--trusted-proxy=unix:no-such-user hello:app"
+  fails_at_start 64 "no user of that name"
+}
+
+@test "an option that does not exist: likewise" {
+  unit "--nonsense hello:app"
+  fails_at_start 64 "unknown or ambiguous option '--nonsense'"
+}
+
+@test "no descriptors left: likewise" {
+  unit "hello:app" "LimitNOFILE=6"
+  fails_at_start 71 "Too many open files"
+}
+
+# What waits at such a socket would start the service again, too.
+@test "a socket of the wrong type beside a good one: likewise" {
+  mkdir -p "$ROOT/run/systemd/system/$UNIT.socket.d"
+  printf '%s\n' "[Socket]" "ListenDatagram=$PLACE/datagrams" \
+    >"$ROOT/run/systemd/system/$UNIT.socket.d/wrong.conf"
+  unit "hello:app"
+  inside /usr/bin/python3 -IS -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect(sys.argv[1])
+s.send(b"one")
+s.send(b"two")' "$PLACE/datagrams"
+  eventually has_failed 1
+  FAILED=1 fails_at_start 78 "descriptor 5 is not a stream socket"
+}
+
 @test "an import may take longer than TimeoutStartSec=" {
   unit "told_at_import:app" "TimeoutStartSec=2s"
   mkfifo "$FIFOS/import"

@@ -119,6 +119,13 @@ refused() {
   done
 }
 
+# taken [LINE]...: units are made for an app with these lines.
+taken() {
+  lines "$@" >"$BATS_TEST_TMPDIR/blog.conf"
+  run -0 --separate-stderr "$GENERATOR" --dry-run ${OPTION:+"$OPTION"} "$BATS_TEST_TMPDIR/blog.conf"
+  equal "$stderr" ""
+}
+
 # refused_name NAME TEXT
 refused_name() {
   lines >"$BATS_TEST_TMPDIR/$1.conf"
@@ -167,7 +174,7 @@ MemoryMax=1G
 OOMPolicy=continue
 TasksMax=512
 RestartSec=5s
-RestartForceExitStatus=$(seq --separator=' ' 200 245)"
+RestartForceExitStatus=127 SIGSYS $(seq --separator=' ' 200 245)"
 }
 
 @test "with Accept=yes there is a template, whose sandbox is the lean one" {
@@ -280,7 +287,8 @@ expected_keys() {
 }
 
 @test "a user is not looked up while units are made, when directories may not be there yet" {
-  equal "$(arguments TrustedProxy=unix:no-such-user)" $'--trusted-proxy=unix:no-such-user\nblog:app'
+  equal "$(arguments TrustedProxy=unix:no-such-user '[Service]' PrivateUsers=no)" \
+    $'--trusted-proxy=unix:no-such-user\nblog:app'
   refused ":3" "TrustedProxy" "unix:USER" -- lines TrustedProxy=unix:
 }
 
@@ -415,6 +423,43 @@ deferred() {
   equal "$(deferred ListenStream=/run/x ListenStream= ListenStream=8000)" DeferAcceptSec=10s
   equal "$(deferred ListenStream=8000 ListenStream= ListenStream=/run/x)" no
   refused ":5" ListenStream "listen on" -- lines '[Socket]' ListenStream=8000 ListenStream=
+}
+
+@test "a socket that cannot be served is refused" {
+  local type
+  for type in Datagram SequentialPacket FIFO Special Netlink MessageQueue USBFunction; do
+    refused ":4" "[Socket] Listen$type" "ListenStream=" -- lines '[Socket]' "Listen$type=/run/x"
+  done
+}
+
+# What the program would refuse at its start, when clients wait. systemd.exec(5): users but root and
+# the service's own are mapped to nobody.
+@test "a proxy that is trusted by its user, in a service that cannot tell users apart" {
+  local value
+  for value in unix:www-data unix:33 unix:nobody; do
+    refused ":3" "TrustedProxy: '$value'" "PrivateUsers=no" -- lines "TrustedProxy=$value"
+    refused ":3" "TrustedProxy: '$value'" "PrivateUsers=no" -- \
+      lines "TrustedProxy=$value" '[Service]' PrivateUsers=no PrivateUsers=true
+    refused ":3" "TrustedProxy: '$value'" "PrivateUsers=no" -- \
+      lines "TrustedProxy=$value" '[Service]' PrivateUsers=self '[Socket]' Accept=yes
+  done
+  refused ":4" "TrustedProxy: 'unix:b'" -- lines TrustedProxy=unix TrustedProxy=unix:b
+}
+
+@test "a proxy that is trusted by its user, where that can be told" {
+  equal "$(arguments TrustedProxy=unix:a '[Service]' PrivateUsers=no)" \
+    $'--trusted-proxy=unix:a\nblog:app'
+  # of systemd 257, users below 65536 have their own numbers
+  taken TrustedProxy=unix:a '[Service]' PrivateUsers=identity
+  # the lean sandbox
+  taken TrustedProxy=unix:a '[Socket]' Accept=yes
+  # root, and the service's own user
+  taken TrustedProxy=unix:root TrustedProxy=unix:0 TrustedProxy=unix:wsgi-once-blog
+  taken TrustedProxy=unix:blog '[Service]' DynamicUser=no User=blog
+  # what is replaced, what is no user, what systemd will make of a specifier
+  taken TrustedProxy=unix:a TrustedProxy= TrustedProxy=unix TrustedProxy=unix:%p
+  # no such drop-in is there for users
+  OPTION=--user taken TrustedProxy=unix:a
 }
 
 @test "what the generator writes itself is refused" {

@@ -100,6 +100,24 @@ journal_has() { # text
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" "Hello."
 }
 
+@test "activating (auto-restart): likewise what ends before it can do anything" {
+  local library
+  library=$(ldd "$PROGRAM" | sed -n 's/.*libpython.* => \(.*\) .*/\1/p')
+  app blog hello:app "[Service]" "InaccessiblePaths=$(realpath "$library")" "RestartSec=1s"
+  http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  eventually shows SubState auto-restart
+  equal "$(show ExecMainStatus)" 127
+  conf blog hello:app "[Service]" "SystemCallErrorNumber=" "SystemCallFilter=~prctl" \
+    "RestartSec=1s"
+  inside systemctl daemon-reload
+  eventually shows ExecMainStatus 31 # SIGSYS
+  eventually shows SubState auto-restart
+  conf blog hello:app
+  inside systemctl daemon-reload
+  wait $!
+  equal "$(cat "$BATS_TEST_TMPDIR/answer")" "Hello."
+}
+
 @test "No module named: the directory" {
   mkdir -p "$ROOT/srv/site"
   cp "$APPS/hello.py" "$ROOT/srv/site/site_app.py"

@@ -176,6 +176,8 @@ static void check_socket(struct reading *reading, const struct assignment *at)
 {
     if (strcmp(at->key, "Service") == 0)
         error(reading, at, "[Socket] Service: the service of this socket is the one of this file");
+    else if (app_is_listening(at) && *at->value && strcmp(at->key, "ListenStream") != 0)
+        error(reading, at, "[Socket] %s: HTTP needs ListenStream=", at->key);
     else if (strcmp(at->key, "Accept") == 0 && value_parse_boolean(at->value) < 0)
         error(reading, at, "[Socket] Accept: '%s' is not yes or no", at->value);
     else if (app_is_listening(at) && !*at->value && !listens_behind(reading->app->file, at))

@@ -9,6 +9,7 @@
 #include "generator/apps.h"
 #include "generator/conf_file.h"
 #include "generator/output.h"
+#include "generator/proxies.h"
 #include "generator/report.h"
 #include "generator/units.h"
 
@@ -112,6 +113,8 @@ static void make_units(const struct settings *settings, const struct app_file *f
         return;
     conf_file_parse(&conf, file->path, text, report);
     app_read(&app, file->name, &conf, report);
+    if (report->errors == errors)
+        proxies_check(&app, settings->user, report);
     if (report->errors == errors)
         units_write(&app, settings->user, output);
     app_done(&app);

@@ -134,14 +134,15 @@ static void write_socket(const struct units *units)
     output_close(units->output, units->socket, file);
 }
 
-/* When systemd cannot start the process at all (systemd.exec(5), "Process Exit Codes"), nobody
- * takes the connection that waits, and the socket would start the service again at once, and on and
- * on. As a restart it has a pause before it. */
+/* When systemd cannot start the process at all (systemd.exec(5), "Process Exit Codes"), or when the
+ * dynamic linker (127) or a filter of system calls ends it before it can do anything, nobody takes
+ * the connection that waits, and the socket would start the service again at once, and on and on.
+ * As a restart it has a pause before it. */
 static void write_restart(FILE *file)
 {
     enum { FIRST = 200, LAST = 245 }; /* EXIT_CHDIR to EXIT_BPF */
 
-    fprintf(file, "RestartSec=5s\nRestartForceExitStatus=");
+    fprintf(file, "RestartSec=5s\nRestartForceExitStatus=127 SIGSYS ");
     for (int status = FIRST; status <= LAST; status++)
         fprintf(file, "%d%c", status, status < LAST ? ' ' : '\n');
 }

@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "log.h"
 #include "message_ids.h"
+#include "server/excuse.h"
 #include "server/generation.h"
 #include "server/notify.h"
 #include "server/template.h"
@@ -65,6 +66,10 @@ static void tell_counts(const struct server *server)
     size_t running = scoreboard_count(&server->board, SLOT_RUNNING, SLOT_DONE, 0);
     char idle_end[64] = "";
 
+    if (server->current.failure != 0) {
+        notify_status("Nothing can be served: clients are answered 500");
+        return;
+    }
     if (running == 0 && server->options->idle_timeout > 0 && !server->ending)
         tell_idle_end(server, idle_end, sizeof(idle_end));
     notify_status("%s %s: %" PRIu64 " served, %zu running, %zu spare%s",
@@ -422,7 +427,7 @@ static void wait_for_events(struct server *server, usec_t until)
         take_signal(server);
 }
 
-static int prepare(struct server *server)
+static int prepare(struct server *server, int failure)
 {
     /* Room for the running ones, and for the spares of two templates. */
     const struct options *options = server->options;
@@ -434,10 +439,18 @@ static int prepare(struct server *server)
         r = open_signals(server);
     if (r == 0)
         r = prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
-    return r < 0 ? r : start(server, &server->current, 0);
+    return r < 0 ? r : start(server, &server->current, failure);
 }
 
-int server_run(const struct options *options, const struct activation *activation)
+/* Whoever no template has answered, because none could be started, or they came too late for it. */
+static void excuse_rest(struct server *server)
+{
+    if (server->signals >= 0)
+        close(server->signals);
+    excuse_waiting(server->activation);
+}
+
+int server_run(const struct options *options, const struct activation *activation, int failure)
 {
     struct server server = {
         .options = options,
@@ -447,13 +460,16 @@ int server_run(const struct options *options, const struct activation *activatio
         .next = GENERATION_NONE,
         .stop_deadline = DEADLINE_NEVER,
     };
-    int r = prepare(&server);
+    int r = prepare(&server, failure);
 
     if (r < 0)
         log_line(LOG_ERR, "cannot start the server: %s", strerror(-r));
     while (r == 0 && !has_ended(&server))
         wait_for_events(&server, do_what_is_due(&server));
+    int status = r < 0 ? EX_OSERR : server.status;
+    if (status != 0)
+        excuse_rest(&server);
     scoreboard_done(&server.board);
     log_settle();
-    return r < 0 ? EX_OSERR : server.status;
+    return status;
 }

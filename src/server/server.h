@@ -15,5 +15,8 @@
 #include "options.h"
 
 /* Serves the listeners. Returns the exit status of sysexits(3): 0 when it was stopped, or idle for
- * --idle-timeout; else what kept the app from being loaded, or EX_OSERR. */
-int server_run(const struct options *options, const struct activation *activation);
+ * --idle-timeout; else what kept the app from being loaded, or EX_OSERR, and whoever waited was
+ * answered 500.
+ *
+ * failure: the exit status because of which nothing is loaded, and clients are only told; or 0. */
+int server_run(const struct options *options, const struct activation *activation, int failure);

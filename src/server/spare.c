@@ -39,11 +39,6 @@ static void survive_termination(void)
 
 /* ---- waiting -------------------------------------------------------------------------------- */
 
-static bool is_exhaustion(int error)
-{
-    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
-}
-
 /* Returns the connection, -ECANCELED, or another -errno. */
 static int wait_for_connection(const struct spare *spare)
 {
@@ -52,7 +47,7 @@ static int wait_for_connection(const struct spare *spare)
     for (;;) {
         int fd = activation_accept(
             spare->activation, spare->first_listener, spare->stop, DEADLINE_NEVER);
-        if (!is_exhaustion(fd))
+        if (!activation_is_exhaustion(fd))
             return fd;
         if (!said)
             log_line(LOG_WARNING, "cannot accept connections for now: %s", strerror(-fd));

@@ -1,0 +1,14 @@
+#pragma once
+
+/* The last resort: answers for a program that cannot serve at all, because it lacks descriptors,
+ * memory or processes. It needs next to nothing of them.
+ *
+ * A client that nobody takes away makes systemd start the program again at once, and on and on.
+ */
+
+#include "activation.h"
+
+/* Answers 500 to all who wait at the listeners, for about a second at most. When not even that is
+ * possible, it returns no sooner than after a second. Closes standard input. For a process that is
+ * about to end. */
+void excuse_waiting(const struct activation *activation);
