@@ -260,22 +260,14 @@ is_cut_off() {
   refused_header "('Content-Length', '10'), ('Content-Length', '11')" Content-Length
 }
 
-@test "a list with another length than its Content-Length is refused" {
+@test "a list that is shorter than its Content-Length is refused" {
   serve responds:app
-  refused "'200 OK', [('Content-Length', '9')]" "[b'the ', b'answer']" Content-Length 9 10
   refused "'200 OK', [('Content-Length', '11')]" "[b'the ', b'answer']" Content-Length 10 11
   refused "'200 OK', [('Content-Length', '1')]" "[]" Content-Length
 }
 
 @test "a generator that yields less than its Content-Length is cut off" {
   serve breaks:too_short
-  is_cut_off /
-  equal "$(cat "$BATS_TEST_TMPDIR/answer")" "the beginning"
-  logged "Content-Length"
-}
-
-@test "a generator that yields more than its Content-Length sends no more than that" {
-  serve breaks:too_long
   is_cut_off /
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" "the beginning"
   logged "Content-Length"

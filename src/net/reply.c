@@ -108,27 +108,41 @@ static void begin(struct reply *reply)
     reply->head_sent = true;
 }
 
-/* Decides the framing before the first content; whether `size` more bytes fit into it. */
-static int admit(struct reply *reply, uint64_t size)
+uint64_t reply_room(const struct reply *reply)
 {
     const struct response *response = &reply->response;
 
-    if (!reply->head_sent)
+    if (!response_allows_content(response))
+        return 0;
+    return response->has_content_length ? response->content_length - reply->content : UINT64_MAX;
+}
+
+/* Decides the framing before the first content, and how much of `size` more bytes fits into it. */
+static int admit(struct reply *reply, uint64_t size, uint64_t *ret_fitting)
+{
+    const struct response *response = &reply->response;
+
+    if (!reply->head_sent) {
         response_decide_framing(&reply->response);
-    if (response->framing == RESPONSE_LENGTH && size > response->content_length - reply->content)
-        return -EMSGSIZE;
-    if (!reply->head_sent && !conn_claim_answer(reply->conn, response->status))
-        return -ECANCELED;
+        if (!conn_claim_answer(reply->conn, response->status))
+            return -ECANCELED;
+    }
+    if (response->framing == RESPONSE_LENGTH && size > reply_room(reply))
+        size = reply_room(reply);
     reply->content += size;
+    *ret_fitting = size;
     return 0;
 }
 
-int reply_put(struct reply *reply, const char *data, size_t size)
+int reply_put(struct reply *reply, const char *data, size_t size, uint64_t *ret_excess)
 {
-    int r = admit(reply, size);
+    uint64_t fitting;
+    int r = admit(reply, size, &fitting);
     if (r < 0)
         return r;
 
+    *ret_excess = size - fitting;
+    size = (size_t)fitting;
     begin(reply);
     switch (reply->response.framing) {
     case RESPONSE_NO_CONTENT: break;
@@ -145,7 +159,7 @@ int reply_put(struct reply *reply, const char *data, size_t size)
 
 int reply_put_file(struct reply *reply, int file, off_t offset, uint64_t size)
 {
-    int r = admit(reply, size);
+    int r = admit(reply, size, &size);
     if (r < 0)
         return r;
 
@@ -165,7 +179,8 @@ int reply_put_end(struct reply *reply)
     if (reply->response.framing == RESPONSE_LENGTH &&
         reply->content < reply->response.content_length)
         return -ENODATA;
-    int r = admit(reply, 0);
+    uint64_t nothing;
+    int r = admit(reply, 0, &nothing);
     if (r < 0)
         return r;
 
@@ -176,12 +191,16 @@ int reply_put_end(struct reply *reply)
     return 0;
 }
 
+bool reply_is_full(const struct reply *reply)
+{
+    return reply->head_sent && reply->response.framing == RESPONSE_LENGTH && reply_room(reply) == 0;
+}
+
 bool reply_is_incomplete(const struct reply *reply)
 {
     if (!reply->head_sent || reply->complete || reply->response.framing == RESPONSE_NO_CONTENT)
         return false;
-    return reply->response.framing != RESPONSE_LENGTH ||
-        reply->content < reply->response.content_length;
+    return !reply_is_full(reply);
 }
 
 int reply_flush(struct reply *reply)

@@ -54,19 +54,27 @@ const char *reply_add_field(struct reply *reply, struct slice name, struct slice
  * known (RFC 9110 §8.6). That of a 205 is always 0 (§15.3.6). */
 void reply_know_length(struct reply *reply, uint64_t length);
 
-/* Puts content, which has to stay where it is until it is flushed, with the head before it if need
- * be. Returns 0, -EMSGSIZE when it is more than the Content-Length says, or -ECANCELED when
- * somebody else has begun to answer; nothing is put then. */
-int reply_put(struct reply *reply, const char *data, size_t size);
+/* How many more bytes of content can be sent: what is left of the Content-Length, UINT64_MAX when
+ * there is none, 0 for a status or method without content. */
+uint64_t reply_room(const struct reply *reply);
 
-/* Puts `size` bytes of a regular file from an offset on. Returns like reply_put. The descriptor has
- * to stay open until it is flushed. The length must be known (Content-Length). */
+/* Puts content, which has to stay where it is until it is flushed, with the head before it if need
+ * be. What goes beyond the Content-Length is not put: *ret_excess is how many bytes that were.
+ * Returns 0, or -ECANCELED when somebody else has begun to answer; nothing is put then. */
+int reply_put(struct reply *reply, const char *data, size_t size, uint64_t *ret_excess);
+
+/* Puts `size` bytes of a regular file from an offset on, or what of them fits into the
+ * Content-Length, which must be known. Returns like reply_put. The descriptor has to stay open
+ * until it is flushed. */
 int reply_put_file(struct reply *reply, int file, off_t offset, uint64_t size);
 
 /* Puts the end: the head if it was not sent, the last chunk if it is needed. Returns like
  * reply_put, or -ENODATA when the content is shorter than its Content-Length; nothing is put then.
  */
 int reply_put_end(struct reply *reply);
+
+/* Whether all the content that the Content-Length announces was put, and the head with it. */
+bool reply_is_full(const struct reply *reply);
 
 /* Whether the client got a head, but not all of the content that belongs to it. */
 bool reply_is_incomplete(const struct reply *reply);

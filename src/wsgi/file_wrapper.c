@@ -11,16 +11,25 @@ struct file_wrapper {
 
 /* ---- iteration ------------------------------------------------------------------------------ */
 
-static PyObject *file_wrapper_next(PyObject *object)
+PyObject *file_wrapper_read(PyObject *object, uint64_t limit)
 {
     struct file_wrapper *self = (struct file_wrapper *)object;
-    PyObject *block = PyObject_CallMethod(self->filelike, "read", "n", self->block_size);
+    Py_ssize_t size = self->block_size;
+
+    if (limit < (uint64_t)size)
+        size = (Py_ssize_t)limit;
+    PyObject *block = PyObject_CallMethod(self->filelike, "read", "n", size);
 
     if (block && PyObject_Length(block) == 0)
         Py_CLEAR(block);
     if (block && PyErr_Occurred()) /* it had no length */
         Py_CLEAR(block);
     return block;
+}
+
+static PyObject *file_wrapper_next(PyObject *object)
+{
+    return file_wrapper_read(object, UINT64_MAX);
 }
 
 static PyObject *file_wrapper_close(PyObject *object, PyObject *unused)
@@ -97,9 +106,14 @@ static int get_range(PyObject *file, struct file_range *ret)
     return 1;
 }
 
+bool file_wrapper_check(PyObject *type, PyObject *object)
+{
+    return (PyObject *)Py_TYPE(object) == type;
+}
+
 int file_wrapper_get_range(PyObject *type, PyObject *object, struct file_range *ret)
 {
-    if ((PyObject *)Py_TYPE(object) != type)
+    if (!file_wrapper_check(type, object))
         return 0;
 
     PyObject *file = ((struct file_wrapper *)object)->filelike;

@@ -19,6 +19,13 @@ struct file_range {
  * reference, or NULL with an exception. */
 PyObject *file_wrapper_type_new(void);
 
+/* Whether the object is a wrapper. */
+bool file_wrapper_check(PyObject *type, PyObject *object);
+
+/* Reads the next block of a wrapped file, of at most `limit` bytes if its read() does what it is
+ * asked for. New reference, or NULL: with an exception, or without one at the end of the file. */
+PyObject *file_wrapper_read(PyObject *object, uint64_t limit);
+
 /* Whether the object is a wrapper around a real file: a binary file of the io module, opened on a
  * regular file. Its range goes from the file's position to its end. Anything else (GzipFile has a
  * fileno() too, of other bytes) is to be iterated. Returns 1, 0, or -1 with an exception. */

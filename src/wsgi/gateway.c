@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -103,8 +104,12 @@ static int blame_connection(const struct exchange *exchange)
 
     if (error == EPIPE || error == ECONNRESET)
         return -ECONNRESET;
-    errno = error;
-    log_line(LOG_WARNING, "%s: the answer could not be sent: %m", exchange->name);
+    if (error == ENODATA)
+        log_line(LOG_WARNING, "%s: the answer is cut off: its file became shorter meanwhile",
+            exchange->name);
+    else
+        log_line(
+            LOG_WARNING, "%s: the answer could not be sent: %s", exchange->name, strerror(error));
     return error == ETIMEDOUT ? -ETIMEDOUT : -EIO;
 }
 
@@ -152,8 +157,9 @@ static Py_ssize_t total_size(PyObject *items)
     return total;
 }
 
-/* A list is all there is: its length spares the chunked coding, and a wrong Content-Length is found
- * before anything is sent. Not for HEAD without content: what GET would send is not known then. */
+/* A list is all there is: its length spares the chunked coding, and a Content-Length that it cannot
+ * meet is found before anything is sent. Not for HEAD without content: what GET would send is not
+ * known then. */
 static int know_length(struct reply *reply, uint64_t size)
 {
     const struct response *response = &reply->response;
@@ -161,7 +167,7 @@ static int know_length(struct reply *reply, uint64_t size)
     if (reply->head_sent || (response->to_head && size == 0))
         return 0;
     if (response_allows_content(response) && response->has_content_length &&
-        response->content_length != size) {
+        response->content_length > size) {
         PyErr_Format(PyExc_ValueError, "the content has %llu bytes, its Content-Length says %llu",
             (unsigned long long)size, (unsigned long long)response->content_length);
         return -1;
@@ -170,41 +176,91 @@ static int know_length(struct reply *reply, uint64_t size)
     return 0;
 }
 
-static int send_items(PyObject *items, PyObject *start_response, struct reply *reply)
+/* Names what is too much: `before` is how many bytes were sent before the items, `excess` how many
+ * of one item were not. Of a list it is known how many there are in all. */
+static void warn_of_excess(
+    const struct exchange *exchange, PyObject *items, uint64_t before, uint64_t excess)
 {
-    _cleanup_ref_ PyObject *iterator = PyObject_GetIter(items);
+    uint64_t length = exchange->reply.response.content_length;
+    Py_ssize_t size = total_size(items);
+    bool is_known = size >= 0 && before + (uint64_t)size > length;
 
-    if (!iterator)
+    if (is_known)
+        excess = before + (uint64_t)size - length;
+    if (excess > 0)
+        log_line(LOG_WARNING,
+            "%s: the content is %s%llu byte%s longer than its Content-Length of %llu, and was cut "
+            "there",
+            exchange->name, is_known ? "" : "at least ", (unsigned long long)excess,
+            excess == 1 ? "" : "s", (unsigned long long)length);
+}
+
+/* Sends an item that is not empty. Returns 1 when nothing of the next ones is to be sent, 0, or -1
+ * with an exception. */
+static int send_item(
+    struct reply *reply, PyObject *item, PyObject *start_response, uint64_t *ret_excess)
+{
+    if (start_response_send(start_response, item, ret_excess) < 0)
         return -1;
-    for (;;) {
+    if (reply_is_full(reply))
+        conn_end_output(reply->conn); /* the client need not wait for the end of the iteration */
+    /* Once the head of an answer without content is out, there is nothing more to learn. */
+    return *ret_excess > 0 || reply->response.framing == RESPONSE_NO_CONTENT;
+}
+
+/* The iteration stops when enough was sent (PEP 3333, "Handling the Content-Length Header"), but
+ * not before it was asked for one more item. A generator that gives exactly what it announced has to
+ * reach its end: the code after its last yield is part of the app, and a "with" around that would
+ * see an exception else. And one that gives more has to be found out. */
+static int send_items(struct exchange *exchange, PyObject *items, PyObject *start_response)
+{
+    struct reply *reply = &exchange->reply;
+    uint64_t before = reply->content, excess = 0;
+    _cleanup_ref_ PyObject *iterator = PyObject_GetIter(items);
+    int r = iterator ? 0 : -1;
+
+    while (r == 0) {
+        bool was_full = reply_is_full(reply);
         _cleanup_ref_ PyObject *item = PyIter_Next(iterator);
         if (!item)
             return PyErr_Occurred() ? -1 : 0;
         /* An app may yield nothing before it calls start_response. */
         if (PyBytes_Check(item) && PyBytes_GET_SIZE(item) == 0)
-            continue;
-        if (start_response_send(start_response, item) < 0)
-            return -1;
-        /* Once the head of an answer without content is out, there is nothing more to learn. */
-        if (reply->head_sent && reply->response.framing == RESPONSE_NO_CONTENT)
-            return 0;
+            r = was_full;
+        else
+            r = send_item(reply, item, start_response, &excess);
     }
+    if (r > 0 && reply_is_full(reply))
+        warn_of_excess(exchange, items, before, excess);
+    return r < 0 ? -1 : 0;
+}
+
+/* Of a wrapped file, an app may want a part only: what goes beyond the Content-Length is not read
+ * (PEP 3333, "Optional Platform-Specific File Handling"). */
+static int send_blocks(struct reply *reply, PyObject *wrapper, PyObject *start_response)
+{
+    uint64_t room, excess;
+    int r = 0;
+
+    while (r == 0 && (room = reply_room(reply)) > 0) {
+        _cleanup_ref_ PyObject *block = file_wrapper_read(wrapper, room);
+        if (!block)
+            return PyErr_Occurred() ? -1 : 0;
+        r = send_item(reply, block, start_response, &excess);
+    }
+    return r < 0 ? -1 : 0;
 }
 
 static int send_file(const struct file_range *range, PyObject *start_response, struct reply *reply)
 {
-    uint64_t size = range->size;
-
-    if (reply->response.has_content_length && size > reply->response.content_length)
-        size = reply->response.content_length; /* the app wants only this much of it */
-    else
-        reply_know_length(reply, size);
-    return start_response_send_file(start_response, range->file, range->offset, size);
+    reply_know_length(reply, range->size);
+    return start_response_send_file(start_response, range->file, range->offset, range->size);
 }
 
 static int send_content(
-    struct gateway *gateway, struct reply *reply, PyObject *items, PyObject *start_response)
+    struct gateway *gateway, struct exchange *exchange, PyObject *items, PyObject *start_response)
 {
+    struct reply *reply = &exchange->reply;
     struct file_range range;
     bool called = start_response_was_called(start_response);
     int is_file = called && !reply->head_sent
@@ -214,11 +270,13 @@ static int send_content(
         return -1;
     if (is_file)
         return send_file(&range, start_response, reply);
+    if (called && file_wrapper_check(gateway->file_wrapper_type, items))
+        return send_blocks(reply, items, start_response);
 
     Py_ssize_t size = called ? total_size(items) : -1;
     if (size >= 0 && know_length(reply, (uint64_t)size) < 0)
         return -1;
-    return send_items(items, start_response, reply);
+    return send_items(exchange, items, start_response);
 }
 
 /* Sends all of it, to the end. */
@@ -232,7 +290,7 @@ static int send_answer(
             "the application returned a coroutine: it speaks ASGI, this is a WSGI server");
         return -1;
     }
-    if (send_content(gateway, reply, items, start_response) < 0)
+    if (send_content(gateway, exchange, items, start_response) < 0)
         return -1;
     /* Nothing but empty items: the length is known after all. */
     if (start_response_was_called(start_response) && know_length(reply, reply->content) < 0)

@@ -156,10 +156,7 @@ static int check_put(const struct reply *reply, int r)
 {
     unsigned long long length = reply->response.content_length;
 
-    if (r == -EMSGSIZE)
-        PyErr_Format(
-            PyExc_ValueError, "the content is longer than its Content-Length of %llu", length);
-    else if (r == -ENODATA)
+    if (r == -ENODATA)
         PyErr_Format(PyExc_ValueError,
             "the content ends after %llu of the %llu bytes of its Content-Length",
             (unsigned long long)reply->content, length);
@@ -194,7 +191,7 @@ static int end(struct start_response *state, struct reply *reply, int put)
     return r;
 }
 
-int start_response_send(PyObject *self, PyObject *item)
+int start_response_send(PyObject *self, PyObject *item, uint64_t *ret_excess)
 {
     struct start_response *state = (struct start_response *)self;
 
@@ -207,10 +204,11 @@ int start_response_send(PyObject *self, PyObject *item)
         return -1;
     if (PyBytes_GET_SIZE(item) == 0) {
         borrow_end(&state->reply);
+        *ret_excess = 0;
         return 0;
     }
-    return end(
-        state, reply, reply_put(reply, PyBytes_AS_STRING(item), (size_t)PyBytes_GET_SIZE(item)));
+    return end(state, reply,
+        reply_put(reply, PyBytes_AS_STRING(item), (size_t)PyBytes_GET_SIZE(item), ret_excess));
 }
 
 int start_response_send_file(PyObject *self, int file, off_t offset, uint64_t size)
@@ -229,11 +227,18 @@ int start_response_send_end(PyObject *self)
     return reply ? end(state, reply, reply_put_end(reply)) : -1;
 }
 
+/* What is allowed was sent when the app learns that the rest was not. */
 static PyObject *start_response_write(PyObject *self, PyObject *data)
 {
-    if (start_response_send(self, data) < 0)
+    uint64_t excess;
+
+    if (start_response_send(self, data, &excess) < 0)
         return NULL;
-    Py_RETURN_NONE;
+    if (excess == 0)
+        Py_RETURN_NONE;
+    return PyErr_Format(PyExc_ValueError,
+        "write() was given more than the Content-Length allows: %llu bytes were not sent",
+        (unsigned long long)excess);
 }
 
 /* ---- the type ------------------------------------------------------------------------------- */

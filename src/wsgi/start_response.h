@@ -21,13 +21,15 @@ PyObject *start_response_new(PyObject *type, struct reply *reply);
 /* Whether the app has called it. */
 bool start_response_was_called(PyObject *self);
 
-/* Sends one item of the app, with the head before it if need be. An empty one sends nothing. Waits
+/* Sends one item of the app, with the head before it if need be. An empty one sends nothing. What
+ * goes beyond the Content-Length is not sent: *ret_excess is how many bytes that were. Waits
  * without the GIL. Returns 0, or -1 with an exception: TypeError, AssertionError, ValueError for
  * what the app does wrong, OSError when the client has left or takes nothing (reply->error is set).
  */
-int start_response_send(PyObject *self, PyObject *item);
+int start_response_send(PyObject *self, PyObject *item, uint64_t *ret_excess);
 
-/* Sends a part of a regular file; the length must be known. Like start_response_send. */
+/* Sends a part of a regular file, as far as the Content-Length goes, which must be known. Like
+ * start_response_send. */
 int start_response_send_file(PyObject *self, int file, off_t offset, uint64_t size);
 
 /* Sends what is missing at the end: the head, the last chunk. Like start_response_send. */

@@ -9,6 +9,7 @@ import gzip
 import io
 import os
 import tempfile
+import zipfile
 
 FILES = os.environ["FIFOS"]
 
@@ -39,6 +40,13 @@ def pipe(data):
     return open(reader, "rb")
 
 
+def open_pipe(data):
+    """A pipe that more could come out of."""
+    reader, open_pipe.writer = os.pipe()
+    os.write(open_pipe.writer, data)
+    return open(reader, "rb")
+
+
 class Reader:
     """Has read() and nothing else."""
 
@@ -47,6 +55,13 @@ class Reader:
 
     def read(self, size):
         return self.file.read(size)
+
+
+class Generous(Reader):
+    """Reads more than it is asked for."""
+
+    def read(self, size):
+        return super().read(size + 3)
 
 
 class Closing(Reader):

@@ -43,8 +43,15 @@ static const char apps[] =
     "def bad_header(e, s): return s('200 OK', [('A', 'b'), ('Connection', 'close')])\n"
     "def bad_headers(e, s): return s('200 OK', (('A', 'b'),))\n"
     "def wide(e, s): return s('200 OK', [('A', '\\u20ac')])\n"
-    "def bad_length(e, s): s('200 OK', [('Content-Length', '3')]); return [b'four']\n"
-    "def short(e, s): s('200 OK', [('Content-Length', '9')]); yield b'four'\n"
+    "def length(s, n): return s('200 OK', [('Content-Length', str(n))])\n"
+    "def short_list(e, s): length(s, 9); return [b'four']\n"
+    "def short(e, s): length(s, 9); yield b'four'\n"
+    "def long_list(e, s): length(s, 3); return [b'four', b'five']\n"
+    "def long(e, s): length(s, 3); yield b'four'; yield b'five'\n"
+    "def late(e, s): length(s, 4); yield b'four'; yield b'five'\n"
+    "def writes_long(e, s): length(s, 3)(b'four')\n"
+    "def part(e, s): length(s, 6); return e['wsgi.file_wrapper'](io.BytesIO(b'x' * 9), 4)\n"
+    "def part_of_file(e, s): length(s, 6); return e['wsgi.file_wrapper'](open(__file__, 'rb'))\n"
     "def no_start(e, s): return [b'a']\n"
     "def twice(e, s): ok(e, s); ok(e, s)\n"
     "def replaced(e, s):\n"
@@ -92,8 +99,16 @@ static const struct {
     {"bad_header", GET},
     {"bad_headers", GET},
     {"wide", GET},
-    {"bad_length", GET},
+    {"short_list", GET},
     {"short", GET},
+    {"long_list", GET},
+    {"long", GET},
+    {"long", "HEAD / HTTP/1.0\r\n\r\n"},
+    {"late", GET},
+    {"writes_long", GET},
+    {"part", GET},
+    {"part", "HEAD / HTTP/1.0\r\n\r\n"},
+    {"part_of_file", GET},
     {"no_start", GET},
     {"twice", GET},
     {"replaced", GET},
