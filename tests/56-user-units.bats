@@ -10,11 +10,11 @@ as_ada() {
   inside "$TESTS/as-user" ada "$@"
 }
 
-# ask NAME: what ada's app says to her.
+# ask NAME [PATH]: what ada's app says to her.
 ask() {
   # shellcheck disable=SC2016 # for the shell in there
   as_ada sh -c 'curl --silent --show-error --max-time 20 \
-    --unix-socket "$XDG_RUNTIME_DIR/wsgi-once/$0.sock" http://localhost/' "$1"
+    --unix-socket "$XDG_RUNTIME_DIR/wsgi-once/$0.sock" "http://localhost/$1"' "$1" "${2-}"
 }
 
 # users_conf NAME LINE...: writes a file of ada's.
@@ -67,6 +67,23 @@ teardown() {
   contains "$answer" $'NoNewPrivs:\t1'
   contains "$answer" $'Seccomp:\t2'
   contains "$answer" "STATE_DIRECTORY=/home/ada/"
+}
+
+@test "a user's app opens no other sockets than those of the web, by no way" {
+  local deed
+  users_conf mine "[App]" "Application=tries:app" "Directory=/srv/apps"
+  as_ada systemctl --user daemon-reload
+  as_ada systemctl --user start wsgi-once-mine.socket
+  equal "$(ask mine opens_socket/AF_NETLINK,SOCK_RAW)" EAFNOSUPPORT
+  equal "$(ask mine sets_up_io_uring)" EPERM
+  # the control
+  as_ada systemctl --user stop wsgi-once-mine.service
+  users_conf mine "[App]" "Application=tries:app" "Directory=/srv/apps" \
+    "[Service]" "SystemCallFilter=" "RestrictAddressFamilies="
+  as_ada systemctl --user daemon-reload
+  for deed in opens_socket/AF_NETLINK,SOCK_RAW sets_up_io_uring; do
+    equal "$deed: $(ask mine "$deed")" "$deed: done"
+  done
 }
 
 @test "specifiers mean the user's directories" {

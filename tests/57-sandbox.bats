@@ -125,6 +125,7 @@ refused() {
   refused opens_socket/AF_NETLINK,SOCK_RAW EAFNOSUPPORT
   refused opens_socket/AF_PACKET,SOCK_DGRAM EAFNOSUPPORT
   refused opens_socket/AF_INET,SOCK_RAW,IPPROTO_ICMP EPERM
+  refused sets_up_io_uring EPERM # with which it could open them all the same
   equal "$(http /opens_socket/AF_INET,SOCK_STREAM)" "done"
   equal "$(http /opens_socket/AF_INET6,SOCK_DGRAM)" "done"
   equal "$(http /opens_socket/AF_UNIX,SOCK_STREAM)" "done"
@@ -222,6 +223,7 @@ refused() {
   refused becomes_real_time EPERM
   refused opens_socket/AF_NETLINK,SOCK_RAW EAFNOSUPPORT
   refused opens_socket/AF_PACKET,SOCK_DGRAM EAFNOSUPPORT
+  refused sets_up_io_uring EPERM
   [[ $(uname -m) != x86_64 ]] || refused calls_as_32_bit SIGSYS
 }
 

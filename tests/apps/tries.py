@@ -208,6 +208,14 @@ def sets_clock(_):
         check(libc.syscall(number, time.CLOCK_REALTIME, too_many_nanoseconds))
 
 
+def sets_up_io_uring(_):
+    number = 425  # on every architecture
+    parameters = ctypes.create_string_buffer(120)
+    ring = libc.syscall(number, 1, parameters)
+    check(ring)
+    os.close(ring)
+
+
 def asks_kernel_log(_):
     size_of_buffer = 10
     check(libc.klogctl(size_of_buffer, None, 0))
