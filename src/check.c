@@ -6,9 +6,9 @@
 #include "log.h"
 #include "message_ids.h"
 #include "overdue.h"
+#include "server/ending.h"
 #include "server/load.h"
 #include "server/notify.h"
-#include "server/workers.h"
 #include "worker.h"
 #include "wsgi/gateway.h"
 #include "wsgi/python.h"
@@ -135,12 +135,11 @@ static bool has_ended(pid_t pid, usec_t deadline)
     return true;
 }
 
-/* Returns the status of waitpid(2). What the import has left behind ends with the process; as long
- * as that is a zombie, no other can have its number. */
-static int await_end(pid_t pid, const struct options *options)
+/* What the import has left behind ends with the process; as long as that is a zombie, no other can
+ * have its number. */
+static void await_end(pid_t pid, const struct options *options, struct ending *ret)
 {
     bool in_time = has_ended(pid, deadline_after(options->import_timeout));
-    int status = 0;
 
     if (!in_time) {
         log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0,
@@ -150,27 +149,25 @@ static int await_end(pid_t pid, const struct options *options)
     }
     kill(pid, SIGKILL); /* it may have gone to another process group */
     kill(-pid, SIGKILL);
-    waitpid(pid, &status, 0);
-    return in_time ? status : W_EXITCODE(EX_SOFTWARE, 0);
-}
-
-/* Whether the process has said itself why it ended so. Any other status is the import's doing. */
-static bool is_explained(int status)
-{
-    return status == EX_SOFTWARE || status == EX_OSERR || status == EX_CONFIG;
+    *ret = (struct ending){0};
+    ending_find_program(pid, ret);
+    waitpid(pid, &ret->status, 0);
+    if (!in_time)
+        *ret = (struct ending){.status = W_EXITCODE(EX_SOFTWARE, 0)};
 }
 
 /* Returns the exit status that it amounts to. */
-static int judge(pid_t pid, int status, bool reported)
+static int judge(pid_t pid, const struct ending *ending, bool reported)
 {
-    int result = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
     char how[128];
 
-    if (WIFEXITED(status) && (is_explained(result) || (result == 0 && reported)))
-        return result;
-    workers_describe_status(status, how, sizeof(how));
+    if (ending_is_explained(ending))
+        return WEXITSTATUS(ending->status);
+    if (reported && ending->status == 0 && ending->program[0] == '\0')
+        return 0;
+    ending_describe(ending, how, sizeof(how));
     log_line(LOG_ERR, "the process %d that imported the application %s", pid, how);
-    return result == 0 ? EX_SOFTWARE : result;
+    return EX_SOFTWARE;
 }
 
 static int print(int fd)
@@ -212,8 +209,9 @@ int check_application(const struct options *options)
         sigprocmask(SIG_SETMASK, &before, NULL);
         load_and_report(options, fd);
     }
-    int status = await_end(pid, options);
-    int result = judge(pid, status, lseek(fd, 0, SEEK_END) > 0);
+    struct ending ending;
+    await_end(pid, options, &ending);
+    int result = judge(pid, &ending, lseek(fd, 0, SEEK_END) > 0);
     if (result == 0)
         return print(fd);
     /* What the import did may have kept the process from saying why. */

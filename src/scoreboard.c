@@ -83,7 +83,7 @@ void scoreboard_release(struct slot *slot)
     memset(slot->request, 0, sizeof(slot->request));
     memset(slot->request_id, 0, sizeof(slot->request_id));
     slot->client = (struct address){0};
-    slot->recorded = false;
+    slot->recorded = slot->exited = false;
     slot->status = 0;
     __atomic_store_n(&slot->state, SLOT_FREE, __ATOMIC_SEQ_CST);
 }

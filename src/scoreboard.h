@@ -43,6 +43,7 @@ struct slot {
     struct address client;
     char request_id[REQUEST_ID_SIZE];
     volatile unsigned char recorded; /* it has */
+    volatile unsigned char exited;   /* it is in exit(3), which is not how workers end */
     /* Said by a worker that ends itself because of its deadline; 0: it did not. */
     volatile unsigned status;
     volatile uint64_t received, sent;

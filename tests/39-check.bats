@@ -124,11 +124,14 @@ END
   contains "$stderr" "was killed by signal 9"
 }
 
-@test "an import that ends the process with a status of its own is explained" {
+@test "an import that ends the process with a status of its own, or as another program, is explained" {
   echo 'import os; os._exit(3)' >"$BATS_TEST_TMPDIR/leaves.py"
-  run -3 --separate-stderr check "$BATS_TEST_TMPDIR/leaves.py"
+  run -70 --separate-stderr check "$BATS_TEST_TMPDIR/leaves.py"
   equal "$output" ""
   contains "$stderr" "that imported the application exited with status 3"
+  echo 'import os; os.execv("/bin/sh", ["sh", "-c", "exit 70"])' >"$BATS_TEST_TMPDIR/becomes.py"
+  run -70 --separate-stderr check "$BATS_TEST_TMPDIR/becomes.py"
+  contains "$stderr" "became the program 'sh' (exec), which exited with status 70"
 }
 
 @test "an import that closes the server's descriptors is told" {

@@ -75,7 +75,28 @@ dies() {
   dies segfaults "signal 11"
   dies aborts "signal 6"
   dies exits "status 3"
-  dies exits_quietly "os._exit"
+  dies exits_quietly "exited with status 0 (os._exit)"
+  all_is_well
+}
+
+# ends DEED[?QUERY] TEXT: likewise.
+ends() {
+  run -52 http "/$1"
+  one_line "/$1" "$(pid_of "${1%%\?*}")" "$2"
+}
+
+@test "what the application made of its worker is told: another program, exit() of C, os._exit" {
+  serve_misbehaving --limit-cpu=1h
+  hold
+  ends becomes_another_program "became the program 'sh' (exec), which exited with status 0 after"
+  ends "becomes_another_program?exit%207" "(exec), which exited with status 7 after"
+  ends "becomes_another_program?kill%20-9%20\$\$" "(exec), which was killed by signal 9 (Killed)"
+  ends becomes_it_in_a_thread "became the program 'true' (exec), which exited with status 0"
+  ends "calls_exit_of_c?0" "exited with status 0 (exit() of C)"
+  ends "calls_exit_of_c?3" "exited with status 3 (exit() of C)"
+  ends takes_another_name "exited with status 0 (os._exit)"
+  ends forks_who_exits "exited with status 0 (os._exit)"
+  ends runs_another_program "exited with status 0 (os._exit)"
   all_is_well
 }
 
@@ -389,6 +410,26 @@ fails() {
 @test "an import that calls os._exit(0): likewise" {
   package leaving.py <<<'os = __import__("os"); os._exit(0)'
   fails leaving
+}
+
+@test "an import that ends the process with a status of its own: likewise" {
+  package leaving.py <<<'os = __import__("os"); os._exit(3)'
+  fails leaving "exited with status 3"
+}
+
+@test "an import that becomes another program, whatever its status: likewise" {
+  package becoming.py <<<'os = __import__("os"); os.execv("/bin/sh", ["sh", "-c", "exit 70"])'
+  fails becoming "became the program 'sh' (exec), which exited with status 70"
+}
+
+@test "a hook of os.register_at_fork that ends spares is told" {
+  printf '%s\n' "import os" "os.register_at_fork(after_in_child=lambda: os._exit(0))" \
+    >"$FIFOS/hooked.py"
+  serve "$FIFOS/hooked.py:os.getpid"
+  contains "$(http /)" "500 "
+  logged "spare worker"
+  logged "exited with status 0 (os._exit)"
+  equal "$(exit_status)" "$EX_SOFTWARE"
 }
 
 @test "an import that calls sys.exit(): likewise" {

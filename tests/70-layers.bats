@@ -211,6 +211,8 @@ floor() {
     'journal\.o journal'
     # who goes on after SIGTERM
     'server/spare\.o survivor'
+    # whose end it is when a library calls exit(3)
+    'server/spare\.o own_slot'
     # where on_child says that it was called
     'server/template\.o children_event'
     # never written, but full of pointers: the generator's table of long options

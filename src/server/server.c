@@ -265,8 +265,10 @@ static void listen_to(struct server *server, struct generation *generation)
 }
 
 /* The current template has left without being told. */
-static void lose_current(struct server *server, const struct generation *lost, int status)
+static void lose_current(
+    struct server *server, const struct generation *lost, const struct ending *ending)
 {
+    int status = ending->status;
     bool exited = WIFEXITED(status);
 
     if (lost->failure != 0 || (exited && lost->ready && WEXITSTATUS(status) == 0)) {
@@ -275,13 +277,13 @@ static void lose_current(struct server *server, const struct generation *lost, i
     } else if (!exited && lost->ready && start(server, &server->current, 0) == 0)
         log_line(LOG_NOTICE, "the application is imported anew");
     else
-        fail(server, exited && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : EX_SOFTWARE);
+        fail(server, ending_is_explained(ending) ? WEXITSTATUS(status) : EX_SOFTWARE);
 }
 
-static void lose_next(struct server *server, int status)
+static void lose_next(struct server *server, const struct ending *ending)
 {
     if (server->current.pid == 0) {
-        lose_current(server, &(struct generation){0}, status);
+        lose_current(server, &(struct generation){0}, ending);
         return;
     }
     log_event(LOG_ERR, MESSAGE_ID_RELOAD_FAILED, NULL, 0,
@@ -292,26 +294,28 @@ static void lose_next(struct server *server, int status)
         reload(server);
 }
 
-static void lose(struct server *server, struct generation *generation, int status)
+static void lose(struct server *server, struct generation *generation, const struct ending *ending)
 {
     struct generation lost = *generation;
+    int status = ending->status;
 
     generation_close(generation);
     *generation = GENERATION_NONE;
     workers_sweep(&server->workers, lost.number);
     if (server->ending || (generation != &server->current && generation != &server->next))
         return;
-    if (!WIFEXITED(status) || (!lost.ready && WEXITSTATUS(status) == 0)) {
+    if (!WIFEXITED(status) || ending->program[0] != '\0' ||
+        (!lost.ready && !ending_is_explained(ending))) {
         char how[128];
-        workers_describe_status(status, how, sizeof(how));
+        ending_describe(ending, how, sizeof(how));
         log_line(LOG_ERR, "the process %d that imported the application %s", lost.pid, how);
     }
     if (generation == &server->current)
         server->taking_over = 0;
     if (generation == &server->current)
-        lose_current(server, &lost, status);
+        lose_current(server, &lost, ending);
     else
-        lose_next(server, status);
+        lose_next(server, ending);
 }
 
 /* ---- signals -------------------------------------------------------------------------------- */
@@ -327,7 +331,7 @@ static void reap(struct server *server)
             generation_kill(generation); /* what the import had started */
         workers_bury(&server->workers, pid, &departure);
         if (generation)
-            lose(server, generation, departure.status);
+            lose(server, generation, &departure.ending);
         generation_nudge(&server->current);
         generation_nudge(&server->next);
     }

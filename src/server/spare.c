@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sysexits.h>
@@ -35,6 +36,24 @@ static void survive_termination(void)
     survivor = getpid();
     if (sigaction(SIGTERM, NULL, &present) == 0 && present.sa_handler == SIG_DFL)
         sigaction(SIGTERM, &survival, NULL);
+}
+
+/* ---- exit(3) -----------------------------------------------------------------------------------
+ */
+
+static struct slot *own_slot;
+
+/* No worker ends so, but a library in it may have called that. */
+static void tell_exit(void)
+{
+    if (getpid() == own_slot->pid)
+        own_slot->exited = true;
+}
+
+static void watch_exit(struct slot *slot)
+{
+    own_slot = slot;
+    atexit(tell_exit);
 }
 
 /* ---- waiting -------------------------------------------------------------------------------- */
@@ -91,6 +110,7 @@ static void begin(struct spare *spare)
 
 void spare_run(struct spare *spare)
 {
+    watch_exit(spare->worker.slot);
     survive_termination();
     sigprocmask(SIG_SETMASK, spare->signals, NULL);
     if (!spare->worker.gateway && spare->worker.failure == 0)

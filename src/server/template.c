@@ -205,14 +205,15 @@ static void fork_spares(struct state *state, usec_t *next)
  * memory; that one after the other ends so is the app's doing. */
 static void lose_spare(struct state *state, const struct departure *departure)
 {
-    bool exited = WIFEXITED(departure->status), started = departure->state == SLOT_SPARE;
-    int status = exited ? WEXITSTATUS(departure->status) : EX_SOFTWARE;
+    const struct ending *ending = &departure->ending;
+    bool exited = WIFEXITED(ending->status), started = departure->state == SLOT_SPARE;
+    int status = ending_is_explained(ending) ? WEXITSTATUS(ending->status) : EX_SOFTWARE;
     usec_t now = deadline_now();
 
-    if (status == 0 && started)
+    if (exited && WEXITSTATUS(ending->status) == 0 && started)
         return; /* it was told to */
     if ((exited && !started) || departure->state == SLOT_DOOMED)
-        leave(status != 0 ? status : EX_SOFTWARE); /* the app cannot be loaded */
+        leave(status); /* the app cannot be loaded */
     state->lost_spares = now - state->last_lost > LOST_SPARES_TIME ? 1 : state->lost_spares + 1;
     state->last_lost = now;
     if (state->lost_spares < MAX_LOST_SPARES)

@@ -64,38 +64,39 @@ pid_t workers_find_dead(void)
     return info.si_pid;
 }
 
-void workers_describe_status(int status, char *buffer, size_t size)
-{
-    if (WIFSIGNALED(status))
-        snprintf(buffer, size, "was killed by signal %d (%s%s)", WTERMSIG(status),
-            strsignal(WTERMSIG(status)), WCOREDUMP(status) ? ", core dumped" : "");
-    else
-        snprintf(buffer, size, "exited with status %d", WEXITSTATUS(status));
-}
-
 /* The app may exit with that status, too: but not before. */
-static bool is_overdue(const struct options *options, const struct slot *slot, int status)
+static bool is_overdue(
+    const struct options *options, const struct slot *slot, const struct ending *ending)
 {
-    return WIFEXITED(status) && WEXITSTATUS(status) == EX_TEMPFAIL &&
+    int status = ending->status;
+
+    return ending->program[0] == '\0' && WIFEXITED(status) && WEXITSTATUS(status) == EX_TEMPFAIL &&
         options->request_timeout > 0 && deadline_now() - slot->since >= options->request_timeout;
 }
 
-/* Puts it into words, and returns the MESSAGE_ID, if it has one. */
-static const char *describe_end(
-    const struct options *options, const struct slot *slot, int status, char *buffer, size_t size)
+/* What made it exit before its end, or "": of another program that is not known. */
+static const char *name_way_out(const struct slot *slot, const struct ending *ending)
 {
-    bool exited = WIFEXITED(status);
+    if (!WIFEXITED(ending->status) || ending->program[0] != '\0' || slot->state == SLOT_DONE)
+        return "";
+    return slot->exited ? " (exit() of C)" : " (os._exit)";
+}
 
-    if (is_overdue(options, slot, status))
+/* Puts it into words, and returns the MESSAGE_ID, if it has one. */
+static const char *describe_end(const struct options *options, const struct slot *slot,
+    const struct ending *ending, char *buffer, size_t size)
+{
+    int status = ending->status;
+
+    if (is_overdue(options, slot, ending))
         snprintf(buffer, size, "was ended by --request-timeout");
     else if (options->limit_cpu > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
         snprintf(buffer, size, "was ended by --limit-cpu");
-    else if (exited && WEXITSTATUS(status) == 0) {
-        snprintf(buffer, size, "was ended by the application (os._exit)");
-        return NULL;
-    } else {
-        workers_describe_status(status, buffer, size);
-        return exited ? NULL : MESSAGE_ID_WORKER_KILLED;
+    else {
+        char how[128];
+        ending_describe(ending, how, sizeof(how));
+        snprintf(buffer, size, "%s%s", how, name_way_out(slot, ending));
+        return WIFEXITED(status) ? NULL : MESSAGE_ID_WORKER_KILLED;
     }
     return MESSAGE_ID_LIMIT_HIT;
 }
@@ -108,22 +109,32 @@ static bool is_worth_a_line(const struct slot *slot, int status)
     return slot->state == SLOT_RUNNING && slot->request[0] != '\0';
 }
 
-static void log_end(const struct options *options, const struct slot *slot, pid_t pid, int status)
+/* Whether a worker that had no request has ended by itself: it was told to, or has said why. */
+static bool is_told(const struct slot *slot, const struct ending *ending)
+{
+    if (ending_is_explained(ending))
+        return true;
+    return WIFEXITED(ending->status) && ending->program[0] == '\0' && slot->state != SLOT_STARTING;
+}
+
+static void log_end(
+    const struct options *options, const struct slot *slot, pid_t pid, const struct ending *ending)
 {
     struct about about = {0};
-    char how[128];
+    char how[160];
+    int status = ending->status;
     bool had_request = slot->state == SLOT_RUNNING || slot->state == SLOT_DONE;
 
-    if (slot->doomed || (!had_request && WIFEXITED(status)))
+    if (slot->doomed || (!had_request && is_told(slot, ending)))
         return; /* it was said why, by this process or by the worker */
     if (!had_request) {
-        workers_describe_status(status, how, sizeof(how));
-        log_event(LOG_WARNING, MESSAGE_ID_WORKER_KILLED, NULL, 0, "spare worker %d %s", pid, how);
+        const char *id = describe_end(options, slot, ending, how, sizeof(how));
+        log_event(LOG_WARNING, id, NULL, 0, "spare worker %d %s", pid, how);
         return;
     }
     if (!is_worth_a_line(slot, status))
         return;
-    const char *id = describe_end(options, slot, status, how, sizeof(how));
+    const char *id = describe_end(options, slot, ending, how, sizeof(how));
     describe(slot, pid, &about);
     log_event(WIFSIGNALED(status) ? LOG_ERR : LOG_WARNING, id, LOG_FIELDS(about.fields),
         "%s: worker %d %s after %.3f s", about.name, pid, how, seconds_of(slot));
@@ -161,17 +172,18 @@ void workers_bury(struct workers *workers, pid_t pid, struct departure *ret)
     struct scoreboard_totals *totals = workers->board->totals;
     struct slot *slot = scoreboard_find(workers->board, pid);
     struct rusage usage = {0};
-    int status = 0;
 
     if (slot)
         kill(-pid, SIGKILL); /* the group still has its number: its leader is a zombie */
-    wait4(pid, &status, 0, &usage);
-    *ret = (struct departure){.is_worker = slot, .status = status};
+    *ret = (struct departure){.is_worker = slot};
+    if (!slot || slot->state != SLOT_DONE) /* else it was itself to its end */
+        ending_find_program(pid, &ret->ending);
+    wait4(pid, &ret->ending.status, 0, &usage);
     if (!slot)
         return;
     ret->state = (enum slot_state)slot->state;
     ret->generation = slot->generation;
-    log_end(workers->options, slot, pid, status);
+    log_end(workers->options, slot, pid, &ret->ending);
     if (slot->state == SLOT_RUNNING || slot->state == SLOT_DONE) {
         record_end(workers->options, slot, pid, &usage);
         totals->last_request = deadline_now();

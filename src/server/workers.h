@@ -8,6 +8,7 @@
 
 #include "options.h"
 #include "scoreboard.h"
+#include "server/ending.h"
 
 #include <stdbool.h>
 
@@ -20,7 +21,7 @@ struct departure {
     bool is_worker;
     enum slot_state state; /* of a worker, when it ended */
     unsigned generation;   /* of a worker */
-    int status;            /* see waitpid(2) */
+    struct ending ending;
 };
 
 /* A child that has ended and was not buried, or 0. */
@@ -42,6 +43,3 @@ void workers_kill_starting(struct workers *workers, unsigned but_generation);
 
 /* Frees the slots that a template, which has left, had taken for workers that it never forked. */
 void workers_sweep(struct workers *workers, unsigned generation);
-
-/* How a child ended, in words: "was killed by signal 9 (Killed)", "exited with status 3". */
-void workers_describe_status(int status, char *buffer, size_t size);

@@ -7,7 +7,9 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
+from urllib.parse import unquote
 
 import holds
 
@@ -80,6 +82,47 @@ def ends_as_after_limit(environ, respond):
 
 def exits_quietly(environ, respond):
     say("exits_quietly")
+    os._exit(0)
+
+
+def becomes_another_program(environ, respond):
+    say("becomes_another_program")
+    os.execv("/bin/sh", ["sh", "-c", unquote(environ["QUERY_STRING"])])
+
+
+def becomes_it_in_a_thread(environ, respond):
+    say("becomes_it_in_a_thread")
+    threading.Thread(target=os.execv, args=("/bin/true", ["true"])).start()
+    time.sleep(3600)
+
+
+def takes_another_name(environ, respond):
+    """One with which its line in /proc would be mistaken, if that was not read carefully."""
+    say("takes_another_name")
+    set_name = 15
+    ctypes.CDLL(None).prctl(set_name, b") Z 1 2 3 4 5 4", 0, 0, 0)
+    os._exit(0)
+
+
+def calls_exit_of_c(environ, respond):
+    say("calls_exit_of_c")
+    ctypes.CDLL(None).exit(int(environ["QUERY_STRING"]))
+
+
+def forks_who_exits(environ, respond):
+    """The child ends by exit(3), the worker by _exit(2)."""
+    say("forks_who_exits")
+    child = os.fork()
+    if child == 0:
+        ctypes.CDLL(None).exit(0)
+    os.waitpid(child, 0)
+    os._exit(0)
+
+
+def runs_another_program(environ, respond):
+    """As a child, which is no end of the worker."""
+    say("runs_another_program")
+    subprocess.run(["true"], check=True)
     os._exit(0)
 
 
