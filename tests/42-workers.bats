@@ -660,9 +660,38 @@ has_injected() {
   contains "$(cat "$LOG")" "--import=worker"
 }
 
+@test "an event loop that the import has made is named in the log as that, once" {
+  start_server loop_at_import:app
+  for _ in 1 2 3; do
+    equal "$(http /)" "Hello."
+  done
+  equal "$(wc -l <"$LOG")" 1
+  contains "$(cat "$LOG")" "the import left behind an event loop (descriptor "
+  contains "$(cat "$LOG")" "--import=worker"
+  # the pair of sockets that wakes it up is a part of it
+  not_logged "a connection ("
+}
+
+@test "an event loop and a connection of the import are both named" {
+  start_server loop_and_connection_at_import:app
+  start_peers
+  equal "$(http /)" "Hello."
+  equal "$(wc -l <"$LOG")" 1
+  contains "$(cat "$LOG")" "an event loop (descriptor "
+  contains "$(cat "$LOG")" "a connection to $FIFOS/peer"
+}
+
+@test "datagram sockets that the import has connected (syslog, statsd) are not worth a word" {
+  start_server datagrams_at_import:app
+  for _ in 1 2 3; do
+    equal "$(http /)" "Hello."
+  done
+  equal "$(cat "$LOG")" ""
+}
+
 @test "--import=worker: threads and connections of the import are not worth a word" {
   forgo_leak_check
-  for app in thread_at_import library_thread connects_at_import; do
+  for app in thread_at_import library_thread connects_at_import loop_at_import; do
     start_server --import=worker $app:app
     start_peers
     equal "$(status /)" 200

@@ -13,13 +13,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 struct socket {
     int fd;
     ino_t inode;
 };
 
-/* ---- sockets -------------------------------------------------------------------------------- */
+/* ---- descriptors ---------------------------------------------------------------------------- */
 
 static bool is_socket(int fd, ino_t *ret_inode)
 {
@@ -31,27 +32,29 @@ static bool is_socket(int fd, ino_t *ret_inode)
     return true;
 }
 
-/* Calls `visit` with each descriptor that is a socket. */
-static void for_each_socket(void (*visit)(int fd, ino_t inode, void *data), void *data)
+/* Calls `visit` with each descriptor but the standard streams. */
+static void for_each_descriptor(void (*visit)(int fd, void *data), void *data)
 {
     DIR *directory = opendir("/proc/self/fd");
     struct dirent *entry;
-    ino_t inode;
 
     while (directory && (entry = readdir(directory))) {
         int fd = (int)strtol(entry->d_name, NULL, 10);
-        if (fd > STDERR_FILENO && is_socket(fd, &inode))
-            visit(fd, inode, data);
+        if (fd > STDERR_FILENO && fd != dirfd(directory))
+            visit(fd, data);
     }
     if (directory)
         closedir(directory);
 }
 
-static void remember(int fd, ino_t inode, void *data)
+static void remember(int fd, void *data)
 {
     struct sockets *list = data;
-    struct socket *sockets = realloc(list->sockets, (list->count + 1) * sizeof(*sockets));
+    ino_t inode;
 
+    if (!is_socket(fd, &inode))
+        return;
+    struct socket *sockets = realloc(list->sockets, (list->count + 1) * sizeof(*sockets));
     if (!sockets)
         return;
     sockets[list->count++] = (struct socket){.fd = fd, .inode = inode};
@@ -61,7 +64,7 @@ static void remember(int fd, ino_t inode, void *data)
 void sockets_init(struct sockets *sockets)
 {
     *sockets = (struct sockets){0};
-    for_each_socket(remember, sockets);
+    for_each_descriptor(remember, sockets);
 }
 
 bool sockets_are_open(const struct sockets *sockets)
@@ -86,7 +89,31 @@ struct description {
     const struct sockets *before;
     FILE *words;
     bool any;
+    bool event_loop;
 };
+
+static void begin_words(struct description *description)
+{
+    if (description->any)
+        fputs(", ", description->words);
+    description->any = true;
+}
+
+/* That epoll(7) is an event loop's is a guess, but nobody else keeps one. Forked processes share
+ * it: what one of them adds, all of them get. */
+static void describe_event_loop(int fd, void *data)
+{
+    struct description *description = data;
+    char path[64], target[64] = "";
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (readlink(path, target, sizeof(target) - 1) < 0 ||
+        strcmp(target, "anon_inode:[eventpoll]") != 0)
+        return;
+    begin_words(description);
+    fprintf(description->words, "an event loop (descriptor %d)", fd);
+    description->event_loop = true;
+}
 
 static void say_peer(FILE *words, int fd, const struct sockaddr_un *peer)
 {
@@ -99,21 +126,47 @@ static void say_peer(FILE *words, int fd, const struct sockaddr_un *peer)
         fprintf(words, " to %s", peer->sun_path);
 }
 
-static void describe_socket(int fd, ino_t inode, void *data)
+static bool was_there(const struct sockets *before, ino_t inode)
+{
+    for (size_t i = 0; i < before->count; i++)
+        if (before->sockets[i].inode == inode)
+            return true;
+    return false;
+}
+
+/* On a datagram socket (syslog, statsd), what several processes send does not mix. */
+static bool is_datagram(int fd)
+{
+    int type = 0;
+    socklen_t size = sizeof(type);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM;
+}
+
+/* A pair that this process made, such as the one by which an event loop wakes itself up. */
+static bool is_own_pair(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == getpid();
+}
+
+static void describe_socket(int fd, void *data)
 {
     struct description *description = data;
     struct sockaddr_un peer = {0};
     socklen_t size = sizeof(peer) - 1;
+    ino_t inode;
 
-    for (size_t i = 0; i < description->before->count; i++)
-        if (description->before->sockets[i].inode == inode)
-            return;
-    if (getpeername(fd, (struct sockaddr *)&peer, &size) < 0)
+    if (!is_socket(fd, &inode) || was_there(description->before, inode) || is_datagram(fd) ||
+        getpeername(fd, (struct sockaddr *)&peer, &size) < 0 ||
+        (description->event_loop && is_own_pair(fd)))
         return;
-    fprintf(description->words, "%sa connection", description->any ? ", " : "");
+    begin_words(description);
+    fputs("a connection", description->words);
     say_peer(description->words, fd, &peer);
     fprintf(description->words, " (descriptor %d)", fd);
-    description->any = true;
 }
 
 static size_t count_threads(void)
@@ -146,13 +199,13 @@ static void describe_threads(struct description *description)
 {
     _cleanup_(freep) char *names = python_list_threads();
 
-    description->any = true;
+    if (!names && count_lasting_threads() <= 1)
+        return;
+    begin_words(description);
     if (names)
         fprintf(description->words, "the threads %s", names);
-    else if (count_lasting_threads() > 1)
-        fprintf(description->words, "threads of a library");
     else
-        description->any = false;
+        fputs("threads of a library", description->words);
 }
 
 char *leftovers_describe(const struct sockets *before)
@@ -164,7 +217,8 @@ char *leftovers_describe(const struct sockets *before)
     if (!description.words)
         return NULL;
     describe_threads(&description);
-    for_each_socket(describe_socket, &description);
+    for_each_descriptor(describe_event_loop, &description);
+    for_each_descriptor(describe_socket, &description);
     fclose(description.words);
     if (description.any)
         return text;

@@ -1,7 +1,7 @@
 #pragma once
 
-/* What an import left behind and forked workers cannot have, or would share: threads and connected
- * sockets. */
+/* What an import left behind and forked workers cannot have, or would share: threads, event loops
+ * and connections. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +18,6 @@ void sockets_done(struct sockets *sockets);
 /* Whether all of them are still open, under their numbers. */
 bool sockets_are_open(const struct sockets *sockets);
 
-/* What there is of threads and, beyond `before`, of connected sockets: words for the log, on the
- * heap, or NULL when all is well. */
+/* What there is of threads, event loops and, beyond `before`, of connected stream sockets: words for
+ * the log, on the heap, or NULL when all is well. */
 char *leftovers_describe(const struct sockets *before);

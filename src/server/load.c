@@ -34,7 +34,7 @@ static void check_leftovers(const struct sockets *before)
     if (leftovers)
         log_line(LOG_WARNING,
             "the import left behind %s: workers are forked, so they have no such threads and "
-            "share such connections; consider --import=worker",
+            "share such event loops and connections; consider --import=worker",
             leftovers);
 }
 
