@@ -384,6 +384,8 @@ int worker_serve(struct worker *worker, int fd)
     exchange.client.address = exchange.peer.address;
     address_of_socket(fd, &exchange.server);
     int r = conn_init(&conn, fd, head_capacity(options) + CONTENT_CAPACITY);
+    if (r == 0)
+        r = conn_keep_from_children(&conn);
     if (r < 0)
         log_line(LOG_ERR, "cannot prepare for the connection: %s", strerror(-r));
     else {

@@ -56,3 +56,20 @@ load helpers
   equal "$(exit_status)" 0
   not_logged "cannot load"
 }
+
+# ends_connection CURL-STATUS [CURL-ARGUMENT]...: the client sees the end, while children of the
+# request stay.
+ends_connection() {
+  run "-$1" http / --max-time 10 "${@:2}"
+  rm "$FIFOS/stay"
+}
+
+@test "a child that lives on does not keep the client of a worker that crashes" {
+  serve forks:crashes
+  ends_connection 52
+}
+
+@test "nor that of one that is ended by --request-timeout in the middle of its answer" {
+  serve --request-timeout=500ms forks:hangs_midway
+  ends_connection 56 --http1.0 # whose end the connection has to tell
+}

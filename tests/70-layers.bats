@@ -204,6 +204,8 @@ floor() {
   local allowed=(
     # the deadline of the request: what on_deadline needs to answer 504
     'overdue\.o overdue'
+    # what the handler of fork(2) closes, which has no parameter
+    'net/conn\.o kept'
     # where messages go, and what all of a process have in common: whoever logs should not need to
     # be handed that, down to the gateway
     'log\.o logger'

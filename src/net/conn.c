@@ -1,10 +1,13 @@
 #include "net/conn.h"
 
+#include "cleanup.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -17,6 +20,12 @@
  * net/unix/af_unix.c, unix_release_sock). So as long as an HTTP/1.0 answer that ends with the
  * connection is possible, the last byte received stays in the socket's queue though it was handed
  * out, and is taken from there before the next wait or an orderly end. */
+
+/* What part_in_child needs, which has no parameter. */
+static struct {
+    struct conn *conn; /* or NULL */
+    bool is_watched;   /* the handler is there; it cannot be taken back */
+} kept;
 
 static int socket_family(int fd)
 {
@@ -54,15 +63,33 @@ int conn_init(struct conn *conn, int fd, size_t capacity)
 
 void conn_close(struct conn *conn)
 {
-    if (conn->fd >= 0)
-        close(conn->fd);
-    conn->fd = -1;
+    int fd = take_fd(&conn->fd); /* first, because another thread may fork now */
+
+    if (fd >= 0)
+        close(fd);
     conn_calm(conn);
+}
+
+static void part_in_child(void)
+{
+    if (kept.conn)
+        conn_close(kept.conn);
+}
+
+int conn_keep_from_children(struct conn *conn)
+{
+    int error = kept.is_watched ? 0 : pthread_atfork(NULL, NULL, part_in_child);
+
+    kept.is_watched = error == 0;
+    kept.conn = conn;
+    return -error;
 }
 
 void conn_done(struct conn *conn)
 {
     conn_close(conn);
+    if (kept.conn == conn)
+        kept.conn = NULL;
     free(conn->buffer);
     *conn = (struct conn){.fd = -1, .wake = -1};
 }
@@ -80,7 +107,8 @@ bool conn_has_sent_answer(const struct conn *conn)
     return conn->answered && conn->sent > conn->interim;
 }
 
-/* A child that the app forked shares the connection with its parent, and must leave it alone. */
+/* The connection is the parent's: a child that the app forked must leave it alone. Its socket is
+ * closed after fork(2); after clone(2) it is there. */
 static bool is_shared(const struct conn *conn)
 {
     return getpid() != conn->owner;

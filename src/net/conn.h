@@ -51,6 +51,12 @@ void conn_close(struct conn *conn);
 /* Closes the socket and frees the buffer; fine after a failed conn_init, and twice. */
 void conn_done(struct conn *conn);
 
+/* From now on each process that is forked closes the socket before it goes on (exec closes it
+ * anyway). Otherwise the client of a process that is killed, and so cannot end the connection
+ * itself, would see the end only when the last of those had ended. A process can keep one
+ * connection like this, until conn_done; of several it is the last one. Returns 0 or -errno. */
+int conn_keep_from_children(struct conn *conn);
+
 /* Takes the first bytes out of the buffer, before a head was read: they came before it, and their
  * room is free again. */
 void conn_drop(struct conn *conn, size_t size);

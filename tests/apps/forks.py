@@ -1,7 +1,10 @@
 """Forks children that come back into the server."""
 
+import ctypes
 import os
+import signal
 import sys
+import time
 
 
 def fork_and_wait(end):
@@ -56,3 +59,27 @@ class Closing(list):
 def closes(environ, start_response):
     start_response("200 OK", [])
     return Closing([b"parent"])
+
+
+def leave_sessions():
+    """Leaves children in sessions of their own, which stay for as long as the file is there: one
+    that Python forks, one that C does, and a child of a child."""
+    open(os.environ["FIFOS"] + "/stay", "w").close()
+    for fork in os.fork, ctypes.CDLL(None).fork, lambda: os.fork() or (os.fork() and os._exit(0)):
+        if fork() == 0:
+            os.setsid()
+            while os.path.exists(os.environ["FIFOS"] + "/stay"):
+                time.sleep(0.02)
+            os._exit(0)
+
+
+def crashes(environ, start_response):
+    leave_sessions()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hangs_midway(environ, start_response):
+    leave_sessions()
+    start_response("200 OK", [])
+    yield b"the beginning"
+    time.sleep(3600)
