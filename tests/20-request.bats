@@ -45,6 +45,14 @@ passed() {
   refused 400 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\nhello'
 }
 
+@test "a repeated Content-Type or Authorization is refused" {
+  serve traces:app
+  refused 400 'GET / HTTP/1.1\r\nHost: a\r\nContent-Type: a/b\r\nContent-Type: a/c\r\n\r\n'
+  logged "answered 400: more than one Content-Type"
+  refused 400 'GET / HTTP/1.1\r\nHost: a\r\nAuthorization: a b\r\nAuthorization: a b\r\n\r\n'
+  logged "answered 400: more than one Authorization"
+}
+
 @test "a malformed Content-Length is refused" {
   serve traces:app
   for length in +5 0x5 ''; do
@@ -163,6 +171,14 @@ passed() {
   contains "$output" "QUERY_STRING='c=d'"
   [[ $output != *other* ]]
   equal "$(get_environ PATH_INFO / --request-target http://example.org)" "'/'"
+}
+
+@test "absolute-form: an https target is misdirected to a connection that is not secured" {
+  serve traces:app
+  refused 421 'GET https://q.example/x HTTP/1.1\r\nHost: q.example\r\n\r\n'
+  logged "GET https://q.example/x: answered 421: https target"
+  refused 421 'OPTIONS https://q.example HTTP/1.1\r\nHost: q.example\r\n\r\n'
+  passed 'GET http://q.example/x HTTP/1.1\r\nHost: q.example\r\n\r\n'
 }
 
 @test "authority-form: no tunnel is opened" {

@@ -53,6 +53,16 @@ with_chunks() {
   answered 414 "GET /$(letters 96)"
 }
 
+@test "methods of more than 32 bytes are answered 501, whatever the length of the line" {
+  serve --max-request-line=100 --head-timeout=0 hello:app
+  answered 200 "$(letters 32) / HTTP/1.0\r\n\r\n"
+  equal "$(cat "$LOG")" ""
+  answered 501 "$(letters 33) / HTTP/1.0\r\n\r\n"
+  logged "method too long"
+  answered 501 "$(letters 33)"
+  answered 501 "$(letters 200)"
+}
+
 @test "--max-field-section: larger ones are answered 431" {
   serve --max-field-section=100 hello:app
   answered 200 "$(with_section 100)"

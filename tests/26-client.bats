@@ -101,7 +101,8 @@ x_forwarded=(X-Forwarded-For X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Port
   local field
   believe "${x_forwarded[@]}"
   for field in "X-Forwarded-For: 192.0.2.1, example.org" "X-Forwarded-Proto: ftp" \
-    "X-Forwarded-Host: a/b" "X-Forwarded-Port: 65536" "X-Forwarded-Prefix: //evil.example"; do
+    "X-Forwarded-Host: a/b" "X-Forwarded-Port: 65536" "X-Forwarded-Prefix: /a%0d%0ab" \
+    "X-Forwarded-Prefix: /a/%2e%2e/b" "X-Forwarded-Prefix: //evil.example"; do
     equal "$(status / --header "$field")" 400
     equal "$(exit_status)" 0
     logged "answered 400: ${field%%:*} of a trusted proxy is "
@@ -112,6 +113,16 @@ x_forwarded=(X-Forwarded-For X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Port
     equal "$(status / --header "Forwarded: $field")" 400
   done
   logged "answered 400: Forwarded of a trusted proxy is malformed"
+}
+
+@test "a trusted proxy vouches for an https target, unless it says http" {
+  local target=(--request-target https://www.example.org/x)
+  believe X-Forwarded-Proto
+  equal "$(status / "${target[@]}" --header "X-Forwarded-Proto: https")" 200
+  equal "$(status / "${target[@]}")" 200
+  equal "$(status / "${target[@]}" --header "X-Forwarded-Proto: http")" 421
+  serve --trusted-proxy=192.0.2.1 --trusted-field=X-Forwarded-Proto environ:app
+  equal "$(status / "${target[@]}" --header "X-Forwarded-Proto: https")" 421
 }
 
 @test "content behind a head that is refused does not cost the client its answer" {

@@ -133,6 +133,10 @@ refuses() {
 
 @test "a client that speaks TLS with the proxy asks for https" {
   behind_proxy environ:app
+  run -0 talk send "${V2_TLS}GET https://a/ HTTP/1.0\r\n\r\n" read
+  contains "$output" "HTTP/1.1 200 "
+  run -0 talk send "${V2}GET https://a/ HTTP/1.0\r\n\r\n" read
+  contains "$output" "HTTP/1.1 421 Misdirected Request"
   run -0 talk send "$V2_TLS$GET" read
   shows wsgi.url_scheme=https HTTPS=on SERVER_PORT=8443 REMOTE_ADDR=192.0.2.1
 }

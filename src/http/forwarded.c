@@ -263,6 +263,40 @@ static bool begins_with_slash(struct slice text)
         slice_equal_ignore_case(code, SLICE("%5C"));
 }
 
+/* Takes the next character of a valid path, decoded. */
+static char take_decoded(struct slice *path)
+{
+    const char *text = path->data;
+    bool is_encoded = text[0] == '%';
+
+    *path = slice_after(*path, is_encoded ? 3 : 1);
+    return is_encoded ? (char)(syntax_hex_value(text[1]) << 4 | syntax_hex_value(text[2]))
+                      : text[0];
+}
+
+/* Whether a valid path has control characters or dot segments when it is decoded. These name
+ * another path (RFC 3986 §5.2.4), for whoever puts it into a URL or joins it to a directory; a
+ * backslash separates segments as well. */
+static bool is_deceptive(struct slice path)
+{
+    size_t size = 0, dots = 0; /* of the segment under way */
+
+    while (path.size > 0) {
+        char c = take_decoded(&path);
+        bool is_separator = c == '/' || c == '\\';
+        if (!syntax_is_field_value_char(c) || c == '\t')
+            return true;
+        dots += c == '.';
+        size += !is_separator;
+        if (!is_separator && path.size > 0)
+            continue;
+        if (size > 0 && size <= 2 && dots == size)
+            return true;
+        size = dots = 0;
+    }
+    return false;
+}
+
 bool forwarded_is_prefix(struct slice value)
 {
     if (value.size == 0 || value.data[0] != '/' || begins_with_slash(slice_after(value, 1)))
@@ -270,5 +304,5 @@ bool forwarded_is_prefix(struct slice value)
     for (size_t i = 0; i < value.size; i++)
         if (!syntax_is_visible(value.data[i]) || is_one_of(value.data[i], SLICE("?#\\")))
             return false;
-    return request_path_is_valid(value);
+    return request_path_is_valid(value) && !is_deceptive(value);
 }

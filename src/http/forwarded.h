@@ -55,7 +55,8 @@ struct slice forwarded_find(
 /* Whether a value is what its field has to be: "http" or "https" in any case; a host with or
  * without a port (RFC 9110 §7.2); a port from 1 to 65535; a path that begins with one slash,
  * also when it is decoded, because "//host" is another host's URL, without query and fragment (RFC
- * 3986 §3.3 and §4.2). */
+ * 3986 §3.3 and §4.2), and decoded without control characters and without the segments "." and
+ * "..". */
 bool forwarded_is_scheme(struct slice value);
 bool forwarded_is_host(struct slice value);
 bool forwarded_is_port(struct slice value);

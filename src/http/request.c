@@ -12,12 +12,27 @@ static int refuse(struct request *request, int status, const char *problem)
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 
-/* The line under way is too long: which limit that is depends on where it stands. */
-static int check_size(
-    struct request *request, size_t line_end, size_t crlf, const struct request_limits *limits)
+/* Whether a request line, perhaps not whole yet, begins with too long a method. A line that may not
+ * even be that long is judged as a line, or else the answer would depend on how the bytes arrive.
+ */
+static bool is_method_too_long(struct slice line, const struct request_limits *limits)
 {
+    struct slice method = {line.data, REQUEST_METHOD_MAX + 1};
+
+    return line.size >= method.size && limits->line >= REQUEST_METHOD_MAX &&
+        syntax_is_token(method);
+}
+
+/* The line under way is too long: which limit that is depends on where it stands. */
+static int check_size(struct request *request, const char *data, size_t line_end, size_t crlf,
+    const struct request_limits *limits)
+{
+    struct slice line = {data + request->parser.line, line_end - request->parser.line};
+
     if (request->parser.section == 0) {
-        if (line_end - request->parser.line > limits->line)
+        if (is_method_too_long(line, limits))
+            return refuse(request, 501, "method too long");
+        if (line.size > limits->line)
             return refuse(request, 414, "request line too long");
     } else if (line_end + crlf - request->parser.section > limits->section)
         return refuse(request, 431, "field section too large");
@@ -35,7 +50,7 @@ static int next_line(struct request *request, const char *data, size_t size,
         i++;
     request->parser.scanned = i;
 
-    int r = check_size(request, i, 0, limits);
+    int r = check_size(request, data, i, 0, limits);
     if (r != 0)
         return r;
     if (i == size)
@@ -49,7 +64,7 @@ static int next_line(struct request *request, const char *data, size_t size,
     if (data[i + 1] != '\n')
         return refuse(request, 400, "CR without LF");
 
-    r = check_size(request, i, 2, limits);
+    r = check_size(request, data, i, 2, limits);
     if (r != 0)
         return r;
     *ret_line = (struct slice){data + request->parser.line, i - request->parser.line};
@@ -145,6 +160,7 @@ static int parse_absolute_form(struct request *request)
     while (end < target.size && target.data[end] != '/' && target.data[end] != '?')
         end++;
     request->form = REQUEST_ABSOLUTE;
+    request->scheme = scheme;
     request->host = (struct slice){target.data, end};
     if (!syntax_split_authority(request->host, false, &host, &port))
         return refuse(request, 400, "malformed authority in the request-target");
@@ -223,6 +239,19 @@ static int take_host(struct request *request, struct slice value)
     return 0;
 }
 
+/* Two of these fields are no list: joined with a comma they would be another value (RFC 9110 §5.3).
+ * One of two media types, or of two credentials, could be what a front server has judged by, and
+ * the other what the app obeys. The other fields that may come only once are harmless: joined, a
+ * date or a range is malformed and ignored (RFC 9110 §13.1.3, §14.2), If-Range matches nothing,
+ * Origin is another one; Referer, From and User-Agent are whatever the client says. */
+static int take_single(struct request *request, bool *seen, const char *problem)
+{
+    if (*seen)
+        return refuse(request, 400, problem);
+    *seen = true;
+    return 0;
+}
+
 /* One number and no list, not even of equal ones: RFC 9112 §6.3 allows to refuse it, and nobody who
  * means well sends it. */
 static int take_content_length(struct request *request, struct slice value)
@@ -273,7 +302,8 @@ static int take_expect(struct request *request, struct slice value)
     }
 }
 
-/* The fields that decide about framing and routing; all others are the app's affair. */
+/* The fields that decide about framing and routing, and those that two readers could take for
+ * different things; all others are the app's affair. */
 static int take_field(struct request *request, struct slice name, struct slice value)
 {
     switch (name.size) {
@@ -284,6 +314,16 @@ static int take_field(struct request *request, struct slice name, struct slice v
     case 6:
         if (slice_equal_ignore_case(name, SLICE("Expect")))
             return take_expect(request, value);
+        break;
+    case 12:
+        if (slice_equal_ignore_case(name, SLICE("Content-Type")))
+            return take_single(
+                request, &request->parser.has_content_type, "more than one Content-Type");
+        break;
+    case 13:
+        if (slice_equal_ignore_case(name, SLICE("Authorization")))
+            return take_single(
+                request, &request->parser.has_authorization, "more than one Authorization");
         break;
     case 14:
         if (slice_equal_ignore_case(name, SLICE("Content-Length")))

@@ -16,6 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Bytes of the longest method, nearly twice the longest one that is registered
+ * (UPDATEREDIRECTREF, RFC 9110 §16.1.1); more is 501 (RFC 9112 §3). */
+enum { REQUEST_METHOD_MAX = 32 };
+
 /* How the request-target is written (RFC 9112 §3.2). */
 enum request_form {
     REQUEST_ORIGIN,    /* /path?query */
@@ -37,6 +41,7 @@ struct request {
     struct slice target; /* as received */
     unsigned minor;      /* of the HTTP version 1.minor; above 1 it is to be treated as 1 */
     enum request_form form;
+    struct slice scheme; /* of an absolute target, in any case; absent in the other forms */
     struct slice host; /* the target's authority if it has one, else the value of Host; with port */
     struct slice
         path; /* still percent-encoded, begins with "/"; absent in authority and asterisk form */
@@ -56,7 +61,7 @@ struct request {
         size_t section;  /* where the field section begins; 0 while in the request line */
         size_t fields;   /* field lines seen */
         bool empty_line; /* the one empty line before a request was skipped */
-        bool has_host;
+        bool has_host, has_content_type, has_authorization;
         bool length_overflows; /* the Content-Length has more than 64 bits */
         bool has_transfer_encoding;
         bool final_chunked;   /* the last transfer coding seen is a plain "chunked" */

@@ -69,6 +69,18 @@ static int refuse(struct request *request, const char *problem)
     return 400;
 }
 
+/* An https target wants a connection that was secured for its origin (RFC 9110 §7.4). None of ours
+ * is, so a trusted proxy has to stand for it; what it says of the scheme counts. */
+static bool is_misdirected(const struct peer *peer, const struct trust *trust,
+    const struct request *request, const struct client *client)
+{
+    if (!slice_equal_ignore_case(request->scheme, SLICE("https")))
+        return false;
+    if (client->scheme.data)
+        return !slice_equal_ignore_case(client->scheme, SLICE("https"));
+    return !peer->is_tls && !peer_is_trusted(peer, trust);
+}
+
 /* Proxies copy Host into these fields. What separates the elements of a list there would be the
  * client's own elements; no name of a host has it (RFC 1123 §2.1). */
 static bool is_host_a_list(const struct request *request)
@@ -132,6 +144,10 @@ int client_find(const struct peer *peer, const struct trust *trust, struct reque
             r = read_forwarded(trust, request, &client);
         else if (believed)
             r = read_x_forwarded(trust, request, &client);
+    }
+    if (r == 0 && is_misdirected(peer, trust, request, &client)) {
+        request->problem = "https target, but no trusted proxy vouches for the connection";
+        r = 421;
     }
     if (r == 0)
         *ret_client = client;

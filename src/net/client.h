@@ -19,8 +19,9 @@ struct client {
 };
 
 /* Finds out what is to be believed. `peer` is who sent the request, with the address that it has
- * given in the PROXY protocol, if it was trusted with that. Returns 0, or 400 with
- * request->problem when a trusted proxy says what cannot be understood, or what the client could
- * have made it say. On failure, *ret_client is what it was. */
+ * given in the PROXY protocol, if it was trusted with that. Returns 0, or a status to refuse it
+ * with and request->problem: 400 when a trusted proxy says what cannot be understood, or what the
+ * client could have made it say; 421 for an https target over a connection that no trusted proxy
+ * vouches for. On failure, *ret_client is what it was. */
 int client_find(const struct peer *peer, const struct trust *trust, struct request *request,
     struct client *ret_client);

@@ -14,7 +14,6 @@ struct exchange {
     struct peer peer;
     struct client client;
     struct address server;    /* what was connected to */
-    bool is_tls;              /* the peer speaks TLS with the proxy that says so */
     char name[256];           /* "METHOD target" for the log, cut when it is long */
     char id[REQUEST_ID_SIZE]; /* for the log and the app; empty when there is none */
     struct slice script_name; /* where the app is mounted: "" or "/prefix" */

@@ -19,6 +19,7 @@ struct peer {
     uid_t uid;
     gid_t gid;
     bool is_for_another; /* a proxy that asks for somebody whom it does not name */
+    bool is_tls;         /* speaks TLS with the proxy that says so in the PROXY protocol */
 };
 
 /* Never fails: what is not known is empty (getpeername(2), SO_PEERCRED in unix(7)). */

@@ -29,7 +29,7 @@ static void apply(const struct proxy_protocol *header, struct exchange *exchange
     convert(header, &header->source, &exchange->peer.address);
     convert(header, &header->destination, &exchange->server);
     exchange->client.address = exchange->peer.address;
-    exchange->is_tls = header->is_tls;
+    exchange->peer.is_tls = header->is_tls;
 }
 
 /* No more bytes came, and the header is not whole. */

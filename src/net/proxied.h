@@ -6,9 +6,9 @@
 #include "net/exchange.h"
 
 /* Reads the header, and no byte behind it, for the exchange whose connection is new. Its peer and
- * client become the source, its server the destination, and is_tls is set, unless the proxy
- * connects for itself, or for somebody whom it does not name. A source that is a unix socket is
- * not known: it is one of the proxy's.
+ * client become the source, its server the destination, and it is told whether it speaks TLS with
+ * the proxy, unless the proxy connects for itself, or for somebody whom it does not name. A source
+ * that is a unix socket is not known: it is one of the proxy's.
  *
  * Returns 0, -ENODATA when the proxy left or the deadline passed before a single byte, or another
  * -errno with *ret_problem, a static text, "it ...". Goes on after signals. */

@@ -198,7 +198,7 @@ static int set_peer_user(PyObject *environ, const struct peer *peer)
 static bool is_https(const struct exchange *exchange)
 {
     struct slice scheme = exchange->client.scheme;
-    return scheme.data ? slice_equal_ignore_case(scheme, SLICE("https")) : exchange->is_tls;
+    return scheme.data ? slice_equal_ignore_case(scheme, SLICE("https")) : exchange->peer.is_tls;
 }
 
 static int set_scheme(PyObject *environ, const struct exchange *exchange)

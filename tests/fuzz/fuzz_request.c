@@ -47,6 +47,7 @@ static void check_same(const struct outcome *a, const struct outcome *b)
     FUZZ_ASSERT(!x->problem || strcmp(x->problem, y->problem) == 0);
     FUZZ_ASSERT(same_place(x->method, y->method) && same_place(x->target, y->target));
     FUZZ_ASSERT(same_place(x->host, y->host) && same_place(x->path, y->path));
+    FUZZ_ASSERT(same_place(x->scheme, y->scheme));
     FUZZ_ASSERT(same_place(x->query, y->query) && same_place(x->fields, y->fields));
     FUZZ_ASSERT(x->minor == y->minor && x->form == y->form && x->chunked == y->chunked);
     FUZZ_ASSERT(x->has_content_length == y->has_content_length);
@@ -104,7 +105,7 @@ static void check_content_ignored(
 
 /* What a plain reading of the head says. */
 struct reading {
-    unsigned hosts, lengths, codings, fields;
+    unsigned hosts, lengths, codings, types, credentials, fields;
     struct slice host, length, coding;
     bool expects, expects_other;
 };
@@ -152,6 +153,8 @@ static void read_field(struct reading *reading, struct slice line)
         reading->coding = value;
     } else if (fuzz_is_named(name, "Expect"))
         read_expectations(reading, value);
+    reading->types += fuzz_is_named(name, "Content-Type");
+    reading->credentials += fuzz_is_named(name, "Authorization");
 }
 
 /* Reads the field lines of an accepted head and compares them with the walk. */
@@ -182,6 +185,7 @@ static void check_fields(const struct request *request, const struct request_lim
     struct reading reading = read_fields(request);
 
     FUZZ_ASSERT(reading.fields <= limits->fields);
+    FUZZ_ASSERT(reading.types <= 1 && reading.credentials <= 1);
     FUZZ_ASSERT(reading.hosts <= 1 && (reading.hosts == 1 || request->minor == 0));
     for (size_t i = 0; i < reading.host.size; i++)
         FUZZ_ASSERT(!strchr(" \t@/\\?#<>\"", reading.host.data[i]));
@@ -227,15 +231,31 @@ static void check_path(const struct request *request)
     }
 }
 
+/* A scheme stands before the authority, and nowhere else. */
+static void check_scheme(const struct request *request)
+{
+    struct slice target = request->target, scheme = request->scheme;
+    bool is_absolute = target.data[0] != '/' && target.data[0] != '*';
+
+    FUZZ_ASSERT(!scheme.data == (!is_absolute || slice_equal(request->method, SLICE("CONNECT"))));
+    if (!scheme.data)
+        return;
+    FUZZ_ASSERT(fuzz_is_named(scheme, "http") || fuzz_is_named(scheme, "https"));
+    FUZZ_ASSERT(scheme.data == target.data && target.size >= scheme.size + 3);
+    FUZZ_ASSERT(memcmp(target.data + scheme.size, "://", 3) == 0);
+}
+
 /* Method and target of what was accepted (RFC 9112 §3). */
 static void check_target(const struct request *request)
 {
     struct slice method = request->method, target = request->target;
 
-    FUZZ_ASSERT(fuzz_is_token(method) && target.size > 0 && request->minor <= 9);
+    FUZZ_ASSERT(fuzz_is_token(method) && method.size <= 32);
+    FUZZ_ASSERT(target.size > 0 && request->minor <= 9);
     for (size_t i = 0; i < target.size; i++)
         FUZZ_ASSERT(target.data[i] > ' ' && target.data[i] < 0x7F && target.data[i] != '#');
     FUZZ_ASSERT(slice_equal(method, SLICE("CONNECT")) == (request->form == REQUEST_AUTHORITY));
+    check_scheme(request);
     switch (request->form) {
     case REQUEST_ORIGIN:
         check_path(request);
@@ -294,6 +314,17 @@ static void check_accepted(
     check_content_ignored(input, limits, outcome);
 }
 
+/* The other limits and rules may refuse such a line before its method does, but nothing accepts it
+ * or waits for more of it. */
+static void check_long_method(
+    const struct outcome *outcome, struct slice input, const struct request_limits *limits)
+{
+    size_t size = slice_find(input, ' ');
+
+    if (size > 32 && fuzz_is_token((struct slice){input.data, size}))
+        FUZZ_ASSERT(outcome->status == (limits->line >= 32 ? 501 : 414));
+}
+
 static void check_refused(const struct outcome *outcome)
 {
     static const int statuses[] = {400, 413, 414, 417, 431, 501, 505};
@@ -315,6 +346,7 @@ static void run(struct slice input, const struct request_limits *limits)
         check_accepted(&whole, input, limits);
     else
         check_refused(&whole);
+    check_long_method(&whole, input, limits);
     check_growing(input, limits, &whole);
     /* All cuts of a short input; of a long one some, for speed. */
     for (size_t at = 0; at <= input.size; at += 1 + input.size / 64)

@@ -101,14 +101,17 @@ static void describe(const struct client *client, char *text, size_t size)
             parts[i].data ? (int)parts[i].size : 1, parts[i].data ? parts[i].data : "-");
 }
 
-static int find(const char *lines, const struct peer *peer, unsigned fields, struct client *client)
+static int find_for(const char *method, const char *target, const char *lines,
+    const struct peer *peer, unsigned fields, struct client *client)
 {
     static const struct request_limits limits = {1000, 10000, 100, 0};
     static char head[4096];
     static struct peer_pattern proxies[2];
     const struct trust trust = {proxies, 2, fields};
     struct request request = {0};
-    size_t size = (size_t)snprintf(head, sizeof(head), "GET / HTTP/1.0\r\n%s\r\n", lines), parsed;
+    size_t size = (size_t)snprintf(
+               head, sizeof(head), "%s %s HTTP/1.0\r\n%s\r\n", method, target, lines),
+           parsed;
 
     peer_parse("10.0.0.0/8", &proxies[0]);
     peer_parse("unix:33", &proxies[1]);
@@ -116,6 +119,11 @@ static int find(const char *lines, const struct peer *peer, unsigned fields, str
     int r = client_find(peer, &trust, &request, client);
     unit_same_int("there is a problem", request.problem != NULL, r != 0);
     return r;
+}
+
+static int find(const char *lines, const struct peer *peer, unsigned fields, struct client *client)
+{
+    return find_for("GET", "/", lines, peer, fields, client);
 }
 
 static void test_trusted(void)
@@ -136,15 +144,18 @@ static void test_trusted(void)
     }
 }
 
+#define USER(number)                                                                               \
+    .address = {.family = AF_UNIX}, .has_user = true, .pid = 1, .uid = (number), .gid = 33
+
 static const struct {
     const char *name;
     struct peer peer;
     bool is_trusted;
 } peers[] = {
     {"a proxy", {.address = {AF_INET, "10.0.0.1", "1"}}, true},
-    {"its user", {{.family = AF_UNIX}, true, 1, 33, 33, false}, true},
-    {"another user", {{.family = AF_UNIX}, true, 1, 34, 33, false}, false},
-    {"for one without a name", {{.family = AF_UNIX}, true, 1, 33, 33, true}, false},
+    {"its user", {USER(33)}, true},
+    {"another user", {USER(34)}, false},
+    {"for one without a name", {USER(33), .is_for_another = true}, false},
     {"somebody else", {.address = {AF_INET, "192.0.2.1", "1"}}, false},
     {"nobody knows who", {.pid = 1}, false},
 };
@@ -172,9 +183,60 @@ static void test_peers(void)
     unit_same_int("dropped", client.dropped_fields, 0);
 }
 
+/* RFC 9110 §7.4: an https target over a connection that was secured, or is a trusted gateway's. */
+static const struct {
+    const char *what, *target;
+    size_t peer; /* of peers: 0 is a trusted proxy, 4 somebody else */
+    bool is_tls;
+    unsigned fields;
+    const char *lines;
+    int status;
+} targets[] = {
+    {"nobody vouches for it", "https://a/x", 4, false, 0, "", 421},
+    {"not for a unix socket either", "https://a/x", 2, false, 0, "", 421},
+    {"not for a proxy that asks for somebody else", "https://a/x", 3, false, 0, "", 421},
+    {"the scheme has no case", "HTTPS://a", 4, false, 0, "", 421},
+    {"as the target of the server as a whole", "https://a", 4, false, 0, "", 421},
+    {"its own word does not count", "https://a/x", 4, false, ALL_X, "X-Forwarded-Proto: https\r\n",
+        421},
+    {"http needs nobody", "http://a/x", 4, false, 0, "", 0},
+    {"a path does not either", "/https://a/x", 4, false, 0, "", 0},
+    {"a trusted proxy vouches", "https://a/x", 0, false, 0, "", 0},
+    {"its user does", "https://a/x", 1, false, 0, "", 0},
+    {"it says so", "https://a/x", 0, false, ALL_X, "X-Forwarded-Proto: https\r\n", 0},
+    {"it says so in Forwarded", "https://a/x", 0, false, FORWARDED,
+        "Forwarded: for=192.0.2.1;proto=https\r\n", 0},
+    {"it says the contrary", "https://a/x", 0, false, ALL_X, "X-Forwarded-Proto: http\r\n", 421},
+    {"it says the contrary in Forwarded", "https://a/x", 0, true, FORWARDED,
+        "Forwarded: for=192.0.2.1;proto=http\r\n", 421},
+    {"it is not asked", "https://a/x", 0, false, FORWARDED_FOR, "X-Forwarded-Proto: http\r\n", 0},
+    {"it says nothing of the scheme", "https://a/x", 0, false, FORWARDED,
+        "Forwarded: for=192.0.2.1\r\n", 0},
+    {"the PROXY protocol says so", "https://a/x", 4, true, 0, "", 0},
+    {"http over TLS", "http://a/x", 4, true, 0, "", 0},
+};
+
+static void test_targets(void)
+{
+    for (size_t i = 0; i < LENGTH(targets); i++) {
+        const char *method = strchr(targets[i].target + 8, '/') ? "GET" : "OPTIONS";
+        struct peer peer = peers[targets[i].peer].peer;
+        struct client client = {.address = {.host = "untouched"}};
+
+        unit_case("%s %s: %s", method, targets[i].target, targets[i].what);
+        peer.is_tls = targets[i].is_tls;
+        int r = find_for(
+            method, targets[i].target, targets[i].lines, &peer, targets[i].fields, &client);
+        unit_same_int("status", r, targets[i].status);
+        if (r != 0)
+            unit_same_slice("client", slice_of(client.address.host), SLICE("untouched"));
+    }
+}
+
 int main(void)
 {
     test_trusted();
+    test_targets();
     test_peers();
     return unit_done();
 }

@@ -147,11 +147,11 @@ static bool is_user_trusted(const char *text, const struct peer *peer)
 
 static void test_users(void)
 {
-    const struct peer user = {{.family = AF_UNIX}, true, 4711, 33, 34, false};
+    const struct peer user = {{.family = AF_UNIX}, true, 4711, 33, 34, false, false};
     const struct peer unknown = {.address = {.family = AF_UNIX}};
-    const struct peer deputy = {{.family = AF_UNIX}, true, 4711, 33, 34, true};
+    const struct peer deputy = {{.family = AF_UNIX}, true, 4711, 33, 34, true, false};
     const struct peer elsewhere = {
-        {.family = AF_INET, .host = "127.0.0.1"}, true, 4711, 33, 34, false};
+        {.family = AF_INET, .host = "127.0.0.1"}, true, 4711, 33, 34, false, false};
 
     unit_case("the user of a unix socket");
     unit_ok(is_user_trusted("unix:33", &user), "that user");
@@ -164,7 +164,7 @@ static void test_users(void)
 
 static void test_names_of_users(void)
 {
-    const struct peer root = {{.family = AF_UNIX}, true, 1, 0, 0, false};
+    const struct peer root = {{.family = AF_UNIX}, true, 1, 0, 0, false, false};
     struct peer_pattern pattern;
 
     unit_case("a user by name");

@@ -408,6 +408,30 @@ static const struct row host_rows[] = {
     {"RFC 9112 §3.2: invalid in HTTP/1.0 too", S(HEAD10 "Host: a b\r\n\r\n"), .status = 400},
 };
 
+/* ---- RFC 9110 §5.3: fields that may come only once ------------------------------------------- */
+
+static const struct row single_rows[] = {
+    {"RFC 9110 §8.3: one Content-Type", S(HEAD "Content-Type: text/plain, a/b\r\n\r\n"), GET_ROOT,
+        .fields = "Host=a\nContent-Type=text/plain, a/b\n"},
+    {"RFC 9110 §8.3: two", S(HEAD "Content-Type: text/plain\r\nContent-Type: a/b\r\n\r\n"),
+        .status = 400, .method = S("GET"), .target = S("/")},
+    {"RFC 9110 §8.3: two equal ones", S(HEAD "Content-Type: a/b\r\nContent-Type: a/b\r\n\r\n"),
+        .status = 400},
+    {"RFC 9110 §8.3: an empty one and another",
+        S(HEAD "Content-Type:\r\nX: y\r\ncontent-type: a/b\r\n\r\n"), .status = 400},
+    {"RFC 9110 §8.3: two in HTTP/1.0", S(HEAD10 "Content-Type: a/b\r\nCONTENT-TYPE: a/c\r\n\r\n"),
+        .status = 400},
+    {"RFC 9110 §11.6.2: one Authorization", S(HEAD "Authorization: Basic YTpi\r\n\r\n"), GET_ROOT,
+        .fields = "Host=a\nAuthorization=Basic YTpi\n"},
+    {"RFC 9110 §11.6.2: two",
+        S(HEAD "Authorization: Basic YTpi\r\nauthorization: Bearer a\r\n\r\n"), .status = 400},
+    {"RFC 9110 §11.6.2: two equal ones", S(HEAD "Authorization: a b\r\nAuthorization: a b\r\n\r\n"),
+        .status = 400},
+    {"RFC 9110 §5.3: one of each, and other fields twice",
+        S(HEAD "Authorization: a b\r\nContent-Type: a/b\r\nRange: a\r\nRange: b\r\n\r\n"),
+        GET_ROOT},
+};
+
 /* ---- RFC 9110 §8.6, RFC 9112 §6: framing ----------------------------------------------------- */
 
 #define CL(text) S("POST / HTTP/1.1\r\nHost: a\r\nContent-Length:" text "\r\n\r\n")
@@ -604,6 +628,7 @@ static const struct row expect_rows[] = {
 enum { LINE_SIZE = 14, SECTION_SIZE = 11 };
 #define LINE_LIMIT(n) LIMITS(.line = (n), .section = 99, .fields = 9)
 #define SECTION_LIMIT(n) LIMITS(.line = 99, .section = (n), .fields = 9)
+#define METHOD_32 "ABCDEFGHIJKLMNOPQRSTUVWXYZ-ABCDE"
 #define FIELDS_LIMIT(n) LIMITS(.line = 99, .section = 99, .fields = (n))
 
 static const struct row limit_rows[] = {
@@ -628,6 +653,23 @@ static const struct row limit_rows[] = {
     {"RFC 9112 §3: the line limit is not for fields",
         S(HEAD "X: 0123456789012345678901234567890123456789\r\n\r\n"), GET_ROOT,
         .limits = LINE_LIMIT(LINE_SIZE)},
+    {"RFC 9112 §3: the longest method", S(METHOD_32 " / HTTP/1.0\r\n\r\n"), .method = S(METHOD_32),
+        .target = S("/"), .path = S("/")},
+    {"RFC 9112 §3: a longer method", S(METHOD_32 "L / HTTP/1.0\r\n\r\n"), .status = 501},
+    {"RFC 9112 §3: a longer method, behind an empty line",
+        S("\r\n" METHOD_32 "L / HTTP/1.0\r\n\r\n"), .status = 501},
+    {"RFC 9112 §3: the longest method, not ended", S(METHOD_32), .status = -EAGAIN},
+    {"RFC 9112 §3: a longer method, not ended", S(METHOD_32 "L"), .status = 501},
+    {"RFC 9112 §3: a longer method, malformed behind it", S(METHOD_32 "L\x01"), .status = 501},
+    {"RFC 9112 §3: malformed within the longest method", S(METHOD_32 "\x01"), .status = 400},
+    {"RFC 9112 §3.1: what is no token is malformed, however long",
+        S("(" METHOD_32 METHOD_32 " / HTTP/1.0\r\n\r\n"), .status = 400},
+    {"RFC 9112 §3: a longer method above the limit of the line", S(METHOD_32 METHOD_32),
+        .status = 501, .limits = LINE_LIMIT(32)},
+    {"RFC 9112 §3: a longer method, but a line may not even be that long", S(METHOD_32 METHOD_32),
+        .status = 414, .limits = LINE_LIMIT(31)},
+    {"RFC 9112 §3: above the limit because of the target",
+        S(METHOD_32 " /aaaaaaaaaaaaaaaaaaaaaaaa"), .status = 414, .limits = LINE_LIMIT(40)},
     {"RFC 6585 §5: field section at the limit", S(HEAD "\r\n"), GET_ROOT,
         .limits = SECTION_LIMIT(SECTION_SIZE)},
     {"RFC 6585 §5: field section above the limit", S(HEAD "\r\n"), .status = 431,
@@ -699,6 +741,16 @@ static bool is_within(struct slice inner, struct slice outer)
         (inner.data >= outer.data && inner.data + inner.size <= outer.data + outer.size);
 }
 
+/* Only a target that is absolute has one. */
+static struct slice scheme_of(const struct row *row)
+{
+    size_t colon = slice_find(row->target, ':');
+    bool is_absolute = row->form == REQUEST_ABSOLUTE || row->form == REQUEST_ASTERISK;
+
+    return is_absolute && colon < row->target.size ? (struct slice){row->target.data, colon}
+                                                   : (struct slice){0};
+}
+
 static void check_accepted(const struct outcome *outcome, const struct row *row, struct slice input)
 {
     const struct request *request = &outcome->request;
@@ -707,6 +759,7 @@ static void check_accepted(const struct outcome *outcome, const struct row *row,
     unit_same_slice("target", request->target, row->target);
     unit_same_number("minor", request->minor, row->minor);
     unit_same_int("form", (int)request->form, (int)row->form);
+    unit_same_slice("scheme", request->scheme, scheme_of(row));
     unit_same_slice("host", request->host, row->host);
     unit_same_slice("path", request->path, row->path);
     unit_same_slice("query", request->query, row->query);
@@ -749,6 +802,7 @@ static void check_same(const struct outcome *a, const struct outcome *b)
     unit_same_number("size", a->size, b->size);
     unit_ok(same_place(x->method, y->method), "method");
     unit_ok(same_place(x->target, y->target), "target");
+    unit_ok(same_place(x->scheme, y->scheme), "scheme");
     unit_ok(same_place(x->host, y->host), "host");
     unit_ok(same_place(x->path, y->path), "path");
     unit_ok(same_place(x->query, y->query), "query");
@@ -1005,6 +1059,7 @@ int main(void)
     run_rows(options_and_connect_rows, LENGTH(options_and_connect_rows));
     run_rows(field_rows, LENGTH(field_rows));
     run_rows(host_rows, LENGTH(host_rows));
+    run_rows(single_rows, LENGTH(single_rows));
     run_rows(content_length_rows, LENGTH(content_length_rows));
     run_rows(transfer_encoding_rows, LENGTH(transfer_encoding_rows));
     run_rows(expect_rows, LENGTH(expect_rows));
