@@ -104,7 +104,7 @@ endif
 sources := $(filter-out src/generator/% src/completion/%,$(wildcard src/*.c src/*/*.c))
 # What the table of the options needs.
 options_sources := src/options.c src/value.c src/problem.c src/net/peer.c src/net/address.c \
-	$(addprefix src/http/,forwarded.c request.c syntax.c)
+	$(addprefix src/http/,forwarded.c request.c syntax.c target.c)
 generator_sources := $(wildcard src/generator/*.c) $(options_sources)
 completion_sources := src/completion/completion.c $(options_sources)
 http_sources := $(wildcard src/http/*.c)

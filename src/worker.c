@@ -137,7 +137,7 @@ int worker_load(struct worker *worker, char **ret_problem)
  * path. Returns whether the path is below it. */
 static bool route(struct exchange *exchange, const char *mount, char *buffer)
 {
-    struct slice path = {buffer, request_decode_path(exchange->request->path, buffer)};
+    struct slice path = {buffer, target_decode_path(exchange->request->path, buffer)};
     struct slice script_name = {mount, strlen(mount)};
 
     if (path.size < script_name.size || memcmp(path.data, mount, script_name.size) != 0)

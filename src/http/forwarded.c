@@ -270,8 +270,9 @@ static char take_decoded(struct slice *path)
     bool is_encoded = text[0] == '%';
 
     *path = slice_after(*path, is_encoded ? 3 : 1);
-    return is_encoded ? (char)(syntax_hex_value(text[1]) << 4 | syntax_hex_value(text[2]))
-                      : text[0];
+    if (!is_encoded)
+        return text[0];
+    return (char)(syntax_hex_value(text[1]) << 4 | syntax_hex_value(text[2]));
 }
 
 /* Whether a valid path has control characters or dot segments when it is decoded. These name
@@ -304,5 +305,5 @@ bool forwarded_is_prefix(struct slice value)
     for (size_t i = 0; i < value.size; i++)
         if (!syntax_is_visible(value.data[i]) || is_one_of(value.data[i], SLICE("?#\\")))
             return false;
-    return request_path_is_valid(value) && !is_deceptive(value);
+    return target_path_is_valid(value) && !is_deceptive(value);
 }

@@ -87,118 +87,18 @@ static int parse_version(struct request *request, struct slice version)
     return 0;
 }
 
-bool request_path_is_valid(struct slice path)
+static int take_target(struct request *request)
 {
-    for (size_t i = 0; i < path.size; i++) {
-        if (path.data[i] != '%')
-            continue;
-        if (path.size - i < 3)
-            return false;
-        int high = syntax_hex_value(path.data[i + 1]), low = syntax_hex_value(path.data[i + 2]);
-        if (high < 0 || low < 0 || (high == 0 && low == 0))
-            return false;
-        i += 2;
-    }
-    return true;
-}
+    struct target target = {0};
+    const char *problem = target_parse(request->method, request->target, &target);
 
-size_t request_decode_path(struct slice path, char *buffer)
-{
-    size_t size = 0;
-
-    for (size_t i = 0; i < path.size; i++) {
-        if (path.data[i] != '%') {
-            buffer[size++] = path.data[i];
-            continue;
-        }
-        int high = syntax_hex_value(path.data[i + 1]), low = syntax_hex_value(path.data[i + 2]);
-        buffer[size++] = (char)(high << 4 | low);
-        i += 2;
-    }
-    return size;
-}
-
-static int parse_path_and_query(struct request *request, struct slice rest)
-{
-    size_t mark = slice_find(rest, '?');
-
-    request->path = (struct slice){rest.data, mark};
-    if (mark < rest.size)
-        request->query = slice_after(rest, mark + 1);
-    if (!request_path_is_valid(request->path))
-        return refuse(request, 400, "bad percent-encoding in the path");
-    return 0;
-}
-
-/* CONNECT asks for a tunnel to host:port (RFC 9112 §3.2.3); a WSGI app cannot open one. */
-static int parse_authority_form(struct request *request)
-{
-    struct slice host, port;
-
-    request->form = REQUEST_AUTHORITY;
-    if (!syntax_split_authority(request->target, false, &host, &port) || port.size == 0)
-        return refuse(request, 400, "malformed authority-form target");
-    request->host = request->target;
-    return 0;
-}
-
-static int parse_absolute_form(struct request *request)
-{
-    struct slice target = request->target, host, port;
-    size_t colon = slice_find(target, ':');
-    struct slice scheme = {target.data, colon};
-
-    if (!slice_equal_ignore_case(scheme, SLICE("http")) &&
-        !slice_equal_ignore_case(scheme, SLICE("https")))
-        return refuse(request, 400, "malformed request-target");
-    target = slice_after(target, colon);
-    if (target.size < 3 || memcmp(target.data, "://", 3) != 0)
-        return refuse(request, 400, "malformed request-target");
-    target = slice_after(target, 3);
-
-    size_t end = 0;
-    while (end < target.size && target.data[end] != '/' && target.data[end] != '?')
-        end++;
-    request->form = REQUEST_ABSOLUTE;
-    request->scheme = scheme;
-    request->host = (struct slice){target.data, end};
-    if (!syntax_split_authority(request->host, false, &host, &port))
-        return refuse(request, 400, "malformed authority in the request-target");
-
-    int r = parse_path_and_query(request, slice_after(target, end));
-    if (r != 0 || request->path.size > 0)
-        return r;
-    /* An empty path is "/" (RFC 9110 §4.2.3), but in OPTIONS it means the server (RFC 9112 §3.2.4).
-     */
-    request->path = SLICE("/");
-    if (slice_equal(request->method, SLICE("OPTIONS")) && !request->query.data) {
-        request->form = REQUEST_ASTERISK;
-        request->path = (struct slice){0};
-    }
-    return 0;
-}
-
-static int parse_target(struct request *request)
-{
-    struct slice target = request->target;
-
-    if (target.size == 0)
-        return refuse(request, 400, "empty request-target");
-    for (size_t i = 0; i < target.size; i++)
-        if (!syntax_is_visible(target.data[i]) || target.data[i] == '#')
-            return refuse(request, 400, "bad character in the request-target");
-
-    if (slice_equal(request->method, SLICE("CONNECT")))
-        return parse_authority_form(request);
-    if (target.data[0] == '/') {
-        request->form = REQUEST_ORIGIN;
-        return parse_path_and_query(request, target);
-    }
-    if (!slice_equal(target, SLICE("*")))
-        return parse_absolute_form(request);
-    if (!slice_equal(request->method, SLICE("OPTIONS")))
-        return refuse(request, 400, "asterisk-form target without OPTIONS");
-    request->form = REQUEST_ASTERISK;
+    if (problem)
+        return refuse(request, 400, problem);
+    request->form = target.form;
+    request->scheme = target.scheme;
+    request->host = target.authority;
+    request->path = target.path;
+    request->query = target.query;
     return 0;
 }
 
@@ -220,7 +120,7 @@ static int parse_request_line(struct request *request, struct slice line)
     int r = parse_version(request, slice_after(line, space + 1));
     if (r != 0)
         return r;
-    return parse_target(request);
+    return take_target(request);
 }
 
 /* ---- field lines ---------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
  * end of the line that is wrong; a control character and a limit at once.
  */
 
+#include "http/target.h"
 #include "slice.h"
 
 #include <stdbool.h>
@@ -19,14 +20,6 @@
 /* Bytes of the longest method, nearly twice the longest one that is registered
  * (UPDATEREDIRECTREF, RFC 9110 §16.1.1); more is 501 (RFC 9112 §3). */
 enum { REQUEST_METHOD_MAX = 32 };
-
-/* How the request-target is written (RFC 9112 §3.2). */
-enum request_form {
-    REQUEST_ORIGIN,    /* /path?query */
-    REQUEST_ABSOLUTE,  /* http://host/path?query */
-    REQUEST_AUTHORITY, /* host:port, for CONNECT only */
-    REQUEST_ASTERISK,  /* *, for OPTIONS only: the server as a whole */
-};
 
 struct request_limits {
     size_t line;    /* bytes of the request line without its CRLF; more is 414 */
@@ -95,11 +88,3 @@ struct slice request_find_field(const struct request *request, struct slice name
 
 /* Whether content follows the head: chunked, or a Content-Length above 0. */
 bool request_has_content(const struct request *request);
-
-/* Checks the percent-encoding of a path (RFC 3986 §2.1); an encoded NUL is refused too, because no
- * file name and no C string holds one (RFC 3986 §7.3). */
-bool request_path_is_valid(struct slice path);
-
-/* Decodes the percent-encoding of a valid path. buffer has room for path.size bytes; returns how
- * many were written. */
-size_t request_decode_path(struct slice path, char *buffer);

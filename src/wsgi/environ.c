@@ -139,7 +139,7 @@ static int set_script_name(PyObject *environ, const struct exchange *exchange)
         PyErr_NoMemory();
         return -1;
     }
-    size_t size = request_decode_path(prefix, path);
+    size_t size = target_decode_path(prefix, path);
     while (size > 0 && path[size - 1] == '/')
         size--;
     memcpy(path + size, mount.data ? mount.data : "", mount.size);

@@ -209,9 +209,9 @@ static int send_item(
 }
 
 /* The iteration stops when enough was sent (PEP 3333, "Handling the Content-Length Header"), but
- * not before it was asked for one more item. A generator that gives exactly what it announced has to
- * reach its end: the code after its last yield is part of the app, and a "with" around that would
- * see an exception else. And one that gives more has to be found out. */
+ * not before it was asked for one more item. A generator that gives exactly what it announced has
+ * to reach its end: the code after its last yield is part of the app, and a "with" around that
+ * would see an exception else. And one that gives more has to be found out. */
 static int send_items(struct exchange *exchange, PyObject *items, PyObject *start_response)
 {
     struct reply *reply = &exchange->reply;

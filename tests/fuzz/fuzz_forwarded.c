@@ -76,8 +76,8 @@ static void check_prefix(struct slice prefix)
 {
     char *text = calloc(1, prefix.size + 2);
 
-    FUZZ_ASSERT(text && prefix.data[0] == '/' && request_path_is_valid(prefix));
-    size_t size = request_decode_path(prefix, text);
+    FUZZ_ASSERT(text && prefix.data[0] == '/' && target_path_is_valid(prefix));
+    size_t size = target_decode_path(prefix, text);
     for (size_t i = 0; i < size; i++) {
         FUZZ_ASSERT((unsigned char)text[i] >= ' ' && text[i] != 0x7F);
         if (text[i] == '\\')

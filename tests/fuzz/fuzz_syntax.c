@@ -146,7 +146,7 @@ static void check_path(struct slice text)
         if (text.data[i] == '%')
             expected &= i + 2 < text.size && is_hex(text.data[i + 1]) && is_hex(text.data[i + 2]) &&
                 !(text.data[i + 1] == '0' && text.data[i + 2] == '0');
-    FUZZ_ASSERT(request_path_is_valid(text) == expected);
+    FUZZ_ASSERT(target_path_is_valid(text) == expected);
 }
 
 /* Compares the two halves of the text. */

@@ -1041,7 +1041,7 @@ static void test_path(void)
 
     unit_case("RFC 3986 §2.1: percent-encoding of a path");
     for (size_t i = 0; i < LENGTH(rows); i++)
-        unit_ok(request_path_is_valid(unit_copy_at_end(rows[i].path)) == rows[i].valid,
+        unit_ok(target_path_is_valid(unit_copy_at_end(rows[i].path)) == rows[i].valid,
             "row %zu: expected %d", i, rows[i].valid);
 }
 
