@@ -163,17 +163,61 @@ fails() {
   answers "$BATS_TEST_TMPDIR/blog.wsgi" "from the module"
 }
 
-@test "a file is a module like others: __name__, __file__, sys.modules, inspect, pickle" {
-  printf '%s\n' 'import sys, inspect, pickle, dataclasses' \
-    '@dataclasses.dataclass' 'class Point:' '    x: int' 'def facts():' \
-    '    yield __name__ != "__main__"' '    yield __file__' \
-    '    yield sys.modules[__name__].Point(1).x' '    yield "x: int" in inspect.getsource(Point)' \
-    '    yield pickle.loads(pickle.dumps(Point(2))).x' 'ANSWER application list(facts())' |
-    tee >(write shape.py) | write shape.wsgi
-  eventually test -s "$BATS_TEST_TMPDIR/shape.py"
-  for file in shape.py shape.wsgi; do
-    answers "$BATS_TEST_TMPDIR/$file" "[True, '$BATS_TEST_TMPDIR/$file', 1, True, 2]"
+# is_like_a_module [OPTION]... FILE: what is true of the code in the file is what Python itself says
+# of the same code when it imports it as a module.
+is_like_a_module() {
+  local reference=$BATS_FILE_TMPDIR/facts
+  [[ -s $reference ]] || (
+    cd "$APPS"
+    /usr/bin/python3 -X utf8 -c 'if True:
+      import sys
+      sys.path[0] = sys.argv[1]
+      import facts
+      sys.stdout.buffer.writelines(facts.app({}, lambda *arguments: None))' "$APPS" >"$reference"
+  )
+  serve "$@"
+  http / | diff "$reference" -
+}
+
+@test "a file is a module like others, whatever it is called, at import and in a request" {
+  mkdir "$BATS_TEST_TMPDIR/a.b c"
+  cd "$BATS_TEST_TMPDIR/a.b c"
+  is_like_a_module facts:app # the control
+  for file in facts.py json.wsgi "my app.wsgi" 4.2.py class.py $'\xff.wsgi' .py ./no_suffix; do
+    cp "$APPS/facts.py" "$file"
+    is_like_a_module "$file:app"
   done
+  ln -s ../elsewhere.txt link.wsgi
+  cp "$APPS/facts.py" ../elsewhere.txt
+  is_like_a_module link.wsgi:app
+}
+
+@test "the functions of the C library of Python find their modules from the code of a file" {
+  printf '%s\n' 'import time' 'when = "2026-01-02", "%Y-%m-%d"' 'def day():' \
+    '    return time.strptime(*when).tm_yday' 'ANSWER app (day(), "_strptime" in globals())' |
+    write minimal.wsgi
+  answers "$BATS_TEST_TMPDIR/minimal.wsgi" "(2, False)"
+}
+
+@test "the traceback of a file that fails has the lines of the file, and no other" {
+  for name in broken.py broken.wsgi 4.2.py; do
+    : >"$LOG"
+    printf '%s\n' 'def connect():' '    raise LookupError("no database")' 'connect()' | write "$name"
+    fails $EX_SOFTWARE "$BATS_TEST_TMPDIR/$name" -- "LookupError: no database" "    connect()"
+    equal "$(grep -c '^  File ' "$LOG")" 2
+    echo 'def app(:' | write "$name"
+    : >"$LOG"
+    fails $EX_SOFTWARE "$BATS_TEST_TMPDIR/$name" -- "SyntaxError" "def app(:"
+    equal "$(grep -c '^  File ' "$LOG")" 1
+  done
+}
+
+@test "a file is a module like others with all activations, and when workers import it" {
+  cp "$APPS/facts.py" "$BATS_TEST_TMPDIR/facts.wsgi"
+  for WAY in accept inetd listener server; do
+    is_like_a_module "$BATS_TEST_TMPDIR/facts.wsgi"
+  done
+  is_like_a_module --import=worker "$BATS_TEST_TMPDIR/facts.wsgi"
 }
 
 @test "a .py file with the name of a module that nobody has imported" {

@@ -1,6 +1,7 @@
 #include "wsgi/application.h"
 
 #include "problem.h"
+#include "wsgi/app_file.h"
 #include "wsgi/child.h"
 #include "wsgi/evaluate.h"
 #include "wsgi/object.h"
@@ -95,62 +96,6 @@ static PyObject *import_module(const char *module, const struct application_sour
     return PyImport_ImportModule(module);
 }
 
-/* The name under which the module of a file is known. That of a .py file is its own, so that its
- * neighbours can import it. A .wsgi file gets one that cannot shadow the module of the same name,
- * which it most often imports. */
-static PyObject *module_name(const char *path)
-{
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-
-    if (ends_with(base, ".py"))
-        return PyUnicode_DecodeFSDefaultAndSize(base, (Py_ssize_t)strlen(base) - 3);
-    return PyUnicode_FromString("_wsgi_once_application");
-}
-
-/* Runs the code of a file in its module. Only that of a .py file is cached: the name of a cache
- * file leaves the suffix out, so that app.wsgi would take turns with app.py. */
-static PyObject *execute(PyObject *loader, PyObject *module, PyObject *path, bool is_cached)
-{
-    if (is_cached)
-        return PyObject_CallMethod(loader, "exec_module", "O", module);
-
-    _cleanup_ref_ PyObject *source = PyObject_CallMethod(loader, "get_data", "O", path);
-    _cleanup_ref_ PyObject *code =
-        source ? PyObject_CallMethod(loader, "source_to_code", "OO", source, path) : NULL;
-    PyObject *globals = PyModule_GetDict(module); /* borrowed */
-    return code ? PyEval_EvalCode(code, globals, globals) : NULL;
-}
-
-/* What importlib does for a source file. The two modules are frozen into the interpreter and
- * imported already; `import importlib` would read files. */
-static PyObject *import_source(PyObject *name, PyObject *path, bool is_cached)
-{
-    _cleanup_ref_ PyObject *external = PyImport_ImportModule("_frozen_importlib_external");
-    _cleanup_ref_ PyObject *internal = PyImport_ImportModule("_frozen_importlib");
-    PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
-
-    if (!external || !internal)
-        return NULL;
-    if (PyDict_Contains(modules, name) != 0)
-        return PyErr_Format(PyExc_ImportError,
-            "a module named %R is imported already: the file needs another name", name);
-    _cleanup_ref_ PyObject *loader =
-        PyObject_CallMethod(external, "SourceFileLoader", "OO", name, path);
-    _cleanup_ref_ PyObject *spec =
-        loader ? PyObject_CallMethod(internal, "spec_from_loader", "OO", name, loader) : NULL;
-    if (!spec)
-        return NULL;
-    _cleanup_ref_ PyObject *module = PyObject_CallMethod(internal, "module_from_spec", "O", spec);
-    if (!module || PyDict_SetItem(modules, name, module) < 0)
-        return NULL;
-    _cleanup_ref_ PyObject *result = execute(loader, module, path, is_cached);
-    if (!result)
-        return NULL;
-    PyObject *imported = PyDict_GetItemWithError(modules, name); /* it may have replaced itself */
-    Py_XINCREF(imported);
-    return imported;
-}
-
 static PyObject *import_file(const char *file, const struct application_source *source)
 {
     _cleanup_(freep) char *directory = getcwd(NULL, 0), *path = NULL;
@@ -166,9 +111,7 @@ static PyObject *import_file(const char *file, const struct application_source *
     if (put_first_in_path(path, directory_size > 0 ? directory_size : 1) < 0 ||
         put_path(source) < 0)
         return NULL;
-    _cleanup_ref_ PyObject *name = module_name(path);
-    _cleanup_ref_ PyObject *python_path = PyUnicode_DecodeFSDefault(path);
-    return name && python_path ? import_source(name, python_path, ends_with(path, ".py")) : NULL;
+    return app_file_import(path);
 }
 
 /* ---- callable ------------------------------------------------------------------------------- */

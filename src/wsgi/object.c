@@ -33,8 +33,8 @@ PyObject *exception_take(void)
     if (!type)
         return NULL;
     PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback)
-        PyException_SetTraceback(value, traceback);
+    /* Without one, the value may still have that which the import system has taken from it. */
+    PyException_SetTraceback(value, traceback ? traceback : Py_None);
     Py_XDECREF(traceback);
     Py_DECREF(type);
     return value;

@@ -1,0 +1,190 @@
+#include "wsgi/app_file.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static const char main_name[] = "__mp_main__";
+
+/* What importlib does for a source file, which needs no `import importlib`: its parts are frozen
+ * into the interpreter and imported already. */
+static PyObject *call_importlib(
+    const char *part, const char *function, PyObject *first, PyObject *second)
+{
+    _cleanup_ref_ PyObject *module = PyImport_ImportModule(part);
+    return module ? PyObject_CallMethod(module, function, "OO", first, second) : NULL;
+}
+
+static PyObject *spec_new(PyObject *name, PyObject *loader)
+{
+    return call_importlib("_frozen_importlib", "spec_from_loader", name, loader);
+}
+
+/* ---- __main__ ------------------------------------------------------------------------------- */
+
+/* multiprocessing has new processes run the file of the module __main__ first, under the name
+ * __mp_main__, unless the module's spec has a name; and its import makes __mp_main__ an alias of
+ * __main__. So __main__ becomes a second module with the namespace of the app's file, and a spec
+ * without a name. */
+
+static PyObject *get_spec(PyObject *module, void *data)
+{
+    (void)data;
+    return PyObject_GetAttrString((PyObject *)Py_TYPE(module), "_nameless_spec");
+}
+
+static PyObject *nameless_spec_new(PyObject *loader)
+{
+    _cleanup_ref_ PyObject *name = PyUnicode_FromString(main_name);
+    _cleanup_ref_ PyObject *spec = name ? spec_new(name, loader) : NULL;
+
+    return spec && PyObject_SetAttrString(spec, "name", Py_None) == 0 ? take_ref(&spec) : NULL;
+}
+
+static PyObject *main_type_new(PyObject *loader)
+{
+    static PyGetSetDef attributes[] = {{"__spec__", get_spec, NULL, NULL, NULL}, {0}};
+    static PyType_Slot slots[] = {{Py_tp_getset, attributes}, {0, NULL}};
+    static PyType_Spec definition = {
+        .name = "wsgi_once.module", .flags = Py_TPFLAGS_DEFAULT, .slots = slots};
+    _cleanup_ref_ PyObject *bases = PyTuple_Pack(1, (PyObject *)&PyModule_Type);
+    _cleanup_ref_ PyObject *type = bases ? PyType_FromSpecWithBases(&definition, bases) : NULL;
+    _cleanup_ref_ PyObject *spec = type ? nameless_spec_new(loader) : NULL;
+
+    if (!spec || PyObject_SetAttrString(type, "_nameless_spec", spec) < 0)
+        return NULL;
+    return take_ref(&type);
+}
+
+static int replace_main(PyObject *loader, PyObject *module)
+{
+    _cleanup_ref_ PyObject *type = main_type_new(loader);
+    _cleanup_ref_ PyObject *main = type ? PyObject_CallFunction(type, "s", "__main__") : NULL;
+    PyObject *namespace = PyModule_GetDict(module); /* borrowed */
+
+    if (!main || !namespace || PyObject_GenericSetDict(main, namespace, NULL) < 0)
+        return -1;
+    return PyDict_SetItemString(PyImport_GetModuleDict(), "__main__", main);
+}
+
+/* ---- the loader ----------------------------------------------------------------------------- */
+
+/* loader.exec_module(module) for the file that is to be __main__ as well. */
+static PyObject *execute_as_main(PyObject *loader, PyObject *module)
+{
+    if (replace_main(loader, module) < 0)
+        return NULL;
+    return PyObject_CallMethod((PyObject *)Py_TYPE(loader), "exec_module", "OO", loader, module);
+}
+
+/* loader.get_code(name), without the cache. */
+static PyObject *compile_source(PyObject *loader, PyObject *name)
+{
+    (void)name;
+    _cleanup_ref_ PyObject *path = PyObject_GetAttrString(loader, "path");
+    _cleanup_ref_ PyObject *source =
+        path ? PyObject_CallMethod(loader, "get_data", "O", path) : NULL;
+    return source ? PyObject_CallMethod(loader, "source_to_code", "OO", source, path) : NULL;
+}
+
+/* For this loader alone. */
+static int replace_method(PyObject *loader, PyMethodDef *definition)
+{
+    _cleanup_ref_ PyObject *method = PyCFunction_New(definition, loader);
+    return method ? PyObject_SetAttrString(loader, definition->ml_name, method) : -1;
+}
+
+/* Only the code of a .py file is cached: the name of a cache file leaves the suffix out, so that
+ * app.wsgi would take turns with app.py. */
+static PyObject *loader_new(PyObject *name, PyObject *path, bool is_cached)
+{
+    static PyMethodDef exec_module = {"exec_module", execute_as_main, METH_O, NULL};
+    static PyMethodDef get_code = {"get_code", compile_source, METH_O, NULL};
+    bool is_main = PyUnicode_CompareWithASCIIString(name, main_name) == 0;
+    _cleanup_ref_ PyObject *loader =
+        call_importlib("_frozen_importlib_external", "SourceFileLoader", name, path);
+
+    if (!loader || (is_main && replace_method(loader, &exec_module) < 0) ||
+        (!is_cached && replace_method(loader, &get_code) < 0))
+        return NULL;
+    return take_ref(&loader);
+}
+
+/* ---- the finder ----------------------------------------------------------------------------- */
+
+/* finder.find_spec(name, path, target), which leaves sys.meta_path once it has answered: the app
+ * sees nothing of it. */
+static PyObject *find_spec(PyObject *finder, PyObject *arguments)
+{
+    PyObject *wanted = PyTuple_GET_SIZE(arguments) > 0 ? PyTuple_GET_ITEM(arguments, 0) : Py_None;
+    _cleanup_ref_ PyObject *spec = PyObject_GetAttrString(finder, "spec");
+    _cleanup_ref_ PyObject *name = spec ? PyObject_GetAttrString(spec, "name") : NULL;
+    int is_wanted = name ? PyObject_RichCompareBool(name, wanted, Py_EQ) : -1;
+
+    if (is_wanted < 0)
+        return NULL;
+    if (!is_wanted)
+        Py_RETURN_NONE;
+    PyObject *finders = PySys_GetObject("meta_path"); /* borrowed */
+    _cleanup_ref_ PyObject *removed =
+        finders ? PyObject_CallMethod(finders, "remove", "O", finder) : NULL;
+    return removed ? take_ref(&spec) : NULL;
+}
+
+/* A module, because that is the simplest object with functions of C. */
+static PyObject *finder_new(PyObject *spec)
+{
+    static PyMethodDef functions[] = {{"find_spec", find_spec, METH_VARARGS, NULL}, {0}};
+    static PyModuleDef definition = {
+        PyModuleDef_HEAD_INIT,
+        .m_name = "wsgi_once",
+        .m_size = -1,
+        .m_methods = functions,
+    };
+    _cleanup_ref_ PyObject *finder = PyModule_Create(&definition);
+
+    return finder && PyObject_SetAttrString(finder, "spec", spec) == 0 ? take_ref(&finder) : NULL;
+}
+
+/* Python's own import does the rest: locks, sys.modules, what a failure leaves, tracebacks without
+ * the frames of the import system. */
+static PyObject *import_by_spec(PyObject *name, PyObject *spec)
+{
+    PyObject *finders = PySys_GetObject("meta_path"); /* borrowed */
+    _cleanup_ref_ PyObject *finder = finder_new(spec);
+
+    if (finder && !finders)
+        PyErr_SetString(PyExc_RuntimeError, "lost sys.meta_path");
+    if (!finder || !finders || PyList_Insert(finders, 0, finder) < 0)
+        return NULL;
+    return PyImport_Import(name);
+}
+
+/* ---- the file ------------------------------------------------------------------------------- */
+
+/* Its own, or __mp_main__ if no import could find the file by its own: it has another suffix, or a
+ * dot, which would separate a package from its module. */
+static PyObject *module_name(const char *path)
+{
+    const char *base = strrchr(path, '/') + 1, *dot = strchr(base, '.');
+
+    if (dot && dot > base && strcmp(dot, ".py") == 0)
+        return PyUnicode_DecodeFSDefaultAndSize(base, dot - base);
+    return PyUnicode_FromString(main_name);
+}
+
+PyObject *app_file_import(const char *path)
+{
+    size_t size = strlen(path);
+    bool is_cached = size > 3 && strcmp(path + size - 3, ".py") == 0;
+    _cleanup_ref_ PyObject *name = module_name(path);
+    _cleanup_ref_ PyObject *python_path = PyUnicode_DecodeFSDefault(path);
+
+    if (!name || !python_path)
+        return NULL;
+    if (PyDict_Contains(PyImport_GetModuleDict(), name) != 0)
+        return PyErr_Format(PyExc_ImportError,
+            "a module named %R is imported already: the file needs another name", name);
+    _cleanup_ref_ PyObject *loader = loader_new(name, python_path, is_cached);
+    _cleanup_ref_ PyObject *spec = loader ? spec_new(name, loader) : NULL;
+    return spec ? import_by_spec(name, spec) : NULL;
+}
