@@ -10,6 +10,7 @@
 #include "server/load.h"
 #include "server/notify.h"
 #include "worker.h"
+#include "wsgi/bytecode.h"
 #include "wsgi/gateway.h"
 #include "wsgi/python.h"
 
@@ -61,6 +62,18 @@ static void load(const struct options *options, struct worker *worker)
         load_in_template(options, worker, &changed);
 }
 
+static void report_bytecode(FILE *file)
+{
+    _cleanup_(bytecode_done) struct bytecode bytecode;
+
+    bytecode_inspect(&bytecode);
+    if (bytecode.command)
+        fprintf(file,
+            "bytecode     missing for %zu and stale for %zu of %zu modules, which each start "
+            "compiles again;\n             to mend that: %s\n",
+            bytecode.missing, bytecode.stale, bytecode.modules, bytecode.command);
+}
+
 /* What cannot be told is left out: that is no reason not to serve. Returns whether all of it was
  * written. */
 static bool report(FILE *file, const struct worker *worker, const struct cost *before)
@@ -77,6 +90,7 @@ static bool report(FILE *file, const struct worker *worker, const struct cost *b
         file, "import time  %.3f s, %.3f s of it on a processor\n", seconds, processor_seconds());
     fprintf(file, "memory       %.1f MB, %.1f MB of it for Python and the application\n",
         (double)resident() / 1024, (double)(resident() - before->memory) / 1024);
+    report_bytecode(file);
     return fflush(file) == 0;
 }
 

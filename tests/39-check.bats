@@ -15,6 +15,11 @@ checked() {
   sed -n "s/^$1  *//p" <<<"$output"
 }
 
+# The command that the report names.
+printed_command() {
+  sed -n 's/^ *to mend that: //p' <<<"$output"
+}
+
 # fails_to_load STATUS TEXT [OPTION]... APPLICATION: as serving does, and says nothing else.
 fails_to_load() {
   local status=$1 text=$2
@@ -254,4 +259,134 @@ report_of() {
   printf '%s\n' "[App]" "Application=hello:app" "Check=yes" >"$BATS_TEST_TMPDIR/conf/x.conf"
   run ! "${PROGRAM}-generator" --dry-run "$BATS_TEST_TMPDIR/conf/x.conf"
   contains "$output" "Check"
+}
+
+# ---- bytecode ----
+
+# An app that imports modules of a directory that needs quoting. Nothing is compiled yet, and Python
+# may not write what it compiles: as in the sandbox of a service.
+make_site() {
+  SITE="$BATS_TEST_TMPDIR/it's a site"
+  mkdir "$SITE"
+  : >"$SITE/other.py"
+  echo 'import sys' >"$SITE/shop.py"
+  printf '%s\n' 'import other, shop' 'app = lambda environ, start_response: []' >"$SITE/store.py"
+  touch --date=2001-01-01 "$SITE"/*.py
+}
+
+compile() {
+  /usr/bin/python3 -m compileall -q "$@" "$SITE"
+}
+
+# bytecode_is TEXT: what the report says of it, up to the command; "" if nothing.
+bytecode_is() {
+  run -0 --separate-stderr "$PROGRAM" --check "$SITE/store.py" </dev/null
+  equal "$stderr" ""
+  equal "$(checked bytecode | sed -E 's/ of [0-9]+ modules, which each start compiles again;$//')" \
+    "$1"
+}
+
+# The command, as it is printed, mends it.
+command_mends() {
+  bash -c "$(printed_command)"
+  bytecode_is ""
+}
+
+@test "modules that each start compiles again are told, with the command that mends it" {
+  make_site
+  bytecode_is "missing for 3 and stale for 0"
+  command_mends
+  # as after cp -r: the sources are younger
+  touch --date=2001-01-02 "$SITE/other.py" "$SITE/shop.py"
+  rm "$SITE"/__pycache__/store.*
+  bytecode_is "missing for 1 and stale for 2"
+  command_mends
+}
+
+@test "bytecode that compileall takes for current is mended as well" {
+  make_site
+  compile
+  local file
+  file=$(echo "$SITE"/__pycache__/shop.*)
+  echo '# one more line' >>"$SITE/shop.py"
+  touch --date=2001-01-01 "$SITE/shop.py"
+  bytecode_is "missing for 0 and stale for 1"
+  command_mends
+  truncate --size=13 "$file"
+  bytecode_is "missing for 0 and stale for 1"
+  command_mends
+}
+
+@test "bytecode of another version of Python is stale" {
+  make_site
+  compile
+  printf 'x' | dd of="$(echo "$SITE"/__pycache__/shop.*)" conv=notrunc status=none
+  bytecode_is "missing for 0 and stale for 1"
+  command_mends
+}
+
+@test "bytecode with a hash is stale if Python compares the hash, and it differs" {
+  make_site
+  compile --invalidation-mode=checked-hash
+  touch "$SITE/shop.py"
+  bytecode_is ""
+  echo '# one more line' >>"$SITE/shop.py"
+  bytecode_is "missing for 0 and stale for 1"
+  command_mends
+  rm -r "$SITE/__pycache__"
+  compile --invalidation-mode=unchecked-hash
+  echo '# and one more' >>"$SITE/shop.py"
+  bytecode_is ""
+}
+
+@test "modules without a source, in a ZIP file, not yet loaded, or of another loader count not" {
+  make_site
+  cat >"$SITE/store.py" <<'END_OF_SITE'
+import importlib.machinery
+import importlib.util
+import sys
+import zipfile
+
+
+class Loader(importlib.machinery.SourceFileLoader):
+    pass
+
+
+with zipfile.ZipFile(sys.path[0] + "/library.zip", "w") as file:
+    file.writestr("zipped.py", "")
+sys.path.append(sys.path[0] + "/library.zip")
+import sourceless, zipped
+spec = importlib.util.find_spec("other")
+spec.loader = importlib.util.LazyLoader(spec.loader)
+sys.modules["other"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["other"])
+path = sys.path[0] + "/shop.py"
+spec = importlib.util.spec_from_file_location("shop", path, loader=Loader("shop", path))
+sys.modules["shop"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["shop"])
+app = lambda environ, start_response: []
+END_OF_SITE
+  : >"$SITE/sourceless.py"
+  compile -b
+  rm "$SITE/sourceless.py" "$SITE"/{store,shop,other}.pyc
+  run -0 "$PROGRAM" --check "$SITE/store.py"
+  [[ $(checked bytecode) == "missing for 1 and stale for 0 of "* ]]
+  command_mends
+}
+
+@test "what the service's environment says of bytecode is in the command" {
+  make_site
+  compile
+  export PYTHONOPTIMIZE=2 PYTHONPYCACHEPREFIX="$BATS_TEST_TMPDIR/a cache"
+  run -0 "$PROGRAM" --check "$SITE/store.py"
+  local command quoted="'$BATS_TEST_TMPDIR/it'\\''s a site'"
+  command=$(printed_command)
+  contains "$command" "python3"
+  contains "$command" " -OO -X 'pycache_prefix=$BATS_TEST_TMPDIR/a cache' -m compileall -q "
+  contains "$command" "$quoted"
+  # of the standard library, too, but that is none of a test's business
+  command="${command%% -q *} -q $quoted"
+  env -u PYTHONOPTIMIZE -u PYTHONPYCACHEPREFIX bash -c "$command"
+  run -0 "$PROGRAM" --check "$SITE/store.py"
+  [[ $output != *"$quoted"* ]]
 }

@@ -168,7 +168,7 @@ fails() {
 is_like_a_module() {
   local reference=$BATS_FILE_TMPDIR/facts
   [[ -s $reference ]] || (
-    cd "$APPS"
+    cd "$APPS" || exit
     /usr/bin/python3 -X utf8 -c 'if True:
       import sys
       sys.path[0] = sys.argv[1]
@@ -202,7 +202,8 @@ is_like_a_module() {
 @test "the traceback of a file that fails has the lines of the file, and no other" {
   for name in broken.py broken.wsgi 4.2.py; do
     : >"$LOG"
-    printf '%s\n' 'def connect():' '    raise LookupError("no database")' 'connect()' | write "$name"
+    printf '%s\n' 'def connect():' '    raise LookupError("no database")' 'connect()' |
+      write "$name"
     fails $EX_SOFTWARE "$BATS_TEST_TMPDIR/$name" -- "LookupError: no database" "    connect()"
     equal "$(grep -c '^  File ' "$LOG")" 2
     echo 'def app(:' | write "$name"
@@ -214,8 +215,8 @@ is_like_a_module() {
 
 @test "a file is a module like others with all activations, and when workers import it" {
   cp "$APPS/facts.py" "$BATS_TEST_TMPDIR/facts.wsgi"
-  for WAY in accept inetd listener server; do
-    is_like_a_module "$BATS_TEST_TMPDIR/facts.wsgi"
+  for way in accept inetd listener server; do
+    WAY=$way is_like_a_module "$BATS_TEST_TMPDIR/facts.wsgi"
   done
   is_like_a_module --import=worker "$BATS_TEST_TMPDIR/facts.wsgi"
 }
@@ -455,4 +456,58 @@ END
   contains "$output" "HTTP/1.1 400 "
   equal "$(exit_status)" 0
   not_logged "no_such_module"
+}
+
+# ---- bytecode ----
+
+# serves_site TEXT: a server of site/start.py, with a log of its own. Python may not write bytecode,
+# as in the sandbox of a service, unless a test says so.
+serves_site() {
+  : >"$LOG"
+  WAY=server answers "$BATS_TEST_TMPDIR/site/start.py" "$1"
+}
+
+mend() {
+  bash -c "$(sed -n 's/^wsgi-once: bytecode .* to mend that: //p' "$LOG")"
+}
+
+@test "a server says that bytecode is stale, and what mends it" {
+  write site/part1.py <<<'name = "one"'
+  printf '%s\n' 'import part1' 'ANSWER app part1.name' | write site/start.py
+  touch --date=2001-01-01 "$BATS_TEST_TMPDIR"/site/*.py
+  serves_site one
+  not_logged bytecode # there is none, and it is not worth it
+  /usr/bin/python3 -m compileall -q "$BATS_TEST_TMPDIR/site"
+  serves_site one
+  not_logged bytecode
+  touch --date=2001-01-02 "$BATS_TEST_TMPDIR/site/part1.py"
+  serves_site one
+  logged "bytecode is missing for 0 and stale for 1 of "
+  mend
+  serves_site one
+  not_logged bytecode
+}
+
+@test "a server says that many modules have no bytecode, and what mends it" {
+  mkdir "$BATS_TEST_TMPDIR/site"
+  touch "$BATS_TEST_TMPDIR"/site/part{1..19}.py
+  {
+    printf 'import part%d\n' {1..19}
+    echo 'ANSWER app "all"'
+  } | write site/start.py
+  serves_site all
+  logged "bytecode is missing for 20 and stale for 0 of "
+  mend
+  serves_site all
+  not_logged bytecode
+}
+
+@test "a server that may write bytecode says nothing of it" {
+  unset PYTHONDONTWRITEBYTECODE
+  write site/part1.py <<<'name = "one"'
+  printf '%s\n' 'import part1' 'ANSWER app part1.name' | write site/start.py
+  /usr/bin/python3 -m compileall -q "$BATS_TEST_TMPDIR/site"
+  touch --date=2001-01-02 "$BATS_TEST_TMPDIR/site/part1.py"
+  serves_site one
+  not_logged bytecode
 }

@@ -112,13 +112,13 @@ floor() {
 
 @test "the public headers of wsgi/ are free of Python's types" {
   local header
-  for header in python.h application.h gateway.h; do
+  for header in python.h application.h gateway.h bytecode.h; do
     run -0 "${CC[@]}" -M "wsgi/$header"
     [[ $output != */Python.h* ]] || equal "wsgi/$header" "free of <Python.h>"
   done
   # The others are internal to the folder.
   includes | grep ' wsgi/' | grep -v '^wsgi/' |
-    only '(server/)?[a-z]+\.c wsgi/(python|application|gateway)\.h'
+    only '(server/)?[a-z]+\.c wsgi/(python|application|gateway|bytecode)\.h'
 }
 
 @test "<systemd/...> is included where systemd is spoken to only" {
@@ -222,6 +222,7 @@ floor() {
     # never written, but Python's API asks for pointers without const: the parts of a heap type,
     # the names of keyword arguments, the interpreter's argv
     'wsgi/[a-z_]+\.o (methods|slots|spec|members|getters)'
+    'wsgi/app_file\.o (attributes|definition|exec_module|functions|get_code|slots)\.[0-9]+'
     'wsgi/[a-z_]+\.o names\.[0-9]+'
     'wsgi/python\.o argv\.[0-9]+'
   )

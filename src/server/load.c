@@ -8,12 +8,16 @@
 #include "server/warm_up.h"
 #include "server/watch.h"
 #include "streams.h"
+#include "wsgi/bytecode.h"
 #include "wsgi/python.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
+
+/* That many modules take some tens of milliseconds to compile. */
+enum { MANY_MODULES = 20 };
 
 /* An app that makes itself a daemon closes all that it did not open. */
 static void check_descriptors(const struct sockets *before)
@@ -62,6 +66,18 @@ static void import(struct worker *worker)
     log_event(
         LOG_ERR, MESSAGE_ID_IMPORT_FAILED, NULL, 0, "%s", problem ? problem : "out of memory");
     leave(status);
+}
+
+void load_tell_bytecode(void)
+{
+    _cleanup_(bytecode_done) struct bytecode bytecode;
+
+    bytecode_inspect(&bytecode);
+    if (bytecode.command && (bytecode.stale > 0 || bytecode.missing >= MANY_MODULES))
+        log_line(LOG_WARNING,
+            "bytecode is missing for %zu and stale for %zu of %zu modules, which each start "
+            "compiles again; to mend that: %s",
+            bytecode.missing, bytecode.stale, bytecode.modules, bytecode.command);
 }
 
 int load_in_template(const struct options *options, struct worker *worker, bool *ret_changed)

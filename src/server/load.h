@@ -13,5 +13,9 @@
  * whether a source has changed since the import began; else, or when that fails, a negative one. */
 int load_in_template(const struct options *options, struct worker *worker, bool *ret_changed);
 
+/* Logs how many modules each start compiles again, and what mends it, if one of them has stale
+ * bytecode, or many have none: an app of a few files works well without. After load_in_template. */
+void load_tell_bytecode(void);
+
 /* For this worker only. */
 void load_in_worker(struct worker *worker);

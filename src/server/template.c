@@ -254,6 +254,8 @@ static void wake_up(struct state *state)
     state->ready = true;
     state->idle_since = deadline_now();
     tell(state, TEMPLATE_READY);
+    if (state->worker.gateway)
+        load_tell_bytecode(); /* no client waits for that now */
 }
 
 static void look_at_sources(struct state *state)

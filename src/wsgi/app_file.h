@@ -5,10 +5,10 @@
 
 #include "wsgi/object.h"
 
-/* Imports the file at this absolute path. It is the module of its own name if that is one that an
- * `import` statement's machinery finds: that of a .py file without further dots. Else it is
- * `__mp_main__`, which is what multiprocessing calls the file of a program in processes that it
- * starts: they find there what was defined in the file, and no other module is shadowed.
+/* Imports the file at this absolute path. A .py file without further dots is the module of its own
+ * name. Any other file is `__mp_main__`: it shadows no module, and multiprocessing gives this name
+ * to the file of a program in each process that it starts, so that what the file defines is found
+ * there.
  *
  * Returns what sys.modules has for it then, or NULL with an exception, ImportError if there is a
  * module of the name already. New reference. */
