@@ -2,6 +2,7 @@
 
 #include "cleanup.h"
 #include "journal.h"
+#include "standard_error.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -145,9 +146,7 @@ void log_to_stderr(const char *text)
 
     memcpy(buffer, text, size);
     buffer[size++] = '\n';
-    /* There is nobody to tell when standard error itself is broken. */
-    ssize_t written = write(STDERR_FILENO, buffer, size);
-    (void)written;
+    standard_error_write(buffer, size);
 }
 
 /* The record, if there is a journal that takes it (an app may have closed descriptors that are not

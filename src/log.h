@@ -39,7 +39,8 @@ void log_forget_request(void);
 
 /* Logs a message. As text it is one line, "wsgi-once: " and the message, written with one write(2)
  * so that lines of several processes do not mix. Control characters become question marks, messages
- * over 4 KiB are cut. errno is kept. */
+ * over 4 KiB are cut. It waits for a bounded time only (journal.h, standard_error.h), and is lost
+ * then. errno is kept. */
 void log_line(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same with a MESSAGE_ID (of message_ids.h, or NULL) and fields, which text does not show. */

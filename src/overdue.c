@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #define DEADLINE_SIGNAL SIGRTMAX
+/* For the log to take what there is to say. The server, which waits longer, kills after that. */
+#define LAST_WORDS_TIME_SEC 1
 
 #ifndef sigev_notify_thread_id /* timer_create(2) names it, older C libraries do not */
 #    define sigev_notify_thread_id _sigev_un._tid
@@ -23,6 +25,7 @@ static struct {
     char name[256];
     volatile sig_atomic_t has_name;
     volatile sig_atomic_t to_head;
+    volatile sig_atomic_t to_linger; /* before the end */
 } overdue;
 
 /* ---- in the signal handler: only what signal-safety(7) allows ------------------------------- */
@@ -65,20 +68,53 @@ static void note_end(const struct conn *conn)
     overdue.slot->sent = conn->sent;
 }
 
+static void end_process(void)
+{
+    struct conn *conn = overdue.conn;
+
+    if (overdue.to_linger)
+        conn_linger(conn, true, overdue.linger_timeout);
+    if (conn)
+        note_end(conn);
+    _exit(EX_TEMPFAIL);
+}
+
+static void on_stuck(int signal)
+{
+    (void)signal;
+    end_process();
+}
+
+/* Says it, with the tracebacks. Standard error may be a pipe that nobody reads: if this takes too
+ * long, it is the end. */
+static void say_last_words(const char *what)
+{
+    struct sigaction end = {.sa_handler = on_stuck};
+    struct itimerspec when = {.it_value = {.tv_sec = LAST_WORDS_TIME_SEC}};
+    sigset_t deadline;
+
+    sigemptyset(&deadline);
+    sigaddset(&deadline, DEADLINE_SIGNAL);
+    sigaction(DEADLINE_SIGNAL, &end, NULL);
+    timer_settime(overdue.timer, 0, &when, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &deadline, NULL); /* this is its handler */
+    say(what);
+    raise(OVERDUE_DUMP_SIGNAL);
+    when.it_value.tv_sec = 0;
+    timer_settime(overdue.timer, 0, &when, NULL);
+}
+
 /* The client comes first, then the tracebacks. */
 static void end_request(struct conn *conn)
 {
     unsigned status = overdue.has_name ? 504 : 408;
-    bool unanswered = conn_claim_answer(conn, status);
 
-    if (unanswered)
+    overdue.to_linger = conn_claim_answer(conn, status);
+    if (overdue.to_linger)
         answer(conn, status);
     else
         conn_abort(conn);
-    say(": not done when its --request-timeout passed\n");
-    raise(OVERDUE_DUMP_SIGNAL);
-    if (unanswered)
-        conn_linger(conn, true, overdue.linger_timeout);
+    say_last_words(": not done when its --request-timeout passed\n");
 }
 
 /* The client is late, not the app. The end of the process gets another second. */
@@ -104,13 +140,9 @@ static void on_deadline(int signal)
     }
     if (conn && !conn->ended)
         end_request(conn);
-    else {
-        say(": still running after its answer when its --request-timeout passed\n");
-        raise(OVERDUE_DUMP_SIGNAL);
-    }
-    if (conn)
-        note_end(conn);
-    _exit(EX_TEMPFAIL);
+    else
+        say_last_words(": still running after its answer when its --request-timeout passed\n");
+    end_process();
 }
 
 /* Takes the place of the dump until the interpreter runs. */
@@ -148,6 +180,7 @@ int overdue_start(struct conn *conn, struct slot *slot, usec_t timeout, usec_t l
     overdue.conn = conn;
     overdue.slot = slot;
     overdue.has_name = 0; /* that of a warm-up, in the process this one was forked from */
+    overdue.to_linger = 0;
     overdue.linger_timeout = linger_timeout;
     if (timeout == 0)
         return 0;

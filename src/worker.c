@@ -407,5 +407,7 @@ void worker_end(struct worker *worker, int status)
     python_end();
     if (worker->slot)
         worker->slot->state = SLOT_DONE;
+    leave_soon(status);
+    python_flush();
     leave(status);
 }

@@ -555,3 +555,87 @@ has_records() {
   eventually no_zombie
   recorded 5 '"GET /reads HTTP/1.1" 200 2 '
 }
+
+# ---- standard error that nobody reads ----
+
+# serve_unread [OPTION]... APPLICATION: standard error, and output, is a pipe that is full, for as
+# long as `read_it` is not called. The pipe is descriptor 4, which `serve` closes for the program.
+serve_unread() {
+  local unread=$BATS_TEST_TMPDIR/unread
+  [[ -p $unread ]] || mkfifo "$unread"
+  exec 4<>"$unread"
+  dd if=/dev/zero of="$unread" bs=4096 oflag=nonblock status=none 2>/dev/null || :
+  LOG=$unread serve "$@"
+}
+
+# Prints what comes now.
+read_it() {
+  dd <&4 bs=65536 iflag=nonblock status=none 2>/dev/null | tr -d '\0' || :
+}
+
+# Each of these logs something; none has to wait for long.
+@test "a full pipe as standard error stops neither requests nor the server" {
+  serve_unread --idle-timeout=0 --access-log=stderr --spare=1 --max-workers=2 misbehaves:app
+  TEMPLATE=$(http /well --max-time 10)
+  find_server
+  local n
+  for n in 1 2 3; do
+    equal "$(status /there_is_no_such_function --max-time 10)" 500
+    run -52 http "/dies_silently?$n" --max-time 10
+    equal "$(status /%zz --max-time 10)" 400
+    equal "$(http /well --max-time 10)" "$TEMPLATE"
+  done
+  kill -KILL "$TEMPLATE"
+  eventually is_gone "$TEMPLATE"
+  [[ $(http /well --max-time 10) != "$TEMPLATE" ]]
+  kill -TERM "$SERVER"
+  eventually no_server
+  equal "$(cat "$STATUSES")" 0
+  eventually none_is_left
+}
+
+@test "a full pipe as standard error: what is said once there is room again is read" {
+  serve_unread --idle-timeout=0 --access-log=stderr misbehaves:app
+  run -52 http /dies_silently
+  read_it >"$BATS_TEST_TMPDIR/before"
+  says_again() {
+    run http /dies_silently
+    read_it | grep -q 'wsgi-once: GET /dies_silently: worker [0-9]* was killed by signal 9'
+  }
+  eventually says_again
+}
+
+# So that a slot is free for the next one, and who waits for the unit's end need not.
+@test "a full pipe as standard error and output: a worker does not wait for it to end" {
+  for WAY in accept server; do
+    serve_unread --request-timeout=0 no_newline:app
+    equal "$(http / --max-time 10)" answered
+    equal "$(exit_status)" 0
+  done
+}
+
+@test "a full pipe as standard error and output: nor for buffers of the C library" {
+  WAY=accept serve_unread --request-timeout=0 --import=worker buffers_in_request:app
+  equal "$(http / --max-time 10)" "Hello."
+  equal "$(exit_status)" 0
+}
+
+@test "a full pipe as standard error: --request-timeout ends the request, the client first" {
+  for WAY in accept server; do
+    serve_unread --request-timeout=300ms hangs:in_sleep
+    equal "$(status / --max-time 10)" 504
+    eventually has_status 1
+    equal "$WAY $(exit_status)" "$WAY $( [[ $WAY == accept ]] && echo 75 || echo 0)"
+  done
+}
+
+@test "a full pipe as standard error: an app that cannot be imported, and a wrong option" {
+  for WAY in accept server; do
+    serve_unread there_is_no:app
+    equal "$(status / --max-time 10)" 500
+    equal "$(exit_status)" "$EX_SOFTWARE"
+    serve_unread --nonsense hello:app
+    equal "$(status / --max-time 10)" 500
+    equal "$(exit_status)" 64
+  done
+}

@@ -61,7 +61,7 @@ floor() {
   case $1 in
     cleanup.h | deadline.h | slice.h) echo 0 ;;
     message_ids.h | problem.[ch] | streams.[ch]) echo 0 ;;
-    http/* | journal.[ch]) echo 1 ;;
+    http/* | journal.[ch] | standard_error.[ch]) echo 1 ;;
     log.[ch] | leave.[ch]) echo 2 ;;
     net/* | value.[ch]) echo 2 ;;
     options.[ch] | activation.[ch] | scoreboard.[ch]) echo 3 ;;
@@ -169,14 +169,14 @@ floor() {
 }
 
 @test "nobody else writes to the standard streams" {
-  # write(2): log_to_stderr, and the signal handler of overdue.c. printf: --help, --version and
+  # write(2): standard_error_write, and the signal handler of overdue.c. printf: --help, --version and
   # --check; leftovers.c composes its text in memory. The generator is a program of its own, which
   # writes files, and reports to standard error or the kernel's log; so is the one that the shells'
   # completions come from.
   local writers='v?f?printf|v?dprintf|f?puts|f?putc|putchar|fwrite|perror|stderr|stdout'
   symbols 'U' | grep -E " ($writers|__v?[fd]?printf_chk)$" | sed 's/ .*//' | sort -u |
     only '(main|check|options|version|server/leftovers|generator/.*|completion/.*)\.o'
-  symbols 'U' | grep -E ' (write|writev)$' | only '(log|overdue|generator/report)\.o write'
+  symbols 'U' | grep -E ' (write|writev)$' | only '(standard_error|overdue|generator/report)\.o write'
 }
 
 @test "exit() is for main, _exit() for the end of a worker" {
@@ -211,6 +211,10 @@ floor() {
     'log\.o logger'
     # the socket on which records are under way, for the same reason
     'journal\.o journal'
+    # whether standard error took nothing the last time, likewise
+    'standard_error\.o is_stuck'
+    # with which status a process that is ending will have ended
+    'leave\.o exit_status'
     # who goes on after SIGTERM
     'server/spare\.o survivor'
     # whose end it is when a library calls exit(3)

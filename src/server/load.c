@@ -12,6 +12,7 @@
 #include "wsgi/python.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -93,7 +94,8 @@ int load_in_template(const struct options *options, struct worker *worker, bool 
         warm_up(worker);
         python_freeze();
     }
-    python_flush();
+    python_flush(); /* forked processes are not to repeat it */
+    fflush(NULL);
     check_leftovers(&before);
     return options->reload ? watch_sources(&began, ret_changed) : -1;
 }

@@ -31,5 +31,6 @@ void child_end_if_forked(pid_t server)
         status = 1;
     }
     python_end();
+    python_flush();
     _exit(status);
 }

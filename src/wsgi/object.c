@@ -1,6 +1,9 @@
 #include "wsgi/object.h"
 
+#include "standard_error.h"
+
 #include <stdio.h>
+#include <unistd.h>
 
 /* One exception object instead of the triple exists since 3.12, where the old functions are
  * deprecated. */
@@ -16,10 +19,9 @@ void exception_restore(PyObject *exception)
     PyErr_SetRaisedException(exception);
 }
 
-void exception_print(PyObject *exception)
+static void display(PyObject *exception)
 {
-    if (exception)
-        PyErr_DisplayException(exception);
+    PyErr_DisplayException(exception);
     PyErr_Clear();
 }
 
@@ -46,16 +48,57 @@ void exception_restore(PyObject *exception)
     PyErr_Restore((PyObject *)Py_TYPE(exception), exception, PyException_GetTraceback(exception));
 }
 
-void exception_print(PyObject *exception)
+static void display(PyObject *exception)
 {
-    _cleanup_ref_ PyObject *traceback = exception ? PyException_GetTraceback(exception) : NULL;
+    _cleanup_ref_ PyObject *traceback = PyException_GetTraceback(exception);
 
-    if (exception)
-        PyErr_Display((PyObject *)Py_TYPE(exception), exception, traceback);
+    PyErr_Display((PyObject *)Py_TYPE(exception), exception, traceback);
     PyErr_Clear();
 }
 
 #endif
+
+/* A stream in the place of sys.stderr that takes text without waiting for anybody, if the app has
+ * not put its own there; or NULL. At a terminal, which Python colours, the reader is there. */
+static PyObject *replace_stderr(PyObject *stream)
+{
+    if (!stream || stream == Py_None || stream != PySys_GetObject("__stderr__") ||
+        isatty(STDERR_FILENO))
+        return NULL;
+    _cleanup_ref_ PyObject *io = PyImport_ImportModule("io");
+    PyObject *memory = io ? PyObject_CallMethod(io, "StringIO", NULL) : NULL;
+    if (memory && PySys_SetObject("stderr", memory) < 0)
+        Py_CLEAR(memory);
+    PyErr_Clear();
+    return memory;
+}
+
+static void write_text(PyObject *memory)
+{
+    _cleanup_ref_ PyObject *text = PyObject_CallMethod(memory, "getvalue", NULL);
+    _cleanup_ref_ PyObject *bytes =
+        text ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
+
+    if (bytes)
+        standard_error_write(PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
+    PyErr_Clear();
+}
+
+void exception_print(PyObject *exception)
+{
+    PyObject *stream = PySys_GetObject("stderr");
+
+    if (!exception)
+        return;
+    Py_XINCREF(stream);
+    _cleanup_ref_ PyObject *memory = replace_stderr(stream);
+    display(exception);
+    if (memory) {
+        PySys_SetObject("stderr", stream);
+        write_text(memory);
+    }
+    Py_XDECREF(stream);
+}
 
 char *exception_text(PyObject *exception)
 {

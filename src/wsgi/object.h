@@ -31,7 +31,7 @@ PyObject *exception_take(void);
 void exception_restore(PyObject *exception);
 
 /* Prints it with its traceback to sys.stderr; nothing for NULL. An exception inside that is
- * dropped. */
+ * dropped. Where sys.stderr is standard error, it waits for that like standard_error_write. */
 void exception_print(PyObject *exception);
 
 /* "ValueError: text" on one line, on the heap; NULL without memory or for NULL. */

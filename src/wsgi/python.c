@@ -266,12 +266,12 @@ static void flush_stream(const char *name)
 
 void python_flush(void)
 {
+    if (!Py_IsInitialized())
+        return;
     PyGILState_STATE state = PyGILState_Ensure();
-
     flush_stream("stdout");
     flush_stream("stderr");
     PyGILState_Release(state);
-    fflush(NULL);
 }
 
 /* ---- what the import made ------------------------------------------------------------------- */
@@ -357,6 +357,4 @@ void python_end(void)
     PyGILState_Ensure(); /* never released: the process ends */
     call_if_imported("threading", "_shutdown");
     call_if_imported("atexit", "_run_exitfuncs");
-    flush_stream("stdout");
-    flush_stream("stderr");
 }

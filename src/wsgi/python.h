@@ -28,8 +28,7 @@ pid_t python_fork(void (*in_child)(const void *data), const void *data);
  * which a forked process pays for. */
 void python_freeze(void);
 
-/* Writes what sys.stdout, sys.stderr and the streams of the C library hold back, so that forked
- * processes do not repeat it. */
+/* Writes what sys.stdout and sys.stderr hold back. Fine when the interpreter was never started. */
 void python_flush(void);
 
 /* The names of the threads that Python code has started and that still run, quoted and separated by
@@ -50,7 +49,7 @@ bool python_sources_are_newer(const struct timespec *when);
 char *python_describe(void);
 
 /* Does what an interpreter does at its end, as far as others notice: joins the threads that are not
- * daemons, runs the atexit functions, flushes standard output and error. Objects are not destroyed
+ * daemons, runs the atexit functions. To be followed by python_flush. Objects are not destroyed
  * (Py_FinalizeEx would take a multiple of the time): the process is to end with _exit(2). Fine when
  * the interpreter was never started. */
 void python_end(void);

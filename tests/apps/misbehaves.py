@@ -64,6 +64,10 @@ def aborts(environ, respond):
     os.abort()
 
 
+def dies_silently(environ, respond):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def exits(environ, respond):
     say("exits")
     os._exit(3)
