@@ -19,7 +19,7 @@
 /* What the signal handler needs. */
 static struct {
     struct conn *volatile conn; /* NULL once the connection is closed */
-    struct slot *slot;          /* or NULL */
+    struct report *report;      /* or NULL */
     timer_t timer;
     usec_t linger_timeout;
     char name[256];
@@ -61,11 +61,11 @@ static void answer(struct conn *conn, unsigned status)
 /* For who writes the record. */
 static void note_end(const struct conn *conn)
 {
-    if (!overdue.slot)
+    if (!overdue.report)
         return;
-    overdue.slot->status = conn->status;
-    overdue.slot->received = conn->received;
-    overdue.slot->sent = conn->sent;
+    overdue.report->status = conn->status;
+    overdue.report->received = conn->received;
+    overdue.report->sent = conn->sent;
 }
 
 static void end_process(void)
@@ -171,14 +171,14 @@ static int set_timer(usec_t timeout)
     return timer_settime(overdue.timer, 0, &when, NULL);
 }
 
-int overdue_start(struct conn *conn, struct slot *slot, usec_t timeout, usec_t linger_timeout)
+int overdue_start(struct conn *conn, struct report *report, usec_t timeout, usec_t linger_timeout)
 {
     struct sigaction end = {.sa_handler = on_deadline, .sa_flags = SA_RESTART};
     struct sigaction nothing = {.sa_handler = do_nothing, .sa_flags = SA_RESTART}, present;
     sigset_t signals;
 
     overdue.conn = conn;
-    overdue.slot = slot;
+    overdue.report = report;
     overdue.has_name = 0; /* that of a warm-up, in the process this one was forked from */
     overdue.to_linger = 0;
     overdue.linger_timeout = linger_timeout;

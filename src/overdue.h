@@ -18,10 +18,10 @@
 #define OVERDUE_DUMP_SIGNAL (SIGRTMAX - 1)
 
 /* Starts the timer for the connection, which is to stay until overdue_forget_connection. What
- * became of the request is said in the slot (may be NULL), because the handler can write no record
- * of it. Times are in microseconds; without a timeout (0) nothing is started. The signal interrupts
- * the calling thread. Returns 0 or -1 with errno. */
-int overdue_start(struct conn *conn, struct slot *slot, usec_t timeout, usec_t linger_timeout);
+ * became of the request is said in the report (may be NULL), because the handler can write no
+ * record of it. Times are in microseconds; without a timeout (0) nothing is started. The signal
+ * interrupts the calling thread. Returns 0 or -1 with errno. */
+int overdue_start(struct conn *conn, struct report *report, usec_t timeout, usec_t linger_timeout);
 
 /* The head is complete: how the request is called in the log, and whether its method is HEAD.
  * Before, the client is late, not the app: it gets 408, or no answer when it sent nothing. */

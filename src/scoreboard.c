@@ -4,29 +4,46 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static size_t total_size(size_t size)
+static size_t kept_size(size_t size)
 {
     return sizeof(struct scoreboard_totals) + size * sizeof(struct slot);
 }
 
+static void *map_shared(size_t size)
+{
+    return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
 int scoreboard_init(struct scoreboard *board, size_t size)
 {
-    void *memory =
-        mmap(NULL, total_size(size), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *kept = map_shared(kept_size(size)), *reports = map_shared(size * sizeof(struct report));
 
-    if (memory == MAP_FAILED)
+    if (kept == MAP_FAILED || reports == MAP_FAILED)
         return -errno;
-    board->totals = memory;
-    board->slots = (struct slot *)(board->totals + 1);
     board->size = size;
+    board->totals = kept;
+    board->slots = (struct slot *)(board->totals + 1);
+    board->reports = reports;
     return 0;
 }
 
 void scoreboard_done(struct scoreboard *board)
 {
-    if (board->totals)
-        munmap(board->totals, total_size(board->size));
+    if (board->totals) {
+        munmap(board->totals, kept_size(board->size));
+        munmap(board->reports, board->size * sizeof(struct report));
+    }
     *board = (struct scoreboard){0};
+}
+
+void scoreboard_shield(const struct scoreboard *board, bool shielded)
+{
+    mprotect(board->totals, kept_size(board->size), shielded ? PROT_NONE : PROT_READ | PROT_WRITE);
+}
+
+void scoreboard_part(const struct scoreboard *board)
+{
+    munmap(board->totals, kept_size(board->size));
 }
 
 bool slot_change(struct slot *slot, enum slot_state from, enum slot_state to)
@@ -42,17 +59,23 @@ struct slot *scoreboard_take(struct scoreboard *board, unsigned generation)
             continue;
         slot->generation = generation;
         slot->since = deadline_now();
+        memset(&board->reports[i], 0, sizeof(board->reports[i]));
         return slot;
     }
     return NULL;
 }
 
-struct slot *scoreboard_find(struct scoreboard *board, pid_t pid)
+struct slot *scoreboard_find(const struct scoreboard *board, pid_t pid)
 {
     for (size_t i = 0; i < board->size; i++)
         if (board->slots[i].pid == pid && board->slots[i].state != SLOT_FREE)
             return &board->slots[i];
     return NULL;
+}
+
+struct report *scoreboard_report(const struct scoreboard *board, const struct slot *slot)
+{
+    return &board->reports[slot - board->slots];
 }
 
 size_t scoreboard_count(const struct scoreboard *board, enum slot_state first, enum slot_state last,
@@ -80,19 +103,17 @@ void scoreboard_release(struct slot *slot)
 {
     slot->pid = 0;
     slot->overdue = slot->doomed = false;
-    memset(slot->request, 0, sizeof(slot->request));
-    memset(slot->request_id, 0, sizeof(slot->request_id));
-    slot->client = (struct address){0};
-    slot->recorded = slot->exited = false;
-    slot->status = 0;
     __atomic_store_n(&slot->state, SLOT_FREE, __ATOMIC_SEQ_CST);
 }
 
-void slot_name(struct slot *slot, const char *request, const char *id, const struct address *client)
+/* ---- reports -------------------------------------------------------------------------------- */
+
+void report_name(
+    struct report *report, const char *request, const char *id, const struct address *client)
 {
-    slot->client = *client;
-    strncpy(slot->request_id, id, sizeof(slot->request_id) - 1);
-    strncpy(slot->request, request, sizeof(slot->request) - 1);
+    report->client = *client;
+    strncpy(report->request_id, id, sizeof(report->request_id) - 1);
+    strncpy(report->request, request, sizeof(report->request) - 1);
 }
 
 /* Copies a text that may be anything. */
@@ -105,21 +126,28 @@ static void copy_text(char *to, const char *from, size_t size)
             *c = '?';
 }
 
-const char *slot_request(const struct slot *slot, char buffer[SLOT_REQUEST_SIZE])
+const char *report_request(const struct report *report, char buffer[SLOT_REQUEST_SIZE])
 {
-    copy_text(buffer, slot->request, SLOT_REQUEST_SIZE);
+    copy_text(buffer, report->request, SLOT_REQUEST_SIZE);
     return buffer[0] ? buffer : "a request";
 }
 
-const char *slot_request_id(const struct slot *slot, char buffer[REQUEST_ID_SIZE])
+const char *report_request_id(const struct report *report, char buffer[REQUEST_ID_SIZE])
 {
-    copy_text(buffer, slot->request_id, REQUEST_ID_SIZE);
+    copy_text(buffer, report->request_id, REQUEST_ID_SIZE);
     return buffer;
 }
 
-void slot_client(const struct slot *slot, struct address *ret_client)
+void report_client(const struct report *report, struct address *ret_client)
 {
-    ret_client->family = slot->client.family;
-    copy_text(ret_client->host, slot->client.host, sizeof(ret_client->host));
-    copy_text(ret_client->port, slot->client.port, sizeof(ret_client->port));
+    ret_client->family = report->client.family;
+    copy_text(ret_client->host, report->client.host, sizeof(ret_client->host));
+    copy_text(ret_client->port, report->client.port, sizeof(ret_client->port));
+}
+
+unsigned report_status(const struct report *report)
+{
+    unsigned status = report->status;
+
+    return status >= 100 && status <= 599 ? status : 0;
 }

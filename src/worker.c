@@ -74,8 +74,8 @@ static void introduce_request(const struct worker *worker, struct exchange *exch
     identify_request(exchange, worker->options);
     struct slice id = slice_unless_empty(exchange->id);
     log_set_request(request->method, request->target, id);
-    if (worker->slot)
-        slot_name(worker->slot, request->target.data ? exchange->name : "", exchange->id,
+    if (worker->report)
+        report_name(worker->report, request->target.data ? exchange->name : "", exchange->id,
             &exchange->client.address);
 }
 
@@ -210,7 +210,7 @@ static int pass_on(struct worker *worker, struct exchange *exchange)
 {
     const struct options *options = worker->options;
 
-    if (!worker->slot) /* nobody else can name it when this process is killed */
+    if (!worker->report) /* nobody else can name it when this process is killed */
         access_tell_begin(exchange, options);
     int status = load_if_needed(worker);
     int r = status != 0 ? 500 : gateway_run(worker->gateway, exchange);
@@ -363,8 +363,8 @@ static void record(
 {
     if (exchange->name[0] != '\0') {
         access_end(access, exchange, worker->options);
-        if (worker->slot)
-            worker->slot->recorded = true;
+        if (worker->report)
+            worker->report->recorded = true;
     }
     log_forget_request();
     log_settle();
@@ -390,8 +390,8 @@ int worker_serve(struct worker *worker, int fd)
         log_line(LOG_ERR, "cannot prepare for the connection: %s", strerror(-r));
     else {
         set_limits(worker);
-        if (overdue_start(&conn, worker->slot, options->request_timeout, options->linger_timeout) <
-            0)
+        if (overdue_start(
+                &conn, worker->report, options->request_timeout, options->linger_timeout) < 0)
             log_line(LOG_ERR, "cannot set the timer of --request-timeout: %m");
         status = serve(worker, &exchange);
         overdue_forget_connection();
@@ -405,8 +405,8 @@ int worker_serve(struct worker *worker, int fd)
 void worker_end(struct worker *worker, int status)
 {
     python_end();
-    if (worker->slot)
-        worker->slot->state = SLOT_DONE;
+    if (worker->report)
+        worker->report->done = true;
     leave_soon(status);
     python_flush();
     leave(status);

@@ -9,13 +9,13 @@
 #include "options.h"
 
 struct gateway;
-struct slot;
+struct report;
 
 struct worker {
     const struct options *options;
     struct gateway *gateway; /* NULL until the app is loaded */
     int failure;             /* nothing can be served: the exit status that says why; or 0 */
-    struct slot *slot;       /* where the server looks what is being done, or NULL */
+    struct report *report;   /* where it says what becomes of its request, or NULL */
 };
 
 /* Starts Python and loads the app. Returns 0, or the exit status of sysexits(3) with *ret_problem,

@@ -100,14 +100,6 @@ ends() {
   all_is_well
 }
 
-# In the build with sanitizers, what is made of that has to be defined, see judge_log.
-@test "a worker that writes over what the server knows of its workers does not end it" {
-  serve_misbehaving --spare=2
-  http /well
-  run -52 http /scribbles
-  http /well # by the other spare
-}
-
 @test "what an application does itself is not put down to limits that have not been reached" {
   serve_misbehaving --limit-cpu=0
   hold
@@ -192,6 +184,65 @@ ends() {
   eventually no_zombie
 }
 
+# ---- workers that write where they should not ----
+
+# What a worker may write over all that it shares with the server. Small numbers are states.
+PATTERNS=(00 ff 03 04000000 seed-1 seed-2)
+
+# hold_scribbling PATTERN: holds a request that writes over it again and again.
+hold_scribbling() {
+  mkfifo "$FIFOS/begun" "$FIFOS/end"
+  http "/scribbles_on?$1" >"$BATS_TEST_TMPDIR/held" 2>/dev/null 3>&- &
+  HOLDING=$!
+  read -rt 20 WORKER <>"$FIFOS/begun"
+}
+
+@test "a worker that writes over all that it shares: others are served, reloaded, and stopped" {
+  local pattern
+  for pattern in "${PATTERNS[@]}"; do
+    : >"$LOG"
+    rm -f "$FIFOS/begun" "$FIFOS/end"
+    serve_misbehaving --spare=3 --request-timeout=1min --stop-timeout=50ms --access-log=stderr
+    equal "$(http "/scribbles?$pattern")" True
+    equal "$(http /well)" "$TEMPLATE"
+    run -52 http "/scribbles_and_dies?$pattern"
+    hold_scribbling "$pattern"
+    for _ in {1..6}; do
+      equal "$(http /well)" "$TEMPLATE"
+    done
+    kill -HUP "$SERVER"
+    eventually has_other_template
+    equal "$(grep -c '"GET /well HTTP/1.1" 200' "$LOG")" "$(grep -c '"GET /well' "$LOG")"
+    kill "$SERVER"
+    equal "$(exit_status)" 0
+    is_gone "$WORKER"
+    equal "$(processes)" ""
+    not_logged "spare worker"
+    not_logged "not reloaded"
+  done
+}
+
+has_other_template() {
+  local now
+  now=$(http /well)
+  [[ $now != "$TEMPLATE" ]] && is_gone "$TEMPLATE"
+}
+
+@test "a worker that writes over all that it shares: the server ends when it is idle" {
+  local pattern
+  for pattern in "${PATTERNS[@]}"; do
+    rm -f "$FIFOS/begun" "$FIFOS/end"
+    serve --idle-timeout=1ms --spare=3 misbehaves:app
+    hold_scribbling "$pattern"
+    find_server
+    http /well
+    equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
+    # shellcheck disable=SC2016 # it is for the other shell
+    timeout 20 sh -c ': >"$FIFOS/end"'
+    equal "$(exit_status)" 0
+  done
+}
+
 # ---- --request-timeout ----
 
 # overdue PATH STATUS: a request that hangs is answered with this status (000: not at all), is
@@ -223,6 +274,11 @@ overdue() {
 
 @test "--request-timeout: an app that blocks all signals is killed by the server" {
   overdue is_deaf 000
+}
+
+@test "--request-timeout: a worker that has left its process group and blocks all signals is killed" {
+  overdue leaves_group 000
+  run ! is_gone "$(pid_of child)" # in a process group of its own
 }
 
 @test "--request-timeout: an app that stops itself is killed by the server, which says so once" {

@@ -63,7 +63,7 @@ static void tell_idle_end(const struct server *server, char *text, size_t size)
 
 static void tell_counts(const struct server *server)
 {
-    size_t running = scoreboard_count(&server->board, SLOT_RUNNING, SLOT_DONE, 0);
+    size_t running = scoreboard_count(&server->board, SLOT_RUNNING, SLOT_RUNNING, 0);
     char idle_end[64] = "";
 
     if (server->current.failure != 0) {
@@ -148,7 +148,7 @@ static void kill_all(struct server *server)
 {
     usec_t next;
 
-    workers_kill_running(&server->workers, "the server was stopped");
+    workers_kill_all(&server->workers, "the server was stopped");
     generation_kill(&server->current);
     generation_kill(&server->next);
     retired_enforce(&server->retired, true, &next);
@@ -158,7 +158,7 @@ static bool has_ended(const struct server *server)
 {
     return server->ending && server->current.pid == 0 && server->next.pid == 0 &&
         retired_are_gone(&server->retired) &&
-        scoreboard_count(&server->board, SLOT_DOOMED, SLOT_DONE, 0) == 0;
+        scoreboard_count(&server->board, SLOT_DOOMED, SLOT_RUNNING, 0) == 0;
 }
 
 /* The app cannot be loaded. Who waits already is told so. */

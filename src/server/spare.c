@@ -38,21 +38,24 @@ static void survive_termination(void)
         sigaction(SIGTERM, &survival, NULL);
 }
 
-/* ---- exit(3) -----------------------------------------------------------------------------------
- */
+/* ---- exit(3) -------------------------------------------------------------------------------- */
 
-static struct slot *own_slot;
+static struct {
+    struct report *report;
+    pid_t pid; /* whose report that is: not a child's */
+} exiting;
 
 /* No worker ends so, but a library in it may have called that. */
 static void tell_exit(void)
 {
-    if (getpid() == own_slot->pid)
-        own_slot->exited = true;
+    if (getpid() == exiting.pid)
+        exiting.report->exited = true;
 }
 
-static void watch_exit(struct slot *slot)
+static void watch_exit(struct report *report)
 {
-    own_slot = slot;
+    exiting.report = report;
+    exiting.pid = getpid();
     atexit(tell_exit);
 }
 
@@ -79,9 +82,9 @@ static int wait_for_connection(const struct spare *spare)
 
 static void get_ready(struct spare *spare)
 {
-    if (!slot_change(spare->worker.slot, SLOT_STARTING, SLOT_SPARE))
+    if (!slot_change(spare->slot, SLOT_STARTING, SLOT_SPARE))
         leave(0); /* it is about to be killed */
-    spare->worker.slot->overdue = false;
+    spare->slot->overdue = false;
     if (spare->announce)
         eventfd_write(spare->wake, 1);
 }
@@ -91,7 +94,7 @@ static void get_ready(struct spare *spare)
  * has not told systemd of anything for a while. */
 static bool is_news(const struct spare *spare)
 {
-    const struct slot *slot = spare->worker.slot;
+    const struct slot *slot = spare->slot;
 
     return slot->since >= spare->board->totals->told + SCOREBOARD_NEWS_INTERVAL ||
         scoreboard_count(spare->board, SLOT_STARTING, SLOT_SPARE, slot->generation) == 0;
@@ -100,9 +103,10 @@ static bool is_news(const struct spare *spare)
 /* From here on it is a worker. Its descriptors are those of its connection. */
 static void begin(struct spare *spare)
 {
-    scoreboard_begin(spare->board, spare->worker.slot);
+    scoreboard_begin(spare->board, spare->slot);
     if (is_news(spare))
         eventfd_write(spare->wake, 1);
+    scoreboard_part(spare->board);
     activation_close(spare->activation);
     close(spare->stop);
     close(spare->wake);
@@ -110,11 +114,14 @@ static void begin(struct spare *spare)
 
 void spare_run(struct spare *spare)
 {
-    watch_exit(spare->worker.slot);
+    watch_exit(spare->worker.report);
     survive_termination();
     sigprocmask(SIG_SETMASK, spare->signals, NULL);
-    if (!spare->worker.gateway && spare->worker.failure == 0)
+    if (!spare->worker.gateway && spare->worker.failure == 0) {
+        scoreboard_shield(spare->board, true);
         load_in_worker(&spare->worker);
+        scoreboard_shield(spare->board, false);
+    }
     if (spare->worker.gateway)
         worker_rehearse(&spare->worker);
     get_ready(spare);

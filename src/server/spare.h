@@ -10,6 +10,7 @@
 
 struct spare {
     struct worker worker;
+    struct slot *slot;
     const struct activation *activation;
     size_t first_listener; /* see activation_accept */
     struct scoreboard *board;

@@ -107,11 +107,21 @@ static int open_descriptors(struct state *state)
 
 /* ---- forking -------------------------------------------------------------------------------- */
 
-/* What a worker must not have of the template: above all the pipe's writing end. */
+/* A worker that is being forked. */
+struct birth {
+    const struct state *state;
+    struct slot *slot;
+};
+
+/* What a worker must not have of the template: above all the pipe's writing end. First it is in its
+ * slot, then it is no longer in the template's process group: whoever kills that group and then
+ * looks at the slots cannot miss it. */
 static void part(const void *data)
 {
-    const struct state *state = data;
+    const struct birth *birth = data;
+    const struct state *state = birth->state;
 
+    birth->slot->pid = getpid();
     setpgid(0, 0);
     close(state->stop[1]);
     close(state->children);
@@ -130,14 +140,14 @@ static _Noreturn void become_spare(const struct state *state, struct slot *slot)
         .activation = template->activation,
         .first_listener = state->forked,
         .board = template->board,
+        .slot = slot,
         .stop = state->stop[0],
         .wake = state->wake,
         .signals = template->signals,
         .announce = !state->ready,
     };
 
-    spare.worker.slot = slot;
-    slot->pid = getpid();
+    spare.worker.report = scoreboard_report(template->board, slot);
     spare_run(&spare);
 }
 
@@ -153,11 +163,12 @@ static void pause_forking(struct state *state, usec_t *next)
 static bool fork_spare(struct state *state, usec_t *next)
 {
     const struct template *template = state->template;
-    struct slot *slot = scoreboard_take(template->board, template->generation);
+    struct birth birth = {state, scoreboard_take(template->board, template->generation)};
+    struct slot *slot = birth.slot;
 
     if (!slot)
         return false;
-    pid_t pid = python_fork(part, state);
+    pid_t pid = python_fork(part, &birth);
     if (pid == 0)
         become_spare(state, slot);
     if (pid < 0) {
@@ -184,8 +195,8 @@ static bool is_spare_wanted(const struct state *state)
 {
     const struct template *template = state->template;
     size_t spares = count(state, SLOT_STARTING, SLOT_SPARE);
-    size_t running = scoreboard_count(template->board, SLOT_RUNNING, SLOT_DONE, 0);
-    bool is_first = !state->ready && count(state, SLOT_DOOMED, SLOT_DONE) == 0;
+    size_t running = scoreboard_count(template->board, SLOT_RUNNING, SLOT_RUNNING, 0);
+    bool is_first = !state->ready && count(state, SLOT_DOOMED, SLOT_RUNNING) == 0;
 
     return spares < template->options->spare &&
         (spares + running < template->options->max_workers || is_first);
@@ -249,7 +260,7 @@ static void wake_up(struct state *state)
 
     eventfd_read(state->wake, &value);
     state->counts_changed = true;
-    if (state->ready || count(state, SLOT_SPARE, SLOT_DONE) == 0)
+    if (state->ready || count(state, SLOT_SPARE, SLOT_RUNNING) == 0)
         return;
     state->ready = true;
     state->idle_since = deadline_now();
@@ -284,7 +295,7 @@ static usec_t idle_deadline(const struct state *state)
     usec_t since = last_request > state->idle_since ? last_request : state->idle_since;
 
     /* A spare that is about to import would hold up the end, and who comes meanwhile. */
-    if (!state->ready || count(state, SLOT_RUNNING, SLOT_DONE) > 0 ||
+    if (!state->ready || count(state, SLOT_RUNNING, SLOT_RUNNING) > 0 ||
         count(state, SLOT_STARTING, SLOT_STARTING) > 0)
         return DEADLINE_NEVER;
     return timeout == 0 ? DEADLINE_NEVER : since + timeout;
@@ -304,7 +315,7 @@ static void go_on_with_idle_end(struct state *state)
 {
     if (count(state, SLOT_STARTING, SLOT_SPARE) > 0)
         return;
-    if (count(state, SLOT_RUNNING, SLOT_DONE) == 0)
+    if (count(state, SLOT_RUNNING, SLOT_RUNNING) == 0)
         leave(0);
     resume(state);
 }
@@ -324,7 +335,8 @@ static void leave_if_excused(const struct state *state, usec_t *next)
 {
     const struct template *template = state->template;
     bool done = state->ready && count(state, SLOT_SPARE, SLOT_SPARE) > 0 &&
-        count(state, SLOT_RUNNING, SLOT_DONE) == 0 && !activation_has_client(template->activation);
+        count(state, SLOT_RUNNING, SLOT_RUNNING) == 0 &&
+        !activation_has_client(template->activation);
 
     if (done || deadline_is_due(state->excuses_end, next))
         leave(template->failure);
@@ -334,7 +346,7 @@ static void leave_if_excused(const struct state *state, usec_t *next)
 static void tell_counts(struct state *state, usec_t *next)
 {
     struct scoreboard_totals *totals = state->template->board->totals;
-    size_t running = count(state, SLOT_RUNNING, SLOT_DONE);
+    size_t running = count(state, SLOT_RUNNING, SLOT_RUNNING);
 
     if (!deadline_is_due(totals->told + SCOREBOARD_NEWS_INTERVAL, next))
         return;
@@ -414,8 +426,11 @@ void template_run(const struct template *template)
     log_part();
     if (template->failure != 0)
         state.excuses_end = deadline_now() + EXCUSES_TIME;
-    else if (template->options->import == IMPORT_SERVER)
+    else if (template->options->import == IMPORT_SERVER) {
+        scoreboard_shield(template->board, true);
         state.sources = load_in_template(template->options, &state.worker, &changed);
+        scoreboard_shield(template->board, false);
+    }
     if (changed)
         state.changed = deadline_now();
     if (open_descriptors(&state) < 0) {

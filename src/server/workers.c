@@ -33,19 +33,20 @@ struct about {
     struct log_field fields[5];
 };
 
-static void describe(const struct slot *slot, pid_t pid, struct about *about)
+static void describe(const struct workers *workers, const struct slot *slot, struct about *about)
 {
+    const struct report *report = scoreboard_report(workers->board, slot);
     const char *request = about->request;
 
-    about->name = slot_request(slot, about->request);
+    about->name = report_request(report, about->request);
     size_t method = strcspn(request, " ");
     const char *target = request[method] == ' ' ? request + method + 1 : "";
 
-    snprintf(about->pid, sizeof(about->pid), "%d", pid);
+    snprintf(about->pid, sizeof(about->pid), "%d", slot->pid);
     snprintf(about->duration, sizeof(about->duration), "%" PRIu64, deadline_now() - slot->since);
     about->fields[0] = (struct log_field){"WSGI_WORKER_PID", slice_unless_empty(about->pid)};
-    about->fields[1] =
-        (struct log_field){"WSGI_REQUEST_ID", slice_unless_empty(slot_request_id(slot, about->id))};
+    about->fields[1] = (struct log_field){
+        "WSGI_REQUEST_ID", slice_unless_empty(report_request_id(report, about->id))};
     about->fields[2] = (struct log_field){"WSGI_METHOD", {*target ? request : NULL, method}};
     about->fields[3] = (struct log_field){"WSGI_TARGET", slice_unless_empty(target)};
     about->fields[4] =
@@ -75,16 +76,16 @@ static bool is_overdue(
 }
 
 /* What made it exit before its end, or "": of another program that is not known. */
-static const char *name_way_out(const struct slot *slot, const struct ending *ending)
+static const char *name_way_out(const struct report *report, const struct ending *ending)
 {
-    if (!WIFEXITED(ending->status) || ending->program[0] != '\0' || slot->state == SLOT_DONE)
+    if (!WIFEXITED(ending->status) || ending->program[0] != '\0' || report->done)
         return "";
-    return slot->exited ? " (exit() of C)" : " (os._exit)";
+    return report->exited ? " (exit() of C)" : " (os._exit)";
 }
 
 /* Puts it into words, and returns the MESSAGE_ID, if it has one. */
 static const char *describe_end(const struct options *options, const struct slot *slot,
-    const struct ending *ending, char *buffer, size_t size)
+    const struct report *report, const struct ending *ending, char *buffer, size_t size)
 {
     int status = ending->status;
 
@@ -95,18 +96,18 @@ static const char *describe_end(const struct options *options, const struct slot
     else {
         char how[128];
         ending_describe(ending, how, sizeof(how));
-        snprintf(buffer, size, "%s%s", how, name_way_out(slot, ending));
+        snprintf(buffer, size, "%s%s", how, name_way_out(report, ending));
         return WIFEXITED(status) ? NULL : MESSAGE_ID_WORKER_KILLED;
     }
     return MESSAGE_ID_LIMIT_HIT;
 }
 
 /* A client that sent nothing is no request to speak of; one that has ended in order neither. */
-static bool is_worth_a_line(const struct slot *slot, int status)
+static bool is_worth_a_line(const struct report *report, int status)
 {
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         return true;
-    return slot->state == SLOT_RUNNING && slot->request[0] != '\0';
+    return !report->done && report->request[0] != '\0';
 }
 
 /* Whether a worker that had no request has ended by itself: it was told to, or has said why. */
@@ -118,53 +119,56 @@ static bool is_told(const struct slot *slot, const struct ending *ending)
 }
 
 static void log_end(
-    const struct options *options, const struct slot *slot, pid_t pid, const struct ending *ending)
+    const struct workers *workers, const struct slot *slot, const struct ending *ending)
 {
+    const struct report *report = scoreboard_report(workers->board, slot);
     struct about about = {0};
     char how[160];
     int status = ending->status;
-    bool had_request = slot->state == SLOT_RUNNING || slot->state == SLOT_DONE;
+    bool had_request = slot->state == SLOT_RUNNING;
 
     if (slot->doomed || (!had_request && is_told(slot, ending)))
         return; /* it was said why, by this process or by the worker */
     if (!had_request) {
-        const char *id = describe_end(options, slot, ending, how, sizeof(how));
-        log_event(LOG_WARNING, id, NULL, 0, "spare worker %d %s", pid, how);
+        const char *id = describe_end(workers->options, slot, report, ending, how, sizeof(how));
+        log_event(LOG_WARNING, id, NULL, 0, "spare worker %d %s", slot->pid, how);
         return;
     }
-    if (!is_worth_a_line(slot, status))
+    if (!is_worth_a_line(report, status))
         return;
-    const char *id = describe_end(options, slot, ending, how, sizeof(how));
-    describe(slot, pid, &about);
+    const char *id = describe_end(workers->options, slot, report, ending, how, sizeof(how));
+    describe(workers, slot, &about);
     log_event(WIFSIGNALED(status) ? LOG_ERR : LOG_WARNING, id, LOG_FIELDS(about.fields),
-        "%s: worker %d %s after %.3f s", about.name, pid, how, seconds_of(slot));
+        "%s: worker %d %s after %.3f s", about.name, slot->pid, how, seconds_of(slot));
 }
 
 /* The record of a request whose worker could not write it. Of one that was killed nobody knows what
  * it has sent. */
 static void record_end(
-    const struct options *options, const struct slot *slot, pid_t pid, const struct rusage *usage)
+    const struct workers *workers, const struct slot *slot, const struct rusage *usage)
 {
+    const struct report *report = scoreboard_report(workers->board, slot);
     struct about about = {0};
     usec_t duration = deadline_now() - slot->since;
-    bool is_known = slot->status != 0;
+    unsigned status = report_status(report);
+    bool is_known = status != 0;
     struct access_record record = {
         .time = time(NULL) - (time_t)(duration / USEC_PER_SEC),
-        .status = slot->status,
+        .status = status,
         .content = ACCESS_UNKNOWN,
-        .received = is_known ? slot->received : ACCESS_UNKNOWN,
-        .sent = is_known ? slot->sent : ACCESS_UNKNOWN,
+        .received = is_known ? report->received : ACCESS_UNKNOWN,
+        .sent = is_known ? report->sent : ACCESS_UNKNOWN,
         .duration = duration,
         .cpu = access_cpu(usage),
         .memory_peak = access_memory_peak(usage),
     };
 
-    if (slot->recorded || (slot->request[0] == '\0' && !is_known))
+    if (report->recorded || (report->request[0] == '\0' && !is_known))
         return;
-    describe(slot, pid, &about);
-    slot_client(slot, &record.peer);
+    describe(workers, slot, &about);
+    report_client(report, &record.peer);
     record.line = slice_unless_empty(about.request);
-    access_write(&record, about.fields, 4, options); /* the duration is among its own */
+    access_write(&record, about.fields, 4, workers->options); /* the duration is among its own */
 }
 
 void workers_bury(struct workers *workers, pid_t pid, struct departure *ret)
@@ -176,16 +180,16 @@ void workers_bury(struct workers *workers, pid_t pid, struct departure *ret)
     if (slot)
         kill(-pid, SIGKILL); /* the group still has its number: its leader is a zombie */
     *ret = (struct departure){.is_worker = slot};
-    if (!slot || slot->state != SLOT_DONE) /* else it was itself to its end */
+    if (!slot || !scoreboard_report(workers->board, slot)->done) /* else it was itself to its end */
         ending_find_program(pid, &ret->ending);
     wait4(pid, &ret->ending.status, 0, &usage);
     if (!slot)
         return;
     ret->state = (enum slot_state)slot->state;
     ret->generation = slot->generation;
-    log_end(workers->options, slot, pid, &ret->ending);
-    if (slot->state == SLOT_RUNNING || slot->state == SLOT_DONE) {
-        record_end(workers->options, slot, pid, &usage);
+    log_end(workers, slot, &ret->ending);
+    if (slot->state == SLOT_RUNNING) {
+        record_end(workers, slot, &usage);
         totals->last_request = deadline_now();
         __atomic_add_fetch(&totals->served, 1, __ATOMIC_RELAXED);
     }
@@ -212,7 +216,6 @@ static usec_t end_of_patience(
             return DEADLINE_NEVER;
         return slot->since + options->import_timeout + (slot->overdue ? GRACE : 0);
     case SLOT_RUNNING:
-    case SLOT_DONE:
         if (options->request_timeout == 0)
             return DEADLINE_NEVER;
         return slot->since + options->request_timeout + options->linger_timeout + GRACE;
@@ -220,20 +223,40 @@ static usec_t end_of_patience(
     }
 }
 
-static void log_doom(const struct slot *slot, const char *message_id, const char *why)
+static void log_doom(
+    const struct workers *workers, const struct slot *slot, const char *message_id, const char *why)
 {
     struct about about = {0};
 
-    describe(slot, slot->pid, &about);
+    describe(workers, slot, &about);
     log_event(LOG_WARNING, message_id, LOG_FIELDS(about.fields),
-        "%s: worker %d is killed after %.3f s: %s", about.name, slot->pid, seconds_of(slot), why);
+        "%s: worker %d was killed after %.3f s: %s", about.name, slot->pid, seconds_of(slot), why);
 }
 
-static void end_running(struct slot *slot, const char *message_id, const char *why)
+/* A worker may have left its process group, which goes on without it. Returns whether the worker
+ * itself is killed: else it has become another user. */
+static bool kill_worker(struct slot *slot)
 {
-    log_doom(slot, message_id, why);
+    bool is_killed = kill(slot->pid, SIGKILL) == 0;
+
     slot->doomed = true;
     kill(-slot->pid, SIGKILL);
+    return is_killed;
+}
+
+/* The log comes last: it may have to be waited for. */
+static void end_running(
+    const struct workers *workers, struct slot *slot, const char *message_id, const char *why)
+{
+    bool is_logged = slot->doomed;
+
+    bool is_killed = kill_worker(slot);
+    if (is_logged)
+        return;
+    if (is_killed)
+        log_doom(workers, slot, message_id, why);
+    else
+        log_line(LOG_ERR, "cannot kill worker %d: it runs as another user", slot->pid);
 }
 
 /* One that becomes ready at this moment may have a connection before the signal comes: it must know
@@ -242,8 +265,7 @@ static void end_starting(struct slot *slot)
 {
     if (!slot_change(slot, SLOT_STARTING, SLOT_DOOMED))
         return;
-    slot->doomed = true;
-    kill(-slot->pid, SIGKILL);
+    kill_worker(slot);
 }
 
 static bool is_one_overdue(const struct scoreboard *board)
@@ -265,16 +287,16 @@ static void warn_starting(const struct scoreboard *board, struct slot *slot)
     slot->overdue = true;
 }
 
-static void end_overdue(const struct scoreboard *board, struct slot *slot, enum slot_state state)
+static void end_overdue(const struct workers *workers, struct slot *slot, enum slot_state state)
 {
     if (slot->doomed)
         return; /* its end may take a moment */
     if (state != SLOT_STARTING)
-        end_running(slot, MESSAGE_ID_LIMIT_HIT, "it survived its --request-timeout");
+        end_running(workers, slot, MESSAGE_ID_LIMIT_HIT, "it survived its --request-timeout");
     else if (slot->overdue)
         end_starting(slot);
     else
-        warn_starting(board, slot);
+        warn_starting(workers->board, slot);
 }
 
 usec_t workers_enforce_deadlines(struct workers *workers)
@@ -290,7 +312,7 @@ usec_t workers_enforce_deadlines(struct workers *workers)
         enum slot_state state = (enum slot_state)slot->state;
         usec_t end = end_of_patience(options, slot, state);
         if (end <= now && is_child(slot->pid)) {
-            end_overdue(workers->board, slot, state);
+            end_overdue(workers, slot, state);
             end = end_of_patience(options, slot, state);
         }
         if (end > now && end < next)
@@ -299,12 +321,16 @@ usec_t workers_enforce_deadlines(struct workers *workers)
     return next;
 }
 
-void workers_kill_running(struct workers *workers, const char *why)
+void workers_kill_all(struct workers *workers, const char *why)
 {
     for (size_t i = 0; i < workers->board->size; i++) {
         struct slot *slot = &workers->board->slots[i];
-        if (slot->state >= SLOT_RUNNING && is_child(slot->pid))
-            end_running(slot, MESSAGE_ID_WORKER_KILLED, why);
+        if (slot->state == SLOT_FREE || !is_child(slot->pid))
+            continue;
+        if (slot->state == SLOT_RUNNING)
+            end_running(workers, slot, MESSAGE_ID_WORKER_KILLED, why);
+        else
+            kill_worker(slot);
     }
 }
 

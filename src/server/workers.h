@@ -35,8 +35,9 @@ void workers_bury(struct workers *workers, pid_t pid, struct departure *ret);
  * Returns when to call it again, at the latest. */
 usec_t workers_enforce_deadlines(struct workers *workers);
 
-/* Kills all workers that have a request, and logs why. */
-void workers_kill_running(struct workers *workers, const char *why);
+/* Kills all workers, and logs why those end that have a request: once, so that it can be called
+ * until they are gone. */
+void workers_kill_all(struct workers *workers, const char *why);
 
 /* Kills all that are not ready to accept, but those of one generation (0: all). */
 void workers_kill_starting(struct workers *workers, unsigned but_generation);

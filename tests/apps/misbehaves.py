@@ -3,6 +3,7 @@
 import ctypes
 import itertools
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -130,20 +131,6 @@ def runs_another_program(environ, respond):
     os._exit(0)
 
 
-def scribbles(environ, respond):
-    """Over all that the processes of the server share, but for its own state and number."""
-    say("scribbles")
-    number = os.getpid().to_bytes(4, sys.byteorder)
-    with open("/proc/self/maps", encoding="ascii") as file:
-        shared = [line.split()[0] for line in file if " rw-s " in line and "/dev/zero" in line]
-    for area in shared:
-        begin, end = (int(address, 16) for address in area.split("-"))
-        own = begin + ctypes.string_at(begin, end - begin).find(number)
-        ctypes.memset(begin, 0xAA, own - 4 - begin)
-        ctypes.memset(own + 4, 0xAA, end - own - 4)
-    os._exit(len(shared))
-
-
 def exits_midway(environ, respond):
     say("exits_midway")
     respond()
@@ -155,6 +142,43 @@ def raises_among_signals(environ, respond):
     signal.signal(signal.SIGALRM, lambda *_: None)
     signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
     raise RuntimeError
+
+
+# ---- writing where it should not ----
+
+
+def scribble(pattern):
+    """Over all that the processes of the server share: these bytes, or random ones of a seed. Returns
+    how many pieces of memory that is."""
+    with open("/proc/self/maps", encoding="ascii") as file:
+        areas = [line.split()[0].split("-") for line in file if "/dev/zero" in line]
+    for begin, end in areas:
+        size = int(end, 16) - int(begin, 16)
+        if pattern.startswith("seed"):
+            content = random.Random(pattern).randbytes(size)
+        else:
+            content = (bytes.fromhex(pattern) * size)[:size]
+        ctypes.memmove(int(begin, 16), content, size)
+    return len(areas)
+
+
+def scribbles(environ, respond):
+    return respond(scribble(environ["QUERY_STRING"]) > 0)
+
+
+def scribbles_and_dies(environ, respond):
+    scribble(environ["QUERY_STRING"])
+    os._exit(3)
+
+
+def scribbles_on(environ, respond):
+    def go_on():
+        while True:
+            scribble(environ["QUERY_STRING"])
+            time.sleep(0.001)
+
+    threading.Thread(target=go_on, daemon=True).start()
+    return holds.app({**environ, "PATH_INFO": "/hold"}, lambda *_: respond())
 
 
 # ---- hanging ----
@@ -175,6 +199,15 @@ def is_deaf(environ, respond):
 def is_stopped(environ, respond):
     say("is_stopped")
     os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def leaves_group(environ, respond):
+    child = subprocess.Popen(["sleep", "3600"], preexec_fn=os.setpgrp)
+    os.setpgid(0, child.pid)
+    print(f"child in {child.pid}", file=sys.stderr)
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    say("leaves_group")
+    time.sleep(3600)
 
 
 def hangs_with_child(environ, respond):
