@@ -121,6 +121,60 @@ stop_server() {
   ends_with 0
 }
 
+# stop_stopped_template OPTION...: the server is told to end, and its template, to which the running
+# request belongs, does not end by itself.
+stop_stopped_template() {
+  serve_on --import="$1" --stop-timeout="$2" holds:app
+  hold '?child'
+  kill -STOP "$(template)"
+  kill "$SERVER"
+}
+
+has_taken_signals() {
+  grep -qx $'ShdPnd:\t0*' "/proc/$SERVER/status"
+}
+
+@test "a second SIGTERM kills at once, while workers still belong to the template" {
+  for where in server worker; do
+    stop_stopped_template "$where" 5min
+    eventually has_taken_signals
+    kill "$SERVER"
+    ends_with 0
+    eventually is_gone "$CHILD"
+    equal "$(grep -cF "GET /hold?child: worker $WORKER was killed" "$LOG")" 1
+  done
+}
+
+@test "--stop-timeout kills while workers still belong to the template" {
+  for where in server worker; do
+    stop_stopped_template "$where" 100ms
+    ends_with 0
+    eventually is_gone "$CHILD"
+    equal "$(grep -cF "GET /hold?child: worker $WORKER was killed" "$LOG")" 1
+  done
+}
+
+@test "--stop-timeout kills a worker that has left its process group" {
+  mkfifo "$FIFOS/begun"
+  serve_on --stop-timeout=100ms leaves_group:app
+  http /hang 3>&- &
+  read -rt 20 WORKER CHILD <>"$FIFOS/begun"
+  kill "$SERVER"
+  ends_with 0
+  is_gone "$WORKER"
+}
+
+@test "SIGTERM ends an import that has left its process group" {
+  for where in server worker; do
+    rm -f "$FIFOS/begun" "$FIFOS/end"
+    run_listening --import="$where" leaves_group:at_import
+    kill "$SERVER"
+    eventually is_gone "$SERVER"
+    equal "$(processes)" ""
+    is_gone "$WORKER"
+  done
+}
+
 @test "SIGTERM to all processes, as systemd sends it, lets the running request finish" {
   for where in server worker; do
     serve_on --import="$where" --spare=2 holds:app

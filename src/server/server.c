@@ -144,6 +144,7 @@ static void stop(struct server *server)
     generation_retire(&server->next, &server->retired);
 }
 
+/* Those of a template become this process's own when that has ended, so it takes more than once. */
 static void kill_all(struct server *server)
 {
     usec_t next;
@@ -404,10 +405,8 @@ static usec_t do_what_is_due(struct server *server)
         workers_kill_starting(&server->workers, 0);
     if (server->taking_over)
         finish_take_over(server);
-    if (server->ending && deadline_is_due(server->stop_deadline, &next)) {
+    if (server->ending && deadline_is_due(server->stop_deadline, &next))
         kill_all(server);
-        server->stop_deadline = DEADLINE_NEVER;
-    }
     retired_enforce(&server->retired, false, &next);
     return next;
 }

@@ -1,0 +1,29 @@
+"""Hangs outside of its process group, with all signals blocked: in a request for /hang, or when the
+app is `at_import`. It says its pid and that of its child at a fifo."""
+
+import os
+import signal
+import subprocess
+import time
+
+
+def hang():
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    child = subprocess.Popen(["sleep", "3600"], preexec_fn=os.setpgrp)
+    os.setpgid(0, child.pid)
+    with open(os.environ["FIFOS"] + "/begun", "w") as begun:
+        print(os.getpid(), child.pid, file=begun)
+    time.sleep(3600)
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    if environ["PATH_INFO"] == "/hang":
+        hang()
+    return [f"{os.getpid()} {os.getppid()}\n".encode()]
+
+
+def __getattr__(name):
+    if name == "at_import":
+        hang()
+    raise AttributeError(name)
