@@ -231,13 +231,14 @@ rpm:
 # ---- trying it -----------------------------------------------------------------------------------
 
 # systemd-socket-activate(1) plays systemd. In a second make, because the first one has looked for
-# the libraries before they were installed.
+# the libraries before they were installed. Without deadlines, which would end a debugger's prompt.
 run:
 	$(INSTALL_DEPENDENCIES) run
 	$(MAKE) --no-print-directory all
 	echo "Serving $(APP) on $(LISTEN), a new process for each request; Ctrl-C ends it."
 	exec systemd-socket-activate --listen=$(LISTEN) \
-		$(BUILD)/wsgi-once --reload --idle-timeout=0 --python-path=tests/apps $(APP)
+		$(BUILD)/wsgi-once --reload --idle-timeout=0 --request-timeout=0 --import-timeout=0 \
+		--python-path=tests/apps $(APP)
 
 # ---- tests ---------------------------------------------------------------------------------------
 

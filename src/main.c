@@ -98,6 +98,8 @@ static int serve(const struct options *options, int failure, const char *problem
 
     int status = activation_take(&activation, &own_problem);
     log_open(); /* standard error may be another one now */
+    streams_settle_input();
+    streams_leave_terminal();
     if (failure != 0)
         fail(failure, problem);
     else if (status != 0)

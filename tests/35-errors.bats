@@ -158,6 +158,26 @@ signal_when() {
   logged "ValueError: "
 }
 
+# Nor does it get what the client has sent, where the connection was standard input.
+@test "input() and breakpoint() without a terminal find the end of the file, and are 500" {
+  for name in input breakpoint child; do
+    serve prompts:app
+    run -0 http /$name --include --data-binary $'a line\nanother\n'
+    contains "$output" "HTTP/1.1 500 "
+    equal "$(exit_status)" 0
+  done
+  logged "EOFError: "
+  logged "bdb.BdbQuit"
+}
+
+@test "input() without a terminal at import: the app cannot be loaded" {
+  export PROMPT=input
+  serve prompts:app
+  equal "$(status /)" 500
+  equal "$(exit_status)" 70
+  logged "EOFError: "
+}
+
 @test "SIGINT while the app reads is a KeyboardInterrupt, and 500" {
   serve interrupted:app
   in_background send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12' \

@@ -18,6 +18,6 @@ void sockets_done(struct sockets *sockets);
 /* Whether all of them are still open, under their numbers. */
 bool sockets_are_open(const struct sockets *sockets);
 
-/* What there is of threads, event loops and, beyond `before`, of connected stream sockets: words for
- * the log, on the heap, or NULL when all is well. */
+/* What there is of threads, event loops and, beyond `before`, of connected stream sockets: words
+ * for the log, on the heap, or NULL when all is well. */
 char *leftovers_describe(const struct sockets *before);

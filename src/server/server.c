@@ -8,6 +8,7 @@
 #include "server/notify.h"
 #include "server/template.h"
 #include "server/workers.h"
+#include "streams.h"
 #include "wsgi/python.h"
 
 #include <errno.h>
@@ -40,8 +41,9 @@ struct server {
     bool reload_wanted;
     unsigned taking_over; /* the generation whose predecessor's spares are leaving, or 0 */
     bool ending;
-    int status;   /* the exit status */
-    bool stopped; /* by a signal */
+    int status;       /* the exit status */
+    bool stopped;     /* by a signal */
+    bool interrupted; /* by Ctrl-C: the terminal is ours */
     usec_t stop_deadline;
     usec_t extend_again;
     usec_t watchdog; /* the interval, 0: none */
@@ -347,6 +349,7 @@ static void take_signal(struct server *server)
     switch (info.ssi_signo) {
     case SIGCHLD: reap(server); break;
     case SIGHUP: reload(server); break;
+    case SIGINT: server->interrupted = true; /* fall through */
     default: stop(server); break;
     }
 }
@@ -463,8 +466,10 @@ int server_run(const struct options *options, const struct activation *activatio
         .next = GENERATION_NONE,
         .stop_deadline = DEADLINE_NEVER,
     };
-    int r = prepare(&server, failure);
+    struct terminal terminal;
 
+    terminal_remember(&terminal);
+    int r = prepare(&server, failure);
     if (r < 0)
         log_line(LOG_ERR, "cannot start the server: %s", strerror(-r));
     while (r == 0 && !has_ended(&server))
@@ -473,6 +478,8 @@ int server_run(const struct options *options, const struct activation *activatio
     if (status != 0)
         excuse_rest(&server);
     scoreboard_done(&server.board);
+    if (server.interrupted) /* not in the background, where a shell may be using it */
+        terminal_restore(&terminal);
     log_settle();
     return status;
 }

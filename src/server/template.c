@@ -7,6 +7,7 @@
 #include "server/spare.h"
 #include "server/watch.h"
 #include "server/workers.h"
+#include "streams.h"
 #include "worker.h"
 #include "wsgi/python.h"
 
@@ -422,6 +423,7 @@ void template_run(const struct template *template)
 
     setpgid(0, 0);
     sigprocmask(SIG_SETMASK, template->signals, NULL);
+    streams_leave_terminal(); /* which a server that is a session leader has kept */
     notify_forget();
     log_part();
     if (template->failure != 0)
