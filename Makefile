@@ -3,7 +3,7 @@
 #   make            builds build/wsgi-once and build/wsgi-once-generator
 #   make run        serves the demo app on http://127.0.0.1:8000
 #                   (APP=module:callable, LISTEN=address for others)
-#   make check      runs the tests; JOBS=unit, JOBS=bats-accept or JOBS=plain for some of them,
+#   make check      runs the tests; JOBS=unit, JOBS=bats-once or JOBS=plain for some of them,
 #                   JOBS=company for those with front servers, applications, and many apps
 #   make check-suites
 #                   tests in fresh roots of Debian's releases: SUITES="bookworm trixie sid"
@@ -269,17 +269,24 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(http_sources:%.c=$(BUI
 
 $(BUILD)/fuzz/fuzz_conf: $(addprefix $(BUILD)/fuzz/src/generator/,conf_file.o report.o)
 
-plain-programs: all $(unit_tests:%=$(BUILD)/unit/%)
+unit-tests: $(unit_tests:%=$(BUILD)/unit/%)
 
-test-programs: plain-programs $(BUILD)/sanitize/wsgi-once $(BUILD)/sanitize/wsgi-once-generator \
-	$(unit_tests:%=$(BUILD)/sanitize/unit/%) $(fuzzers:%=$(BUILD)/fuzz/%)
+sanitized-unit-tests: $(unit_tests:%=$(BUILD)/sanitize/unit/%)
 
-company = company bats-fronts bats-scale bats-bench bats-applications%
+sanitized-programs: $(BUILD)/sanitize/wsgi-once $(BUILD)/sanitize/wsgi-once-generator
 
+fuzzers: $(fuzzers:%=$(BUILD)/fuzz/%)
+
+plain-programs: all unit-tests
+
+# On all processors, unless whoever calls has said how many.
+make_more = $(MAKE) --no-print-directory \
+	$(if $(findstring --jobserver,$(MAKEFLAGS)),,--jobs="$$(nproc)")
+
+# What the jobs need is installed and built, and no more.
 check:
-	$(INSTALL_DEPENDENCIES) $(if $(filter $(company),$(JOBS)),company,test)
-	$(MAKE) --no-print-directory \
-		$(if $(filter-out plain company,$(or $(JOBS),check)),test-programs,plain-programs)
+	needs=$$(tests/run --needs $(JOBS)) && $(INSTALL_DEPENDENCIES) $$needs
+	$(make_more) $$(tests/run --programs $(JOBS))
 	BUILD=$(BUILD) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) NO_SKIPS=$(NO_SKIPS) tests/run $(JOBS)
 
 check-suites: dist
@@ -287,8 +294,8 @@ check-suites: dist
 	BUILD=$(BUILD) NO_SKIPS=$(NO_SKIPS) tests/suites $(release) $(SUITES)
 
 fuzz:
-	$(INSTALL_DEPENDENCIES) test
-	$(MAKE) --no-print-directory test-programs
+	$(INSTALL_DEPENDENCIES) fuzz
+	$(make_more) fuzzers
 	BUILD=$(BUILD) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),3600) tests/run fuzz
 
 endurance: all
@@ -316,6 +323,7 @@ format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
 .PHONY: all always needs-build needs-systemd install clean dist deb rpm run plain-programs \
-	test-programs check check-suites fuzz endurance bench-report bench scale format
+	unit-tests sanitized-unit-tests sanitized-programs fuzzers check check-suites fuzz endurance \
+	bench-report bench scale format
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -288,7 +288,7 @@ activate() {
   done
   SOCKET=$BATS_TEST_TMPDIR/socket
   systemd-socket-activate --listen="$SOCKET" "${environment[@]}" "$@" \
-    "$PROGRAM" --access-log=none --python-path="$APPS" prints:app \
+    "$PROGRAM" --access-log=none --idle-timeout=50ms --python-path="$APPS" prints:app \
       </dev/null >>"$LOG" 2>&1 3>&- 4>&- &
   ACTIVATOR=$!
   logged "Listening on"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ways: all
+# ways: both
 #
 # What is strict here keeps two parsers, a proxy's and this one, from disagreeing about where a
 # request ends or whom it is for. The tables of tests/unit hold every variant; these are the rules

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ways: all
+# ways: both
 
 load helpers
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ways: all
+# ways: both
 #
 # RFC 9110 section 10.1.1. The tests that expect no 100 have the client end its side instead of
 # sending content: the app's read then fails, and a 100 would have to precede that.

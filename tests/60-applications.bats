@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ways: all
+# ways: both
 #
 # Real applications: Flask, Django and httpbin as the distribution packages them.
 

@@ -302,9 +302,11 @@ install_fronts() {
   printf '# ways: %s\n@test "bad" { false; }\n' one >"$tree/tests/2.bats"
   run -1 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-o
   equal "${lines[-1]}" "2 passed, 2 failed, 2 skipped"
-  # A job's whole name means it alone.
+  # A group's whole name means it alone, a job's as well.
   run -1 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-once
   equal "${lines[-1]}" "1 passed, 1 failed, 1 skipped"
+  run -1 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-once/2
+  equal "${lines[-1]}" "0 passed, 1 failed, 0 skipped"
   run -2 env BUILD="$tree/build" "$tree/tests/run" nothing
 }
 
@@ -321,49 +323,157 @@ install_fronts() {
   eventually [ ! -e "/proc/$(<"$tree/pid")" ]
 }
 
-# jobs_of WISH...: which jobs that means.
-jobs_of() {
-  local tree=$BATS_TEST_TMPDIR/tree
-  mkdir -p "$tree/tests" "$tree/build"
+@test "the runner that is told to end leaves nothing of its jobs: no process, no file" {
+  local tree=$BATS_TEST_TMPDIR/tree signal runner status pids
+  mkdir -p "$tree/tests" "$tree/tmp"
   cp tests/run "$tree/tests"
-  env BUILD="$tree/build" "$tree/tests/run" "$@" || : # there is nothing to run
-  run -0 basename --suffix=.tap --multiple "$tree"/build/tap/*.tap
+  # One process is in another session, with another parent, and one does not heed SIGTERM.
+  # shellcheck disable=SC2016 # for the shells in there
+  printf '# ways: one\n%s\n' '@test "stuck" {' '  touch "$BATS_TEST_TMPDIR/file"' \
+    '  setsid sh -c "echo \$\$ >>\"$PIDS\"; exec sleep infinity" 3>&- &' \
+    '  [[ $PIDS != *TERM* ]] || trap "" TERM' \
+    '  sh -c "echo \$\$ >>\"$PIDS\"; exec sleep infinity"' '}' \
+    >"$tree/tests/1.bats"
+  cp "$tree/tests/1.bats" "$tree/tests/2.bats"
+  for signal in HUP:129 INT:130 TERM:143; do
+    pids=$tree/$signal.pids
+    : >"$pids"
+    env --default-signal PIDS="$pids" TMPDIR="$tree/tmp" BUILD="$tree/build" \
+      "$tree/tests/run" bats-once >"$tree/output" 2>&1 3>&- &
+    runner=$!
+    eventually has_lines "$pids" 4
+    kill -s "${signal%:*}" "$runner"
+    status=0
+    wait "$runner" || status=$?
+    equal "$status" "${signal#*:}"
+    # Those that nobody has waited for are no processes any more.
+    run ps -o stat= --pid "$(paste -sd, "$pids")"
+    equal "$(grep -v "^Z" <<<"$output")" ""
+    equal "$(ls -A "$tree/tmp")" ""
+  done
 }
 
-@test "plain jobs are those without sanitizers, valgrind and fuzzers" {
-  local job
+has_lines() { # file, number
+  (($(wc -l <"$1") == $2))
+}
+
+@test "the runner says which jobs are through, and which tests took longest" {
+  local tree=$BATS_TEST_TMPDIR/tree
+  mkdir -p "$tree/tests"
+  cp tests/run "$tree/tests"
+  printf '# ways: one\n@test "quick in 5ms" { :; }\n@test "slow" { read -rt 0.5 <> <(:) || :; }\n' \
+    >"$tree/tests/1.bats"
+  printf '# ways: one\n@test "left out" { skip; }\n' >"$tree/tests/2.bats"
+  run -0 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-once
+  grep -qE '^ +[12]/2 bats-once/1 +2 ok, +[0-9]+ s \([0-9]+ s worked\)$' <<<"$output"
+  grep -qE '^ +[12]/2 bats-once/2 +1 ok, ' <<<"$output"
+  contains "$output" "== slowest (ms)"
+  equal "$(sed -n '/^== slowest/{n;s/^[5-9][0-9][0-9] //p}' <<<"$output")" "bats-once/1: slow"
+  grep -qE '^[0-9]+ bats-once/1: quick in 5ms$' <<<"$output"
+}
+
+# jobs_of WISH...: which jobs that means.
+jobs_of() {
+  run -0 tests/run --list "$@"
+}
+
+@test "plain jobs are those without sanitizers, valgrind and fuzzers, which are those of memory" {
+  local job plain
   jobs_of plain
-  for job in bats-once bats-load bats-booted bats-server-tcp bats-source unit-plain; do
-    contains "$output" "$job"
+  plain=$output
+  for job in bats-once/42-workers bats-load/46-limits bats-booted/49-systemd unit-plain \
+    bats-server-tcp/10-activation bats-source/80-lint bats-deb/90-deb; do
+    grep -qxF "$job" <<<"$plain"
   done
-  run ! grep -E 'sanitized|valgrind|fuzz' <<<"$output"
+  run ! grep -E 'sanitized|valgrind|fuzz' <<<"$plain"
+  jobs_of memory
+  run ! grep -vE 'sanitized|valgrind|fuzz' <<<"$output"
+  jobs_of memory plain
+  local both=$output
+  jobs_of
+  equal "$(sort <<<"$output")" "$(sort <<<"$both")"
+}
+
+@test "each suite is run, in all activations or in those of both kinds" {
+  local suite way
+  jobs_of check company bats-newcomer
+  for suite in tests/*.bats; do
+    suite=$(basename "$suite" .bats)
+    grep -qE "^bats-[^/]+/$suite\$" <<<"$output"
+  done
+  equal "$(grep -c '/10-activation$' <<<"$output")" 9
+  equal "$(grep '/20-request$' <<<"$output" | sort | tr '\n' ' ')" "bats-accept-unix-sanitized/20-\
+request bats-accept-unix/20-request bats-server-tcp-sanitized/20-request bats-server-tcp/20-request "
 }
 
 @test "what others have to be installed for is tested when it is asked for" {
   local company
-  company=$(printf 'bats-%s\n' applications-accept applications-server bench fronts scale)
   jobs_of company
-  equal "$output" "$company"
+  company=$output
+  equal "$(cut -d/ -f1 <<<"$company" | sort -u)" \
+    "$(printf 'bats-%s\n' applications-accept applications-server bench fronts scale)"
   jobs_of
-  contains "$output" "bats-once"
+  contains "$output" "bats-once/"
   contains "$output" "fuzz-request"
   run -1 grep -xF "$company" <<<"$output"
   jobs_of company plain
-  equal "$(grep -cxF "$company" <<<"$output")" 5
-  contains "$output" "bats-once"
+  equal "$(grep -cxF "$company" <<<"$output")" "$(wc -l <<<"$company")"
 }
 
-# The jobs of the load, which are two, with suites that do nothing.
-@test "the suites that boot a systemd are a job of their own" {
-  local tree=$BATS_TEST_TMPDIR/tree
-  mkdir -p "$tree/tests"
-  cp tests/run "$tree/tests"
-  printf '# ways: %s\n%s\n@test "%s" { :; }\n' load "" idle >"$tree/tests/1.bats"
-  printf '# ways: %s\n%s\n@test "%s" { :; }\n' load "load booted" booted >"$tree/tests/2.bats"
-  : >"$tree/tests/booted.bash"
-  run -0 env BUILD="$tree/build" "$tree/tests/run" bats-load bats-booted
-  equal "$(grep -h '^ok' "$tree/build/tap/bats-load.tap")" "ok 1 idle"
-  equal "$(grep -h '^ok' "$tree/build/tap/bats-booted.tap")" "ok 1 booted"
+@test "what is tested in each release is among all, and once however often it was asked for" {
+  local release
+  jobs_of release
+  release=$output
+  jobs_of check company release
+  equal "$(sort <<<"$output")" "$(sort -u <<<"$output")"
+  equal "$(grep -cxF "$release" <<<"$output")" "$(wc -l <<<"$release")"
+}
+
+@test "the suites that boot a systemd are a group of their own" {
+  local suite
+  jobs_of bats-load bats-booted
+  for suite in 46-limits 47-load; do grep -qx "bats-load/$suite" <<<"$output"; done
+  for suite in 49-systemd 54-with-systemd 56-units 61-sandboxed; do
+    grep -qx "bats-booted/$suite" <<<"$output"
+  done
+  equal "$(wc -l <<<"$output")" "$(grep -lx '# ways: load' tests/*.bats | wc -l)"
+}
+
+# Whether they suffice is seen where nothing else is installed: see tests/suites, 95-newcomer.bats.
+@test "what a job needs to be installed and built is known, and no more is" {
+  run -0 tests/run --needs unit
+  equal "$output" unit
+  run -0 tests/run --programs unit-plain
+  equal "$output" unit-tests
+  run -0 tests/run --needs bats-server-tcp/20-request fuzz
+  equal "$output" $'bats\nfuzz'
+  run -0 tests/run --programs bats-once/42-workers
+  equal "$output" all
+  run -0 tests/run --programs bats-once-sanitized unit-sanitized fuzz-request
+  equal "$output" $'all\nfuzzers\nsanitized-programs\nsanitized-unit-tests'
+  # of each: there are such packages, and such targets
+  local groups
+  mapfile -t groups < <(tests/run --needs check company bats-newcomer)
+  run -69 env PATH="$BATS_TEST_TMPDIR" /bin/sh packaging/install-dependencies "${groups[@]}"
+  run -0 tests/run --programs check company
+  # shellcheck disable=SC2086 # words
+  run build --dry-run ${output//$'\n'/ }
+  ((status == 0))
+}
+
+@test "make check installs and builds what its jobs need" {
+  local tools=$BATS_TEST_TMPDIR/tools
+  mkdir "$tools"
+  # shellcheck disable=SC2016 # for the shell that stands in
+  printf '%s\n' '#!/bin/sh' 'echo "installed: $*" >&2; exit 3' >"$tools/install"
+  chmod +x "$tools/install"
+  run -2 build INSTALL_DEPENDENCIES="$tools/install" JOBS=unit check
+  contains "$output" "installed: unit"
+  run -2 build INSTALL_DEPENDENCIES="$tools/install" JOBS="bats-once fuzz" check
+  contains "$output" "installed: bats fuzz"
+  run -2 build INSTALL_DEPENDENCIES="$tools/install" JOBS=nothing check
+  contains "$output" "no job is called nothing"
+  [[ $output != *installed:* ]]
 }
 
 # ci COMMAND: .ci/run with this command instead of the tests.

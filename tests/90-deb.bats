@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ways: packages
+# ways: deb
 
 # The Debian package as it is built; what becomes of it on a machine is elsewhere.
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ways: packages
+# ways: rpm
 
 # The packages for rpm, as they are built: `make rpm`. What becomes of them on a machine is in
 # 94-rpm-lifecycle.bats.

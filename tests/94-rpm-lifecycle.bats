@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ways: packages
+# ways: rpm
 
 # What becomes of apps when the package for rpm is installed, upgraded and removed, under a real
 # systemd. rpm is real, too; what Fedora's systemd does after its transactions is done by a package

@@ -5,8 +5,23 @@
 passed=0 failed=0 skipped=0
 running= # the process of the run
 
+# end_tree PID: told to end are the process and all below it.
+end_tree() {
+  local child children=()
+  read -ra children <"/proc/$1/task/$1/children"
+  kill "$1"
+  for child in "${children[@]}"; do end_tree "$child"; done
+} 2>/dev/null
+
+end_runs() {
+  local pid
+  trap '' HUP INT TERM
+  for pid in $running $(jobs -p); do end_tree "$pid"; done
+  wait
+}
+
 # A run ends with the script that adds it up, as do jobs that it has in the background.
-trap 'kill $running $(jobs -p) 2>/dev/null || :' EXIT
+trap end_runs EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
