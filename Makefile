@@ -1,8 +1,9 @@
 # wsgi-once
 #
 #   make            builds build/wsgi-once and build/wsgi-once-generator
-#   make run        serves the demo app on http://127.0.0.1:8000
-#                   (APP=module:callable, LISTEN=address for others)
+#   make run        serves the demo app on http://127.0.0.1:8000; APP=module:callable serves the one
+#                   that is where you stand (make -C DIRECTORY run), with VENV, or the environment
+#                   that is active; LISTEN is another address
 #   make check      runs the tests; JOBS=unit, JOBS=bats-once or JOBS=plain for some of them,
 #                   JOBS=company for those with front servers, applications, and many apps
 #   make check-suites
@@ -44,6 +45,7 @@ BUILD = build
 
 APP = demo:app
 LISTEN = 127.0.0.1:8000
+VENV = $(if $(own_app),$(VIRTUAL_ENV))
 
 FUZZ_SECONDS =
 BENCH_SECONDS =
@@ -230,15 +232,22 @@ rpm:
 
 # ---- trying it -----------------------------------------------------------------------------------
 
-# systemd-socket-activate(1) plays systemd. In a second make, because the first one has looked for
-# the libraries before they were installed. Without deadlines, which would end a debugger's prompt.
+# The demo is in tests/apps. Another app is where the user stands: -C has changed the directory of
+# this make, but PWD is still that of the shell.
+own_app = $(filter-out file,$(origin APP))
+directory_of_app = $(if $(own_app),$(or $(PWD),.),tests/apps)
+
+# systemd-socket-activate(1) plays systemd, but an app at the desk has the environment of its user.
+# In a second make, because the first one has looked for the libraries before they were installed. Without deadlines, which would end a debugger's prompt.
 run:
 	$(INSTALL_DEPENDENCIES) run
 	$(MAKE) --no-print-directory all
-	echo "Serving $(APP) on $(LISTEN), a new process for each request; Ctrl-C ends it."
-	exec systemd-socket-activate --listen=$(LISTEN) \
-		$(BUILD)/wsgi-once --reload --idle-timeout=0 --request-timeout=0 --import-timeout=0 \
-		--python-path=tests/apps $(APP)
+	cd '$(directory_of_app)' && \
+	echo "Serving $(APP) in $$PWD on $(LISTEN), a new process for each request; Ctrl-C ends it." && \
+	exec systemd-socket-activate --listen='$(LISTEN)' \
+		$$(env -0 | sed -z '/^M\(AKE\|FLAGS\)/d; s/=.*//; s/^/--setenv=/' | tr '\0' ' ') \
+		'$(abspath $(BUILD))/wsgi-once' --reload --idle-timeout=0 --request-timeout=0 --import-timeout=0 \
+		$(if $(VENV),--venv='$(VENV)') '$(APP)'
 
 # ---- tests ---------------------------------------------------------------------------------------
 

@@ -201,10 +201,12 @@ END
   [[ ${lines[1]} == Python*" $(pkg-config --modversion python3-embed)."* ]]
 }
 
-# run_demo NAME [VARIABLE=VALUE]...: `make run` on a socket of that name, until end_demo.
+# run_demo NAME [VARIABLE=VALUE]...: `make run` from where the test is, on a socket of that name,
+# until end_demo.
 run_demo() {
   local log=$BATS_TEST_TMPDIR/$1.log
-  (exec 3>&- 4>&- && build run LISTEN="$BATS_TEST_TMPDIR/$1" "${@:2}" >"$log" 2>&1) &
+  (exec 3>&- 4>&- &&
+    build -C "$TESTS/.." run LISTEN="$BATS_TEST_TMPDIR/$1" "${@:2}" >"$log" 2>&1) &
   DEMO=$!
   eventually grep -q "Listening on" "$log"
 }
@@ -215,21 +217,57 @@ end_demo() {
   DEMO=
 }
 
+# ask NAME [PATH [CURL-ARGUMENT]...]
+ask() {
+  curl --silent --max-time 20 --unix-socket "$BATS_TEST_TMPDIR/$1" "http://localhost/${2-}" "${@:3}"
+}
+
 eval "common_$(declare -f teardown)"
 teardown() {
   [[ -z ${DEMO-} ]] || end_demo
   common_teardown
 }
 
-@test "make run serves the demo, on another address and another app if told so" {
-  run_demo demo
-  cd "$BATS_TEST_TMPDIR"
-  equal "$(curl --silent --unix-socket demo http://localhost/user/ada)" "Hello, ada."
-  equal "$(curl --silent --unix-socket demo http://localhost/ --data text=hi)" "You sent: hi"
+@test "make run serves the demo, on another address if told so, whatever environment is active" {
+  VIRTUAL_ENV=/nowhere run_demo demo
+  equal "$(ask demo user/ada)" "Hello, ada."
+  equal "$(ask demo "" --data text=hi)" "You sent: hi"
+}
+
+# site: goes to the directory of an app that says where it is, what it imports, from there and from
+# a virtual environment, and what is in its environment.
+site() {
+  mkdir "$BATS_TEST_TMPDIR/my site"
+  cd "$BATS_TEST_TMPDIR/my site"
+  /usr/bin/python3 -m venv --without-pip venv
+  echo "name = 'of the venv'" >"$(echo venv/lib/python3*/site-packages)/in_venv.py"
+  echo "name = 'of the site'" >status.py # tests/apps has such a one, too
+  cat >site_app.py <<'END'
+import os, status, in_venv
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [repr((os.getcwd(), status.name, in_venv.name, os.environ.get("WORD"))).encode()]
+def factory():
+    return app
+END
+}
+
+@test "make run serves an app from its directory, in the virtual environment that is active" {
+  site
+  export WORD=$'one\ntwo=three'
+  VIRTUAL_ENV=$PWD/venv run_demo site APP=site_app:app
+  equal "$(ask site)" "('$PWD', 'of the site', 'of the venv', 'one\\ntwo=three')"
+  contains "$(<"$BATS_TEST_TMPDIR/site.log")" "Serving site_app:app in $PWD on "
+}
+
+@test "make run takes a virtual environment, a factory and a file, which it is told" {
+  site
+  VIRTUAL_ENV=/nowhere run_demo site APP='site_app:factory()' VENV=venv
+  equal "$(ask site)" "('$PWD', 'of the site', 'of the venv', None)"
   end_demo
-  cd "$TESTS/.."
-  run_demo other APP=counter:app
-  equal "$(curl --silent --unix-socket "$BATS_TEST_TMPDIR/other" http://localhost/)" 1
+  cd /
+  run_demo file APP="$APPS/counter.py:app"
+  equal "$(ask file)" 1
 }
 
 @test "without the libraries the remedy is named" {
