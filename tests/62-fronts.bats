@@ -11,13 +11,13 @@ load fronts
 
 WHATEVER=(each-unix each-tcp server-unix server-tcp)
 
-# Runs a function of the test behind each front, before each app of a list.
+# Runs a function of the test behind each front, before each app of a list, with the front's name.
 everywhere() { # function, app...
   local front app
   for front in "${FRONTS[@]}"; do
     for app in "${@:2}"; do
       behind "$front" "$app"
-      "$1"
+      "$1" "$front"
     done
   done
 }
@@ -87,7 +87,14 @@ sees_one_host() {
   contains "$output" "HTTP_HOST='www.example.org:81'"
 }
 
-@test "the client is who the front server says that it is" {
+@test "the client is who the front server says that it is, with the lines of its example" {
+  local front
+  for front in "${FRONTS[@]}"; do
+    equal "$front: $(trusting_lines "$front")" "$front: TrustedProxy=unix
+TrustedField=X-Forwarded-For
+TrustedField=X-Forwarded-Proto
+TrustedField=X-Forwarded-Host"
+  done
   everywhere knows_client trusting-unix trusting-tcp
 }
 
@@ -117,6 +124,57 @@ uploads() {
       --data-binary "@$BATS_TEST_TMPDIR/content"
     equal "${output% *}" "$HASH"
   done
+}
+
+# nginx, and Apache what has no length, take them in first.
+@test "an upload without a length gets one from who takes it in first" {
+  FRONTS=(nginx apache2)
+  everywhere gives_a_length "${WHATEVER[@]}"
+  FRONTS=(haproxy caddy)
+  everywhere gives_none server-unix
+}
+
+length_of_chunked() {
+  http /environ --header "Transfer-Encoding: chunked" --data-binary "@$BATS_TEST_TMPDIR/content" |
+    sed -n "s/^CONTENT_LENGTH='\(.*\)'/\1/p"
+}
+
+gives_a_length() {
+  local size
+  for size in 10 100000 3000000; do
+    head --bytes="$size" /dev/zero >"$BATS_TEST_TMPDIR/content"
+    equal "$(length_of_chunked)" "$size"
+  done
+}
+
+gives_none() {
+  echo hello >"$BATS_TEST_TMPDIR/content"
+  equal "$(length_of_chunked)" ""
+}
+
+@test "slow uploads hold no worker behind nginx" {
+  FRONTS=(nginx)
+  everywhere holds_no_worker server-unix server-tcp
+}
+
+# More of them than there are workers, while others ask.
+holds_no_worker() {
+  run -0 nsenter --net --target "$SYSTEMD" /usr/bin/python3 -c '
+import http.client, socket, sys
+address = "127.0.0.1", int(sys.argv[1])
+slow = [socket.create_connection(address, timeout=20) for _ in range(20)]
+for client in slow:
+    client.sendall(b"POST /echoes HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                   b"Content-Length: 10\r\n\r\nhello")
+for _ in range(5):
+    other = http.client.HTTPConnection(*address, timeout=20)
+    other.request("GET", "/")
+    print(other.getresponse().read().decode(), end="")
+for client in slow:
+    client.sendall(b", you")
+print(sum(client.makefile("rb").read().endswith(b"\r\n\r\nhello, you") for client in slow))
+' "$ADDRESS"
+  equal "$output" $'Hello.\nHello.\nHello.\nHello.\nHello.\n20'
 }
 
 @test "downloads of 64 MiB arrive as they were, with a length and without" {
@@ -215,9 +273,9 @@ is_too_large() {
   done
 }
 
-# Apache sends all of the upload before it looks for an answer.
-@test "but for Apache, who is still sending gets it at once" {
-  FRONTS=(nginx haproxy caddy)
+# nginx and Apache take in, or send, all of the upload before they look for an answer.
+@test "behind HAProxy and Caddy, who is still sending gets it at once" {
+  FRONTS=(haproxy caddy)
   everywhere answers_early "${WHATEVER[@]}"
   everywhere is_impatient impatient-unix
 }
@@ -255,8 +313,14 @@ leaves() {
   talk send 'GET /endless HTTP/1.1\r\nHost: a\r\n\r\n' expect xxx reset >/dev/null
   eventually has_logged_more "$closed" closed
   eventually nothing_is_left
-  leaves_its_upload 'Content-Length: 9999999\r\n\r\n'
-  leaves_its_upload 'Transfer-Encoding: chunked\r\n\r\nf4240\r\n'
+  case $1 in
+    nginx) leaves_it_before_the_app 'Content-Length: 9999999\r\n\r\n' ;;
+    *) leaves_its_upload 'Content-Length: 9999999\r\n\r\n' ;;
+  esac
+  case $1 in
+    nginx | apache2) leaves_it_before_the_app 'Transfer-Encoding: chunked\r\n\r\nf4240\r\n' ;;
+    *) leaves_its_upload 'Transfer-Encoding: chunked\r\n\r\nf4240\r\n' ;;
+  esac
   equal "$(http /)" "Hello."
 }
 
@@ -274,6 +338,16 @@ leaves_its_upload() { # rest of the head
   wait "$leaving"
   eventually has_logged_more "$errors" "the app got ConnectionResetError"
   eventually nothing_is_left
+}
+
+# What the front server takes in first never gets there.
+leaves_it_before_the_app() { # rest of the head
+  local reads
+  reads=$(times_logged "the app reads")
+  talk send 'POST /reading_fails HTTP/1.1\r\nHost: a\r\n'"$1" send-zeros 300000 reset >/dev/null
+  equal "$(http /)" "Hello."
+  eventually nothing_is_left
+  equal "$(times_logged "the app reads")" "$reads"
 }
 
 times_logged() { # text

@@ -76,15 +76,18 @@ port() { # front or "app", app
 
 # ---- apps ---------------------------------------------------------------------------------------
 
-TRUSTED_FIELDS=(TrustedField=X-Forwarded-{For,Proto,Host})
+# trusting_lines FRONT: what its example says that the file of an app on a unix socket has.
+trusting_lines() {
+  sed -n 's/^#   \(Trusted.*\)/\1/p' "$TESTS/../systemd/examples/fronts/${EXAMPLES[$1]}"
+}
 
 start_app() { # name
   local lines=(AccessLog=none)
   case $1 in
     brief-*) lines+=(IdleTimeout=1ms) ;;
     impatient-*) lines+=(ReadTimeout=1s LingerTimeout=1s RequestTimeout=2s MaxContent=1M) ;;
-    trusting-unix) lines+=(TrustedProxy=unix "${TRUSTED_FIELDS[@]}") ;;
-    trusting-tcp) lines+=(TrustedProxy=127.0.0.1 "${TRUSTED_FIELDS[@]}") ;;
+    trusting-unix) mapfile -t -O 1 lines < <(trusting_lines nginx) ;;
+    trusting-tcp) mapfile -t -O 1 lines < <(trusting_lines nginx | sed 's/=unix$/=127.0.0.1/') ;;
   esac
   lines+=("[Socket]")
   case $1 in each-*) lines+=(Accept=yes) ;; esac
