@@ -238,7 +238,8 @@ own_app = $(filter-out file,$(origin APP))
 directory_of_app = $(if $(own_app),$(or $(PWD),.),tests/apps)
 
 # systemd-socket-activate(1) plays systemd, but an app at the desk has the environment of its user.
-# In a second make, because the first one has looked for the libraries before they were installed. Without deadlines, which would end a debugger's prompt.
+# In a second make, because the first one has looked for the libraries before they were installed.
+# Without deadlines, which would end a debugger's prompt.
 run:
 	$(INSTALL_DEPENDENCIES) run
 	$(MAKE) --no-print-directory all
@@ -246,8 +247,8 @@ run:
 	echo "Serving $(APP) in $$PWD on $(LISTEN), a new process for each request; Ctrl-C ends it." && \
 	exec systemd-socket-activate --listen='$(LISTEN)' \
 		$$(env -0 | sed -z '/^M\(AKE\|FLAGS\)/d; s/=.*//; s/^/--setenv=/' | tr '\0' ' ') \
-		'$(abspath $(BUILD))/wsgi-once' --reload --idle-timeout=0 --request-timeout=0 --import-timeout=0 \
-		$(if $(VENV),--venv='$(VENV)') '$(APP)'
+		'$(abspath $(BUILD))/wsgi-once' --reload --idle-timeout=0 \
+		--request-timeout=0 --import-timeout=0 $(if $(VENV),--venv='$(VENV)') '$(APP)'
 
 # ---- tests ---------------------------------------------------------------------------------------
 

@@ -129,7 +129,7 @@ END
   contains "$stderr" "was killed by signal 9"
 }
 
-@test "an import that ends the process with a status of its own, or as another program, is explained" {
+@test "an import that ends with a status of its own, or as another program, is explained" {
   echo 'import os; os._exit(3)' >"$BATS_TEST_TMPDIR/leaves.py"
   run -70 --separate-stderr check "$BATS_TEST_TMPDIR/leaves.py"
   equal "$output" ""

@@ -74,6 +74,33 @@ END
   equal "$(cmdline | tail -n1)" "/srv/my apps/hello world.py"
 }
 
+# The command of README, of the app that README has.
+verify_as_promised() {
+  local command
+  # shellcheck disable=SC2016 # for sed
+  command=$(sed -nE 's/.*`(systemd-analyze verify [^`]*)`.*/\1/p' "$TESTS/../README.md")
+  contains "$command" wsgi-once-blog
+  inside sh -c "$command"
+}
+
+@test "systemd-analyze verify says what is wrong with the sections that are systemd's" {
+  local accept
+  for accept in no yes; do
+    conf blog hello:app "[Unit]" "After=postgresql.service" "[Service]" "MemoryMax=2G" \
+      "[Socket]" "Accept=$accept" "[Install]" "WantedBy=sockets.target"
+    inside systemctl daemon-reload
+    run -0 verify_as_promised
+    equal "$output" ""
+    conf blog hello:app "[Unit]" "Afetr=postgresql.service" "[Service]" "MemroyMax=2G" \
+      "[Socket]" "Accept=$accept" "SocketMoed=0666"
+    inside systemctl daemon-reload
+    run verify_as_promised
+    contains "$output" "'Afetr'"
+    contains "$output" "'MemroyMax'"
+    contains "$output" "'SocketMoed'"
+  done
+}
+
 @test "systemd-analyze verify has nothing to say of what is generated" {
   local name units=/run/systemd/generator
   conf plain hello:app

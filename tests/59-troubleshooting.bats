@@ -168,6 +168,28 @@ journal_has() { # text
   equal "$(http /jit)" 4096
 }
 
+@test "/proc/meminfo is not there, for psutil and joblib: ProcSubset=" {
+  app blog symptoms:app
+  equal "$(http /machine)" "FileNotFoundError(2, 'No such file or directory')"
+  again blog "[Service]" "ProcSubset=all"
+  equal "$(http /machine)" None
+}
+
+@test "chmod to a mode with setgid, of a directory too: inherit it, or RestrictSUIDSGID=" {
+  app blog symptoms:app
+  equal "$(http /)" "KeyError('/')" # its directories are there now
+  mkdir "$ROOT/var/lib/wsgi-once-blog/files"
+  inside chown --reference=/var/lib/wsgi-once-blog/. /var/lib/wsgi-once-blog/files
+  equal "$(http "/setgid?one")" "PermissionError(1, 'Operation not permitted')"
+  inside chmod g+s /var/lib/wsgi-once-blog/files
+  equal "$(http "/inherits?two")" "'0o42750'" # by UMask=0027
+  inside useradd --system blog
+  again blog "[Service]" "RestrictSUIDSGID=no" # DynamicUser= insists
+  contains "$(http "/setgid?three")" "Operation not permitted"
+  again blog "[Service]" "DynamicUser=no" "User=blog"
+  equal "$(http "/setgid?four")" None
+}
+
 @test "REMOTE_ADDR is empty and the scheme http, unless the front server is believed" {
   local front=(-H "X-Forwarded-For: 192.0.2.7" -H "X-Forwarded-Proto: https")
   app blog symptoms:app

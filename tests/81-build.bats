@@ -238,7 +238,7 @@ teardown() {
 # a virtual environment, and what is in its environment.
 site() {
   mkdir "$BATS_TEST_TMPDIR/my site"
-  cd "$BATS_TEST_TMPDIR/my site"
+  cd "$BATS_TEST_TMPDIR/my site" || return
   /usr/bin/python3 -m venv --without-pip venv
   echo "name = 'of the venv'" >"$(echo venv/lib/python3*/site-packages)/in_venv.py"
   echo "name = 'of the site'" >status.py # tests/apps has such a one, too

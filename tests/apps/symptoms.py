@@ -4,6 +4,18 @@ import mmap
 import os
 import sqlite3
 
+
+def make(environ):
+    """A directory in another one of the state directory: its path."""
+    path = f"{os.environ['STATE_DIRECTORY']}/files/{environ['QUERY_STRING']}"
+    os.mkdir(path)
+    return path
+
+
+def make_setgid(environ):
+    os.chmod(make(environ), 0o2755)
+
+
 DEEDS = {
     "/client": lambda environ: (environ["wsgi.url_scheme"], environ["REMOTE_ADDR"]),
     "/home": lambda environ: os.environ["HOME"],
@@ -12,6 +24,9 @@ DEEDS = {
     .execute("create table t (c)")
     .fetchall(),
     "/write": lambda environ: open("symptoms.txt", "w", encoding="ascii").close(),
+    "/machine": lambda environ: open("/proc/meminfo", encoding="ascii").close(),
+    "/setgid": make_setgid,
+    "/inherits": lambda environ: oct(os.stat(make(environ)).st_mode),
     "/jit": lambda environ: len(
         mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     ),
