@@ -125,14 +125,15 @@ nothing_is_left() {
 }
 
 # Only of the layers below does an overlay not see what is mounted there: so the other root is this
-# machine's, with one file more.
+# machine's, with one file more, and with one where a device belongs, as images for containers have.
 # shellcheck disable=SC2016 # for the other shells
 @test "--root boots another system, and leaves it as it is" {
   local layers=$BATS_TEST_TMPDIR/layers
   mkdir "$layers"
   run -5 --separate-stderr unshare --mount bash -c '
-      mount -t tmpfs none "$0" && cd "$0" && mkdir upper work other &&
-      mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work none other &&
+      mount -t tmpfs none "$0" && cd "$0" && mkdir -p image/dev upper work other &&
+      : >image/dev/console &&
+      mount -t overlay -o lowerdir=image:/,upperdir=upper,workdir=work none other &&
       echo other >other/etc/which && "$@"
       status=$?
       find upper -type f

@@ -74,7 +74,7 @@ template() {
 # CHILD a child of that if the query asks for one.
 hold() {
   [[ -p $FIFOS/begun ]] || mkfifo "$FIFOS/begun" "$FIFOS/end"
-  http "/hold${1-}" >"$BATS_TEST_TMPDIR/held" 2>/dev/null 3>&- &
+  http "/hold${1-}" --no-buffer >"$BATS_TEST_TMPDIR/held" 2>/dev/null 3>&- &
   HOLDING=$!
   # shellcheck disable=SC2034 # for the tests
   read -rt 20 WORKER CHILD <>"$FIFOS/begun"
