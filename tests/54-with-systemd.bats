@@ -190,13 +190,15 @@ upper/etc/which"
 }
 
 @test "nothing is left when the script ends while systemd boots" {
-  local signal
+  local signal status
   for signal in TERM KILL; do
     "$TESTS/with-systemd" true 2>"$COMPLAINT" 3>&- &
     SCRIPT=$!
     eventually compgen -G "$TMPDIR/with-systemd.*/pid" >/dev/null
     kill -s "$signal" "$SCRIPT"
-    run ! wait "$SCRIPT"
+    status=0
+    wait "$SCRIPT" || status=$?
+    equal "$status" "$((128 + $(kill -l "$signal")))"
     nothing_is_left
   done
 }

@@ -433,7 +433,7 @@ jobs_of() {
 }
 
 @test "each suite is run, in all activations or in those of both kinds" {
-  local suite way
+  local suite
   jobs_of check company bats-newcomer
   for suite in tests/*.bats; do
     suite=$(basename "$suite" .bats)
@@ -556,14 +556,15 @@ ci() {
 }
 
 @test "when CI is told to end, so does what it runs" {
-  local log=$BATS_TEST_TMPDIR/ci.log pid
+  local log=$BATS_TEST_TMPDIR/ci.log pid status=0
   # shellcheck disable=SC2016 # for make, which makes $$ of it
   (exec 3>&- && ci 'echo begun $$$$; exec sleep infinity' >"$log" 2>&1) &
   eventually grep -q "^begun" "$log"
   read -r _ pid <"$log"
   kill -0 "$pid"
   pkill --parent $!
-  run ! wait $!
+  wait $! || status=$?
+  equal "$status" 143
   eventually [ ! -e "/proc/$pid" ]
 }
 

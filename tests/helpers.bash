@@ -12,6 +12,7 @@ APPS=$TESTS/apps
 PROGRAM=${PROGRAM:-$TESTS/../build/wsgi-once}
 WAY=${WAY:-accept}
 FAMILY=${FAMILY:-unix}
+exec {SILENCE}<> <(:) # where nothing ever comes: a pause without a process
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1
 unset "${!PYENV@}" PYTHONPATH PYTHONHOME PYTHONUNBUFFERED
 
@@ -120,7 +121,7 @@ eventually() {
       echo "timed out waiting for: $*"
       return 1
     fi
-    (read -rt 0.02 <> <(:)) || : # in a shell of its own, because it sets $!
+    read -rt 0.02 -u "$SILENCE" || :
   done
 }
 
@@ -146,7 +147,9 @@ write_fifo() {
 }
 
 has_status() {
-  [[ -n $(sed -n "$1p" "$STATUSES") ]]
+  local statuses
+  mapfile -t statuses <"$STATUSES"
+  [[ -n ${statuses[$1 - 1]-} ]]
 }
 
 # The process that is the Nth to end has ended; or, of servers, all have: one may have served
@@ -158,11 +161,13 @@ has_ended() {
 # Prints the exit status of the next process that has not been asked about yet, once it has ended.
 # Which one that is stands in a file: $(exit_status) runs in a subshell.
 exit_status() {
+  local asked statuses
   echo next >>"$BATS_TEST_TMPDIR/asked"
-  local seen
-  seen=$(wc -l <"$BATS_TEST_TMPDIR/asked")
-  eventually has_ended "$seen" >&2 || return
-  head -n "$seen" "$STATUSES" | tail -n 1
+  mapfile -t asked <"$BATS_TEST_TMPDIR/asked"
+  eventually has_ended "${#asked[@]}" >&2 || return
+  mapfile -t statuses <"$STATUSES"
+  statuses=("${statuses[@]:0:${#asked[@]}}")
+  echo "${statuses[-1]}"
 }
 
 # logged TEXT: waits until a line of the log contains the text.
