@@ -13,6 +13,7 @@
 #include "server/notify.h"
 #include "server/server.h"
 #include "streams.h"
+#include "survive.h"
 #include "version.h"
 #include "worker.h"
 
@@ -73,7 +74,12 @@ static int get_connection(const struct activation *activation, const struct opti
 static int serve_one(
     const struct options *options, const struct activation *activation, int failure)
 {
-    struct worker worker = {.options = options, .failure = failure};
+    struct survival survival = {.of_stop = false};
+    struct worker worker = {.options = options, .failure = failure, .survival = &survival};
+
+    /* To stop this process is to end its request, but a reload is not. */
+    sigprocmask(SIG_BLOCK, NULL, &survival.mask);
+    survive_hold(&survival);
     int fd = get_connection(activation, options);
 
     if (fd == -ETIMEDOUT)

@@ -14,6 +14,7 @@
 #include "problem.h"
 #include "rlimits.h"
 #include "scoreboard.h"
+#include "survive.h"
 #include "wsgi/application.h"
 #include "wsgi/gateway.h"
 #include "wsgi/python.h"
@@ -113,7 +114,11 @@ int worker_load(struct worker *worker, char **ret_problem)
 {
     const struct options *options = worker->options;
     struct application application;
-    struct python_config config = {.venv = options->venv, .dump_signal = OVERDUE_DUMP_SIGNAL};
+    struct python_config config = {
+        .venv = options->venv,
+        .dump_signal = OVERDUE_DUMP_SIGNAL,
+        .is_interruptible = !worker->survival || !worker->survival->of_stop,
+    };
     struct application_source source = {
         .name = options->application,
         .path = options->python_path,
@@ -124,6 +129,8 @@ int worker_load(struct worker *worker, char **ret_problem)
         return problem_set(ret_problem, EX_CONFIG, "option --directory: cannot enter '%s': %m",
             options->directory);
     int r = python_start(&config, ret_problem);
+    if (r == 0 && worker->survival)
+        survive(worker->survival);
     if (r == 0)
         r = application_load(&source, &application, ret_problem);
     if (r == 0)

@@ -10,12 +10,14 @@
 
 struct gateway;
 struct report;
+struct survival;
 
 struct worker {
     const struct options *options;
     struct gateway *gateway; /* NULL until the app is loaded */
     int failure;             /* nothing can be served: the exit status that says why; or 0 */
     struct report *report;   /* where it says what becomes of its request, or NULL */
+    const struct survival *survival; /* of signals, once the interpreter runs; or NULL */
 };
 
 /* Starts Python and loads the app. Returns 0, or the exit status of sysexits(3) with *ret_problem,

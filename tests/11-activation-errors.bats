@@ -221,11 +221,10 @@ get() {
 }
 
 @test "a wrapper that starts the program instead of becoming it: whoever waits is told" {
-  local wrapped=$PROGRAM
-  PROGRAM=$BATS_TEST_TMPDIR/wrapper
-  printf '#!/bin/sh\n"%s" "$@"\n' "$wrapped" >"$PROGRAM"
-  chmod +x "$PROGRAM"
-  WAY=server serve hello:app
+  local wrapper=$BATS_TEST_TMPDIR/wrapper
+  printf '#!/bin/sh\n"%s" "$@"\n' "$PROGRAM" >"$wrapper"
+  chmod +x "$wrapper"
+  PROGRAM=$wrapper WAY=server serve hello:app
   equal "$(status / --max-time 10)" 500
   equal "$(exit_status)" $EX_NOINPUT
   logged "let ExecStart= run wsgi-once itself"

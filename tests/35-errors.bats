@@ -213,6 +213,38 @@ signal_when() {
   equal "$(exit_status)" 0
 }
 
+@test "SIGHUP, SIGUSR1 and SIGUSR2 to a unit do not end its requests" {
+  for signal in HUP USR1 USR2; do
+    : >"$LOG"
+    rm -f "$FIFOS/sent"
+    mkfifo "$FIFOS/sent"
+    serve interrupted:unprepared
+    in_background send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12' \
+      meet "$FIFOS/sent" send '345' read
+    signal_when reads "$signal"
+    read_fifo "$FIFOS/sent"
+    wait "$CLIENT"
+    contains "$(cat "$BATS_TEST_TMPDIR/answer")" "the app read 12345"
+    equal "$(exit_status)" 0
+  done
+}
+
+has_blocked_sighup() {
+  grep -q '^SigBlk:.*[13579bdf]$' "/proc/$(pgrep -P "$ACTIVATOR")/status"
+}
+
+@test "SIGHUP before the app is there does not end the request" {
+  mkfifo "$FIFOS/sent"
+  serve hello:app
+  in_background send 'GET / HTTP/1.1\r\n' meet "$FIFOS/sent" send 'Host: a\r\n\r\n' read
+  eventually has_blocked_sighup
+  kill -HUP "$(pgrep -P "$ACTIVATOR")"
+  read_fifo "$FIFOS/sent"
+  wait "$CLIENT"
+  contains "$(cat "$BATS_TEST_TMPDIR/answer")" "Hello."
+  equal "$(exit_status)" 0
+}
+
 @test "sending goes on where it was after a signal that the app handles" {
   mkfifo "$FIFOS/handled"
   serve interrupted:sends

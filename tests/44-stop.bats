@@ -176,18 +176,88 @@ has_taken_signals() {
   done
 }
 
-@test "SIGTERM to all processes, as systemd sends it, lets the running request finish" {
+# signal_all SIGNAL...: each to all processes, as `systemctl kill` and systemd's stop do.
+signal_all() {
+  local signal all
+  mapfile -t all < <(processes)
+  for signal; do
+    kill -s "$signal" "${all[@]}" 2>/dev/null || : # some may have ended
+  done
+}
+
+@test "SIGTERM or SIGINT to all processes, as systemd sends it, lets the running request finish" {
+  for signal in TERM INT; do
+    for where in server worker; do
+      serve_on --import="$where" --spare=2 holds:app
+      hold
+      eventually has_processes 5
+      signal_all "$signal"
+      eventually are_left "$SERVER" "$WORKER"
+      finishes "the beginning, the end"
+      ends_with 0
+    done
+  done
+  equal "$(cat "$LOG")" ""
+}
+
+@test "SIGHUP and SIGCONT to all processes after SIGTERM (SendSIGHUP=yes) change nothing" {
   for where in server worker; do
     serve_on --import="$where" --spare=2 holds:app
     hold
     eventually has_processes 5
-    # shellcheck disable=SC2046 # several
-    kill $(processes)
+    signal_all TERM HUP CONT
     eventually are_left "$SERVER" "$WORKER"
     finishes "the beginning, the end"
     ends_with 0
   done
   equal "$(cat "$LOG")" ""
+}
+
+@test "other signals to all processes harm nobody: USR1, USR2, WINCH, and a pause" {
+  for where in server worker; do
+    serve_on --import="$where" --spare=2 holds:app
+    hold
+    eventually has_processes 5
+    local before
+    before=$(processes)
+    for signals in USR1 USR2 WINCH CONT "TSTP CONT" "STOP CONT"; do
+      # shellcheck disable=SC2086 # several
+      signal_all $signals
+      [[ -n $(http /) ]]
+    done
+    finishes "the beginning, the end"
+    eventually is_gone "$WORKER"
+    for pid in $SERVER $(template); do
+      contains "$before" "$pid"
+    done
+  done
+  not_logged "wsgi-once: "
+}
+
+@test "other signals to all processes do not harm an import" {
+  for where in server worker; do
+    rm -rf "$FIFOS/was imported"
+    serve --idle-timeout=0 --import="$where" held_at_import:app
+    import_held
+    signal_all USR1 USR2 WINCH CONT
+    # shellcheck disable=SC2016 # it is for the other shell
+    timeout 20 sh -c ': >"$FIFOS/end"'
+    wait "$WAITING"
+    [[ -s $BATS_TEST_TMPDIR/answer ]]
+    equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
+    run ! is_gone "$CHILD"
+    kill "$SERVER"
+    ends_with 0
+    rm "$FIFOS/begun" "$FIFOS/end"
+  done
+  equal "$(cat "$LOG")" ""
+}
+
+@test "what survives signals shows to the application as the default, which it can put back" {
+  for where in server worker; do
+    serve_on --import="$where" handlers:app
+    equal "$(http '/?SIGHUP,SIGINT,SIGTERM,SIGUSR1,SIGUSR2')" "[True, True, True, True, True]"
+  done
 }
 
 @test "SIGTERM to all processes does not wait for spares and template" {
@@ -201,9 +271,12 @@ has_taken_signals() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "children of a request die of SIGTERM, as the app expects" {
-  serve_on terminates:app
-  equal "$(http /)" "-15 -15"
+@test "children of a request die of signals that their parent survives, as the app expects" {
+  for where in server worker; do
+    serve --idle-timeout=0 --import="$where" terminates:app
+    equal "$(http '/?SIGTERM,SIGHUP,SIGINT,SIGUSR1,SIGUSR2')" \
+      "$(printf '%d %d\n' -15 -15 -1 -1 -2 -2 -10 -10 -12 -12)"
+  done
 }
 
 @test "SIGTERM during an import ends the server with 0; who waits gets the next one" {
@@ -230,19 +303,20 @@ import_held() {
   find_server
 }
 
-@test "SIGTERM to all processes during an import ends the server with 0, too" {
-  for where in server worker; do
-    rm -rf "$FIFOS/was imported"
-    serve --idle-timeout=0 --import="$where" held_at_import:app
-    import_held
-    # shellcheck disable=SC2046 # several
-    kill $(processes)
-    equal "$(exit_status)" 0
-    eventually is_gone "$CHILD"
-    is_gone "$WORKER"
-    wait "$WAITING"
-    [[ -s $BATS_TEST_TMPDIR/answer ]]
-    not_logged Traceback
+@test "SIGTERM or SIGINT to all processes during an import ends the server with 0, too" {
+  for signal in TERM INT; do
+    for where in server worker; do
+      rm -rf "$FIFOS/was imported"
+      serve --idle-timeout=0 --import="$where" held_at_import:app
+      import_held
+      signal_all "$signal"
+      equal "$(exit_status)" 0
+      eventually is_gone "$CHILD"
+      is_gone "$WORKER"
+      wait "$WAITING"
+      [[ -s $BATS_TEST_TMPDIR/answer ]]
+      not_logged Traceback
+    done
   done
 }
 

@@ -173,6 +173,68 @@ stays() {
   done
 }
 
+# To the server, its templates, its workers.
+signal_all() {
+  local all
+  mapfile -t all < <(processes)
+  kill -s "$1" "${all[@]}"
+}
+
+@test "SIGHUP to all processes is a reload, too: running requests finish" {
+  for where in server worker; do
+    app one | replace shop.py
+    serve_site --import="$where" --spare=2
+    hold
+    app two | replace shop.py
+    local old
+    old=$(template)
+    signal_all HUP
+    eventually is_settled "$old"
+    stays two
+    finishes "the beginning, one"
+    stays two
+  done
+  equal "$(grep -v "^wsgi-once: reloaded" "$LOG")" ""
+}
+
+@test "SIGHUP to all processes during the first import is not lost, and harms nobody" {
+  for where in server worker; do
+    rm -f "$FIFOS"/import[wr]
+    hold_imports
+    app one "$HELD" | replace shop.py
+    serve --idle-timeout=0 --import="$where" --python-path="$SITE" shop:app
+    http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
+    local waiting=$!
+    begin_import
+    find_server
+    app two | replace shop.py
+    signal_all HUP
+    end_import
+    wait "$waiting"
+    [[ $(cat "$BATS_TEST_TMPDIR/answer") == @(one|two) ]]
+    eventually answers two
+    stays two
+  done
+}
+
+@test "SIGHUP to all processes while a new app is being imported does not end its import" {
+  hold_imports
+  app one | replace shop.py
+  serve_site
+  hold
+  app two "$HELD" | replace shop.py
+  kill -HUP "$SERVER"
+  begin_import
+  app three | replace shop.py
+  signal_all HUP
+  stays one # the signal has arrived, as well
+  end_import
+  eventually answers three
+  equal "$(cat "$FIFOS/imports")" $'one\ntwo\nthree'
+  finishes "the beginning, one"
+  not_logged "not reloaded"
+}
+
 @test "SIGHUP: while a new app is being imported the old one serves" {
   hold_imports
   app one | replace shop.py

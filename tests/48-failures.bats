@@ -544,7 +544,8 @@ cannot_start() {
   : >"$LOG"
   : >"$STATUSES"
   serve hello:app
-  equal "$(http / --head --max-time 10 | head -n1 | tr -d '\r')" "HTTP/1.1 500 Internal Server Error"
+  run -0 http / --head --max-time 10
+  equal "${lines[0]%$'\r'}" "HTTP/1.1 500 Internal Server Error"
   logged "$1"
   eventually no_server
   equal "$(cat "$STATUSES")" "$EX_OSERR"

@@ -158,7 +158,7 @@ fails_at_start() {
   has_failed $((before + 2))
 }
 
-@test "a mistake that shows only at the start: 500 for who waits, a failed unit, and no other start" {
+@test "a mistake that shows at the start: 500 for who waits, a failed unit, no other start" {
   unit "--trusted-proxy=unix:no-such-user hello:app"
   fails_at_start 64 "no user of that name"
 }

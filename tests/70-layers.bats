@@ -66,7 +66,7 @@ floor() {
     net/* | value.[ch]) echo 2 ;;
     options.[ch] | activation.[ch] | scoreboard.[ch]) echo 3 ;;
     wsgi/*) echo 4 ;;
-    overdue.[ch] | rlimits.[ch] | access.[ch]) echo 4 ;;
+    overdue.[ch] | survive.[ch] | rlimits.[ch] | access.[ch]) echo 4 ;;
     worker.[ch] | version.[ch]) echo 5 ;;
     server/*) echo 6 ;;
     check.[ch]) echo 7 ;;
@@ -169,14 +169,15 @@ floor() {
 }
 
 @test "nobody else writes to the standard streams" {
-  # write(2): standard_error_write, and the signal handler of overdue.c. printf: --help, --version and
+  # write(2): standard_error.c, and the signal handler of overdue.c. printf: --help, --version and
   # --check; leftovers.c composes its text in memory. The generator is a program of its own, which
   # writes files, and reports to standard error or the kernel's log; so is the one that the shells'
   # completions come from.
   local writers='v?f?printf|v?dprintf|f?puts|f?putc|putchar|fwrite|perror|stderr|stdout'
   symbols 'U' | grep -E " ($writers|__v?[fd]?printf_chk)$" | sed 's/ .*//' | sort -u |
     only '(main|check|options|version|server/leftovers|generator/.*|completion/.*)\.o'
-  symbols 'U' | grep -E ' (write|writev)$' | only '(standard_error|overdue|generator/report)\.o write'
+  symbols 'U' | grep -E ' (write|writev)$' |
+    only '(standard_error|overdue|generator/report)\.o write'
 }
 
 @test "exit() is for main, _exit() for the end of a worker" {
@@ -215,10 +216,10 @@ floor() {
     'standard_error\.o is_stuck'
     # with which status a process that is ending will have ended
     'leave\.o exit_status'
-    # who goes on after SIGTERM
-    'server/spare\.o survivor'
     # whose end it is when a library calls exit(3)
-    'server/spare\.o own_slot'
+    'server/spare\.o exiting'
+    # which process survives signals
+    'survive\.o survivor'
     # where on_child says that it was called
     'server/template\.o children_event'
     # never written, but full of pointers: the generator's table of long options

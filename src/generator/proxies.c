@@ -26,8 +26,10 @@ static bool keeps_its_number(const struct app *app, const char *user)
     if (own && *own)
         return strchr(own, '%') || is_number(own) != is_number(user) || strcmp(own, user) == 0;
     snprintf(dynamic, sizeof(dynamic), "wsgi-once-%s", app->name);
-    if (is_number(user))
-        return atol(user) >= DYNAMIC_FIRST && atol(user) <= DYNAMIC_LAST;
+    if (is_number(user)) {
+        unsigned long number = strtoul(user, NULL, 10);
+        return number >= DYNAMIC_FIRST && number <= DYNAMIC_LAST;
+    }
     return strcmp(user, dynamic) == 0;
 }
 

@@ -349,6 +349,8 @@ static void take_signal(struct server *server)
     switch (info.ssi_signo) {
     case SIGCHLD: reap(server); break;
     case SIGHUP: reload(server); break;
+    case SIGUSR1:
+    case SIGUSR2: break; /* mean nothing here, and shall not be the end */
     case SIGINT: server->interrupted = true; /* fall through */
     default: stop(server); break;
     }
@@ -364,6 +366,8 @@ static int open_signals(struct server *server)
     sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGUSR1);
+    sigaddset(&signals, SIGUSR2);
     if (sigprocmask(SIG_BLOCK, &signals, &server->inherited) < 0)
         return -errno;
     server->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);

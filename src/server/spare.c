@@ -3,6 +3,7 @@
 #include "leave.h"
 #include "log.h"
 #include "server/load.h"
+#include "survive.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -13,30 +14,6 @@
 
 /* How long to wait when no descriptor, or no memory, is left for a connection. */
 #define PAUSE_MSEC 100
-
-/* ---- SIGTERM -------------------------------------------------------------------------------- */
-
-/* systemd stops a unit by signalling all of its processes (KillMode=control-group): the request of
- * a worker goes on nevertheless. A child that the app forks is no worker, and dies as usual. */
-static volatile pid_t survivor;
-
-static void survive(int signal_number)
-{
-    if (getpid() == survivor)
-        return;
-    signal(signal_number, SIG_DFL);
-    raise(signal_number);
-}
-
-/* Unless the app has a handler of its own. */
-static void survive_termination(void)
-{
-    struct sigaction survival = {.sa_handler = survive, .sa_flags = SA_RESTART}, present;
-
-    survivor = getpid();
-    if (sigaction(SIGTERM, NULL, &present) == 0 && present.sa_handler == SIG_DFL)
-        sigaction(SIGTERM, &survival, NULL);
-}
 
 /* ---- exit(3) -------------------------------------------------------------------------------- */
 
@@ -115,13 +92,12 @@ static void begin(struct spare *spare)
 void spare_run(struct spare *spare)
 {
     watch_exit(spare->worker.report);
-    survive_termination();
-    sigprocmask(SIG_SETMASK, spare->signals, NULL);
     if (!spare->worker.gateway && spare->worker.failure == 0) {
         scoreboard_shield(spare->board, true);
         load_in_worker(&spare->worker);
         scoreboard_shield(spare->board, false);
-    }
+    } else
+        survive(spare->worker.survival);
     if (spare->worker.gateway)
         worker_rehearse(&spare->worker);
     get_ready(spare);

@@ -6,18 +6,15 @@
 #include "scoreboard.h"
 #include "worker.h"
 
-#include <signal.h>
-
 struct spare {
     struct worker worker;
     struct slot *slot;
     const struct activation *activation;
     size_t first_listener; /* see activation_accept */
     struct scoreboard *board;
-    int stop; /* the reading end of a pipe: once it has ended, nothing is accepted any more */
-    int wake; /* an eventfd: the template is to look at the scoreboard */
-    const sigset_t *signals; /* the mask for the app */
-    bool announce;           /* wake the template as soon as this spare can accept */
+    int stop;      /* the reading end of a pipe: once it has ended, nothing is accepted any more */
+    int wake;      /* an eventfd: the template is to look at the scoreboard */
+    bool announce; /* wake the template as soon as this spare can accept */
 };
 
 /* Becomes a spare, in a process that was just forked for it: prepares all that can be prepared,

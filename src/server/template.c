@@ -8,6 +8,7 @@
 #include "server/watch.h"
 #include "server/workers.h"
 #include "streams.h"
+#include "survive.h"
 #include "worker.h"
 #include "wsgi/python.h"
 
@@ -78,21 +79,17 @@ static void on_child(int signal_number)
 }
 
 /* SIGTERM and the like are the server's affair, also when they are sent to all processes of the
- * unit. */
+ * unit, and when the app has handlers: those are for its workers. */
 static int take_signals(struct state *state)
 {
     struct sigaction action = {.sa_handler = on_child, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
-    sigset_t blocked, children;
+    sigset_t children;
 
     children_event = state->children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGTERM);
-    sigaddset(&blocked, SIGINT);
-    sigaddset(&blocked, SIGHUP);
-    if (sigprocmask(SIG_BLOCK, &blocked, NULL) < 0 ||
-        sigaction(SIGCHLD, &action, &state->on_child) < 0)
+    survive_hold(state->worker.survival);
+    if (sigaction(SIGCHLD, &action, &state->on_child) < 0)
         return -1;
     return sigprocmask(SIG_UNBLOCK, &children, NULL);
 }
@@ -144,7 +141,6 @@ static _Noreturn void become_spare(const struct state *state, struct slot *slot)
         .slot = slot,
         .stop = state->stop[0],
         .wake = state->wake,
-        .signals = template->signals,
         .announce = !state->ready,
     };
 
@@ -412,9 +408,12 @@ static void wait_for_events(struct state *state, usec_t until)
 
 void template_run(const struct template *template)
 {
+    struct survival survival = {.of_stop = true, .mask = *template->signals};
     struct state state = {
         .template = template,
-        .worker = {.options = template->options, .failure = template->failure},
+        .worker = {.options = template->options,
+            .failure = template->failure,
+            .survival = &survival},
         .workers = {.options = template->options, .board = template->board},
         .sources = -1,
         .excuses_end = DEADLINE_NEVER,
@@ -422,7 +421,7 @@ void template_run(const struct template *template)
     bool changed = false;
 
     setpgid(0, 0);
-    sigprocmask(SIG_SETMASK, template->signals, NULL);
+    survive_hold(&survival);
     streams_leave_terminal(); /* which a server that is a session leader has kept */
     notify_forget();
     log_part();

@@ -5,6 +5,7 @@
 #include "wsgi/object.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -186,6 +187,22 @@ static void buffer_lines(void)
         Py_BuildValue("{s:O}", "line_buffering", Py_True));
 }
 
+/* Unless a sitecustomize has a handler of its own. */
+static void leave_interrupt_alone(void)
+{
+    _cleanup_ref_ PyObject *signals = PyImport_ImportModule("signal");
+    _cleanup_ref_ PyObject *usual =
+        signals ? PyObject_GetAttrString(signals, "default_int_handler") : NULL;
+    _cleanup_ref_ PyObject *present =
+        usual ? PyObject_CallMethod(signals, "getsignal", "i", SIGINT) : NULL;
+
+    if (present && present == usual)
+        try_call(signals, "signal",
+            Py_BuildValue("(iN)", SIGINT, PyObject_GetAttrString(signals, "SIG_DFL")),
+            PyDict_New());
+    PyErr_Clear();
+}
+
 static int prepare(const struct python_config *config)
 {
     _cleanup_ref_ PyObject *gc = PyImport_ImportModule("gc");
@@ -194,6 +211,8 @@ static int prepare(const struct python_config *config)
         return -1;
     buffer_lines();
     dump_on_signal(config->dump_signal);
+    if (!config->is_interruptible)
+        leave_interrupt_alone();
     return 0;
 }
 

@@ -7,8 +7,9 @@
 #include <time.h>
 
 struct python_config {
-    const char *venv; /* a virtual environment, or NULL */
-    int dump_signal;  /* on this signal the tracebacks of all threads go to standard error */
+    const char *venv;      /* a virtual environment, or NULL */
+    int dump_signal;       /* on this signal the tracebacks of all threads go to standard error */
+    bool is_interruptible; /* SIGINT raises KeyboardInterrupt; else it has no handler */
 };
 
 /* Starts the interpreter that this program was built for: standard library, prefix and

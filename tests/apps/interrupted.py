@@ -1,11 +1,21 @@
-"""Tells its process, and reads; SIGUSR1 is handled."""
+"""Tells its process, and reads; SIGUSR1 is handled, and SIGINT, for which a server's worker has no
+handler, as Python does."""
 
 import os
 import signal
 
 
-def app(environ, start_response):
+def handle_signals():
     signal.signal(signal.SIGUSR1, lambda *_: print("the handler ran"))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def app(environ, start_response):
+    handle_signals()
+    return unprepared(environ, start_response)
+
+
+def unprepared(environ, start_response):
     print(f"process {os.getpid()} reads")
     content = environ["wsgi.input"].read()
     start_response("200 OK", [("Content-Type", "text/plain")])
@@ -13,13 +23,14 @@ def app(environ, start_response):
 
 
 def sends(environ, start_response):
-    signal.signal(signal.SIGUSR1, lambda *_: print("the handler ran"))
+    handle_signals()
     start_response("200 OK", [("Content-Length", str(8 << 20))])
     print(f"process {os.getpid()} sends")
     return [bytes(8 << 20)]
 
 
 def handles(environ, start_response):
+    handle_signals()
     print(f"process {os.getpid()} reads")
     try:
         environ["wsgi.input"].read()
