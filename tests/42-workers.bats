@@ -439,6 +439,11 @@ signal.pause()' "$a" "$FIFOS/load" 3>&- 4>&- &
   equal "$(grep -cx "$pid" "$FIFOS/forked")" 1
 }
 
+@test "after-fork hooks, and what they start, have the signals that requests have" {
+  start_server blocked_signals:app
+  equal "$(http /)" "set() set()"
+}
+
 @test "the same random numbers do not come twice" {
   local numbers
   start_server random_number:app

@@ -3,7 +3,6 @@
 #include "leave.h"
 #include "log.h"
 #include "server/load.h"
-#include "survive.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 /* How long to wait when no descriptor, or no memory, is left for a connection. */
 #define PAUSE_MSEC 100
@@ -96,8 +96,7 @@ void spare_run(struct spare *spare)
         scoreboard_shield(spare->board, true);
         load_in_worker(&spare->worker);
         scoreboard_shield(spare->board, false);
-    } else
-        survive(spare->worker.survival);
+    }
     if (spare->worker.gateway)
         worker_rehearse(&spare->worker);
     get_ready(spare);

@@ -113,7 +113,8 @@ struct birth {
 
 /* What a worker must not have of the template: above all the pipe's writing end. First it is in its
  * slot, then it is no longer in the template's process group: whoever kills that group and then
- * looks at the slots cannot miss it. */
+ * looks at the slots cannot miss it. Last come the signals of a request: what hooks of the app
+ * start inherits them. */
 static void part(const void *data)
 {
     const struct birth *birth = data;
@@ -128,6 +129,8 @@ static void part(const void *data)
     if (state->sources >= 0)
         close(state->sources);
     sigaction(SIGCHLD, &state->on_child, NULL);
+    if (state->worker.gateway || state->worker.failure != 0)
+        survive(state->worker.survival); /* else worker_load does */
 }
 
 static _Noreturn void become_spare(const struct state *state, struct slot *slot)
