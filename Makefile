@@ -264,6 +264,10 @@ $(1)/unit/%: $(1)/tests/unit/%.o $(1)/tests/unit/unit.o $(pure_sources:%.c=$(1)/
 endef
 $(foreach directory,$(BUILD) $(BUILD)/sanitize,$(eval $(call unit_rule,$(directory))))
 
+# This one has processes, and a log.
+$(foreach d,$(BUILD) $(BUILD)/sanitize,$(eval $(d)/unit/test_remains: \
+	$(addprefix $(d)/src/,server/remains.o log.o journal.o)))
+
 # This one runs the interpreter, too.
 define gateway_test_rule
 $(1)/unit/test_gateway: $(1)/tests/unit/test_gateway.o $(1)/tests/unit/unit.o \

@@ -87,6 +87,8 @@ static const struct spec specs[] = {
         "exit when nobody asked for so long; 0: never"},
     {"stop-timeout", DURATION, "TIME", offsetof(struct options, stop_timeout), "30s",
         "for running requests to finish after SIGTERM"},
+    {"leftover-timeout", DURATION, "TIME", offsetof(struct options, leftover_timeout), "5s",
+        "for what a request leaves running to end"},
     {"reload", FLAG, NULL, offsetof(struct options, reload), NULL,
         "reload when a source file of the app changes"},
 

@@ -53,6 +53,7 @@ struct options {
     bool reload;
     usec_t idle_timeout;
     usec_t stop_timeout;
+    usec_t leftover_timeout; /* 0: none */
     usec_t import_timeout;
 
     enum options_access_log access_log;

@@ -64,7 +64,8 @@ names_in_manual() {
     "max-content=SIZE 128M" "head-timeout=TIME 10s" "read-timeout=TIME 30s" \
     "write-timeout=TIME 30s" "request-timeout=TIME 5min" "linger-timeout=TIME 10s" \
     "mount=PATH /" "spare=N 2" "max-workers=N 16" "import=WHERE server" "import-timeout=TIME 5min" \
-    "idle-timeout=TIME 60s" "stop-timeout=TIME 30s" "limit-cpu=TIME 0" "limit-memory=SIZE 0" \
+    "idle-timeout=TIME 60s" "stop-timeout=TIME 30s" "leftover-timeout=TIME 5s" \
+    "limit-cpu=TIME 0" "limit-memory=SIZE 0" \
     "limit-files=N 0" "limit-processes=N 0" "access-log=WHERE journal"; do
     grep -qE -- "^  --${default% *} .* \[${default#* }\]$" <<<"$output" ||
       equal "--help" "--${default% *} with the default ${default#* }"
@@ -275,7 +276,7 @@ names_in_manual() {
   accepted --import=worker
   accepted --warm-up=/login?next=/
   accepted --warm-up=http://www.example.org:8000/login
-  accepted --single --idle-timeout=0 --stop-timeout=1min
+  accepted --single --idle-timeout=0 --stop-timeout=1min --leftover-timeout=500ms
   accepted --limit-cpu=10s --limit-memory=256M --limit-files=64 --limit-processes=32
 }
 

@@ -114,6 +114,31 @@ stop_server() {
   contains "$output" "$WORKER"
 }
 
+@test "a server waits for what a request has left running; a second SIGTERM kills it at once" {
+  local signals child
+  for signals in 1 2; do
+    mkfifo "$FIFOS/release"
+    serve --idle-timeout=0 --leftover-timeout=0 misbehaves:app
+    equal "$(http /leaves_stubborn)" left
+    child=$(pid_of child)
+    find_server
+    kill "$SERVER"
+    eventually are_left "$SERVER"
+    come_and_go 1
+    are_left "$SERVER"
+    run -1 is_gone "$child"
+    if ((signals == 1)); then
+      write_fifo "$FIFOS/release"
+    else
+      kill "$SERVER"
+    fi
+    ends_with 0
+    eventually is_gone "$child"
+    rm "$FIFOS/release"
+  done
+  not_logged "left running"
+}
+
 @test "a second SIGTERM kills at once, also with --stop-timeout=0" {
   serve_on --stop-timeout=0 holds:app
   hold

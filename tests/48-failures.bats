@@ -329,6 +329,77 @@ overdue() {
   all_is_well
 }
 
+# memory_is_removed NUMBER: what so many requests have shared. The test removes it if nobody else
+# does.
+memory_is_removed() {
+  local names
+  mapfile -t names < <(sed -n 's|^shares |/dev/shm/|p' "$LOG")
+  equal "${#names[@]}" "$1" && eventually none_exists "${names[@]}" && return
+  rm -f "${names[@]}"
+  return 1
+}
+
+none_exists() {
+  [[ -z $(ls "$@" 2>/dev/null) ]]
+}
+
+@test "what tidies up after a request has the time for it, however the request ends" {
+  serve_on --request-timeout=2s --linger-timeout=100ms shares_memory:app
+  http "/?is_deaf" 3>&- 4>&- &
+  local client=$!
+  run -52 http "/?dies"
+  equal "$(http /)" shared
+  equal "$(status "/?hangs")" 504
+  wait "$client" || :
+  memory_is_removed 5 # with that of serve_on
+}
+
+@test "so does what tidies up after an import" {
+  serve --idle-timeout=1ms shares_at_import:app
+  equal "$(http /)" Hello.
+  equal "$(exit_status)" 0
+  memory_is_removed 1
+}
+
+@test "what does not end on SIGTERM does not keep the next request waiting" {
+  mkfifo "$FIFOS/release"
+  serve_misbehaving --max-workers=1 --leftover-timeout=0
+  local child
+  equal "$(http /leaves_stubborn)" left
+  child=$(pid_of child)
+  serves_as_before
+  run -1 is_gone "$child"
+  write_fifo "$FIFOS/release"
+  eventually is_gone "$child"
+  not_logged "left running"
+}
+
+@test "it is killed later, also when the template has left" {
+  mkfifo "$FIFOS/release"
+  serve_misbehaving --leftover-timeout=1s
+  equal "$(http /leaves_stubborn)" left
+  equal "$(http /leaves_stubborn)" left
+  local child worker
+  child=$(pid_of child)
+  worker=$(pid_of leaves_stubborn)
+  kill -KILL "$TEMPLATE"
+  logged "$worker left running was killed"
+  eventually is_gone "$child"
+  equal "$(grep -c "left running was killed" "$LOG")" 2
+}
+
+@test "it keeps an idle server, which serves whoever comes meanwhile" {
+  mkfifo "$FIFOS/release"
+  serve --idle-timeout=1ms --leftover-timeout=0 misbehaves:app
+  equal "$(http /leaves_stubborn)" left
+  find_server
+  come_and_go 3
+  http /well
+  equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
+  write_fifo "$FIFOS/release"
+  equal "$(exit_status)" 0
+}
+
 @test "a process that has begun a session of its own lives on, and is no zombie after that" {
   serve_misbehaving
   equal "$(http /leaves_session)" left

@@ -901,11 +901,12 @@ verified() {
   lines 'Directory=/a b/"c"/\d/$e/;/%%/ü' PythonPath=/a PythonPath=%h/b Venv=/srv/venv Mount=/blog \
     MaxRequestLine=4K MaxFieldSection=16K MaxFields=50 MaxContent=1G HeadTimeout=5 ReadTimeout=5 \
     WriteTimeout=5 RequestTimeout=1min LingerTimeout=1 Spare=3 MaxWorkers=5 Import=server \
-    ImportTimeout=1min WarmUp=/login?a=%%41 IdleTimeout=90 StopTimeout=10 Reload=on LimitCpu=5 \
-    LimitMemory=256M LimitFiles=64 LimitProcesses=32 '[Unit]' After=network.target '[Service]' \
-    MemoryMax=2G 'Environment="A=b c" D=e' ReadWritePaths=/srv '[Socket]' \
-    ListenStream=127.0.0.1:8000 ListenStream=/run/wsgi-once/blog.sock SocketMode=0600 '[Install]' \
-    'WantedBy=sockets.target' | app blog
+    ImportTimeout=1min WarmUp=/login?a=%%41 IdleTimeout=90 StopTimeout=10 Reload=on \
+    LeftoverTimeout=1 LimitCpu=5 LimitMemory=256M LimitFiles=64 LimitProcesses=32 '[Unit]' \
+    After=network.target '[Service]' MemoryMax=2G 'Environment="A=b c" D=e' \
+    ReadWritePaths=/srv '[Socket]' ListenStream=127.0.0.1:8000 \
+    ListenStream=/run/wsgi-once/blog.sock SocketMode=0600 '[Install]' 'WantedBy=sockets.target' |
+    app blog
   run -0 generate
   verified wsgi-once-blog.socket wsgi-once-blog.service
 }

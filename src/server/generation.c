@@ -87,10 +87,8 @@ void generation_enforce_deadline(struct generation *generation, usec_t *next)
 
 void generation_kill(const struct generation *generation)
 {
-    if (generation->pid <= 0)
-        return;
-    kill(generation->pid, SIGKILL); /* the import may have taken it to another process group */
-    kill(-generation->pid, SIGKILL);
+    if (generation->pid > 0)
+        kill(generation->pid, SIGKILL);
 }
 
 void generation_close(struct generation *generation)

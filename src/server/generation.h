@@ -42,7 +42,8 @@ void generation_nudge(const struct generation *generation);
  * it hangs. *next becomes the time at which to ask again, if that is earlier. */
 void generation_enforce_deadline(struct generation *generation, usec_t *next);
 
-/* Kills it, if there is one, and what its import has started. */
+/* Kills it, if there is one. What its import has started is the business of whoever reaps it, see
+ * remains.h. */
 void generation_kill(const struct generation *generation);
 
 /* Closes the server's end of the socket. */

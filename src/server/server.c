@@ -6,6 +6,7 @@
 #include "server/excuse.h"
 #include "server/generation.h"
 #include "server/notify.h"
+#include "server/remains.h"
 #include "server/template.h"
 #include "server/workers.h"
 #include "streams.h"
@@ -37,12 +38,14 @@ struct server {
     struct generation current;
     struct generation next; /* on trial, to take over from the current one */
     struct retired retired;
+    struct remains remains;
     unsigned last_number;
     bool reload_wanted;
     unsigned taking_over; /* the generation whose predecessor's spares are leaving, or 0 */
     bool ending;
     int status;       /* the exit status */
     bool stopped;     /* by a signal */
+    bool hurried;     /* by another one */
     bool interrupted; /* by Ctrl-C: the terminal is ours */
     usec_t stop_deadline;
     usec_t extend_again;
@@ -130,13 +133,17 @@ static void end(struct server *server, int status)
     tell_counts(server);
 }
 
-/* The first signal lets running requests finish, the second does not. */
+/* The first signal lets running requests finish, the second does not, nor does it give any time to
+ * what they leave running. */
 static void stop(struct server *server)
 {
     usec_t timeout = server->options->stop_timeout;
 
-    server->stop_deadline = server->stopped ? 0 : deadline_after(timeout);
+    server->hurried = server->stopped;
+    server->stop_deadline = server->hurried ? 0 : deadline_after(timeout);
     server->stopped = true;
+    if (server->hurried)
+        remains_kill(&server->remains);
     if (server->ending)
         return;
     end(server, 0);
@@ -160,7 +167,7 @@ static void kill_all(struct server *server)
 static bool has_ended(const struct server *server)
 {
     return server->ending && server->current.pid == 0 && server->next.pid == 0 &&
-        retired_are_gone(&server->retired) &&
+        retired_are_gone(&server->retired) && server->remains.count == 0 &&
         scoreboard_count(&server->board, SLOT_DOOMED, SLOT_RUNNING, 0) == 0;
 }
 
@@ -251,6 +258,24 @@ static void become_ready(struct server *server, struct generation *generation)
         reload(server);
 }
 
+/* What a process that has ended, or workers of a template, left running. */
+static void look_after(struct server *server, pid_t group)
+{
+    usec_t timeout = server->options->leftover_timeout;
+
+    if (remains_are_there(group))
+        remains_add(&server->remains, group, server->hurried ? 0 : deadline_after(timeout));
+}
+
+static void hear_of_remains(struct server *server, const struct generation *generation)
+{
+    pid_t group;
+
+    /* It was sent with its letter, so it is there. */
+    if (recv(generation->control, &group, sizeof(group), 0) == sizeof(group) && group > 1)
+        look_after(server, group);
+}
+
 static void listen_to(struct server *server, struct generation *generation)
 {
     char letter;
@@ -264,6 +289,7 @@ static void listen_to(struct server *server, struct generation *generation)
     case TEMPLATE_READY: become_ready(server, generation); break;
     case TEMPLATE_CHANGED: reload(server); break;
     case TEMPLATE_COUNTS: tell_counts(server); break;
+    case TEMPLATE_REMAINS: hear_of_remains(server, generation); break;
     }
 }
 
@@ -331,8 +357,10 @@ static void reap(struct server *server)
     while ((pid = workers_find_dead()) > 0) {
         struct generation *generation = find_generation(server, pid);
         if (generation)
-            generation_kill(generation); /* what the import had started */
+            remains_terminate(pid); /* what the import had started */
         workers_bury(&server->workers, pid, &departure);
+        if (generation || departure.is_worker)
+            look_after(server, pid);
         if (generation)
             lose(server, generation, &departure.ending);
         generation_nudge(&server->current);
@@ -350,7 +378,7 @@ static void take_signal(struct server *server)
     case SIGCHLD: reap(server); break;
     case SIGHUP: reload(server); break;
     case SIGUSR1:
-    case SIGUSR2: break; /* mean nothing here, and shall not be the end */
+    case SIGUSR2: break;                     /* mean nothing here, and shall not be the end */
     case SIGINT: server->interrupted = true; /* fall through */
     default: stop(server); break;
     }
@@ -415,6 +443,7 @@ static usec_t do_what_is_due(struct server *server)
     if (server->ending && deadline_is_due(server->stop_deadline, &next))
         kill_all(server);
     retired_enforce(&server->retired, false, &next);
+    remains_look(&server->remains, &next);
     return next;
 }
 
@@ -476,8 +505,12 @@ int server_run(const struct options *options, const struct activation *activatio
     int r = prepare(&server, failure);
     if (r < 0)
         log_line(LOG_ERR, "cannot start the server: %s", strerror(-r));
-    while (r == 0 && !has_ended(&server))
-        wait_for_events(&server, do_what_is_due(&server));
+    while (r == 0) {
+        usec_t next = do_what_is_due(&server);
+        if (has_ended(&server))
+            break;
+        wait_for_events(&server, next);
+    }
     int status = r < 0 ? EX_OSERR : server.status;
     if (status != 0)
         excuse_rest(&server);

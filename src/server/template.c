@@ -4,6 +4,7 @@
 #include "log.h"
 #include "server/load.h"
 #include "server/notify.h"
+#include "server/remains.h"
 #include "server/spare.h"
 #include "server/watch.h"
 #include "server/workers.h"
@@ -37,6 +38,7 @@ struct state {
     const struct template *template;
     struct worker worker; /* what every worker begins with */
     struct workers workers;
+    struct remains remains;    /* the server kills them, but while they are there it is not idle */
     struct sigaction on_child; /* the app's, for its workers */
     int stop[2];               /* a pipe: the spares leave when the writing end is closed */
     int wake;                  /* an eventfd for the spares */
@@ -63,6 +65,17 @@ static void tell(const struct state *state, enum template_letter letter)
 
     /* A server that has gone shows as the end of the socket. */
     (void)send(state->template->control, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Returns whether the server hears of it. */
+static bool tell_remains(const struct state *state, pid_t group)
+{
+    char message[1 + sizeof(group)] = {TEMPLATE_REMAINS};
+
+    memcpy(message + 1, &group, sizeof(group));
+    ssize_t n =
+        send(state->template->control, message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n == (ssize_t)sizeof(message);
 }
 
 static volatile sig_atomic_t children_event;
@@ -109,18 +122,28 @@ static int open_descriptors(struct state *state)
 struct birth {
     const struct state *state;
     struct slot *slot;
+    pid_t parent; /* the template */
 };
 
-/* What a worker must not have of the template: above all the pipe's writing end. First it is in its
- * slot, then it is no longer in the template's process group: whoever kills that group and then
- * looks at the slots cannot miss it. Last come the signals of a request: what hooks of the app
- * start inherits them. */
+/* The server takes over the workers of a template that has died by their slots, once: it may not
+ * have found one that had not said yet which process it is. */
+static void claim_slot(const struct birth *birth)
+{
+    birth->slot->pid = getpid();
+    if (getppid() == birth->parent)
+        return;
+    birth->slot->doomed = true;
+    leave(0);
+}
+
+/* What a worker must not have of the template: above all the pipe's writing end. Last come the
+ * signals of a request: what hooks of the app start inherits them. */
 static void part(const void *data)
 {
     const struct birth *birth = data;
     const struct state *state = birth->state;
 
-    birth->slot->pid = getpid();
+    claim_slot(birth);
     setpgid(0, 0);
     close(state->stop[1]);
     close(state->children);
@@ -155,6 +178,7 @@ static void pause_forking(struct state *state, usec_t *next)
 {
     if (state->fork_again == 0)
         log_line(LOG_WARNING, "cannot fork workers for now: %m");
+    remains_kill(&state->remains); /* who asks now comes first */
     state->fork_again = deadline_now() + FORK_PAUSE;
     deadline_wake(state->fork_again, next);
 }
@@ -163,7 +187,7 @@ static void pause_forking(struct state *state, usec_t *next)
 static bool fork_spare(struct state *state, usec_t *next)
 {
     const struct template *template = state->template;
-    struct birth birth = {state, scoreboard_take(template->board, template->generation)};
+    struct birth birth = {state, scoreboard_take(template->board, template->generation), getpid()};
     struct slot *slot = birth.slot;
 
     if (!slot)
@@ -245,6 +269,8 @@ static void reap(struct state *state)
         workers_bury(&state->workers, pid, &departure);
         if (!departure.is_worker)
             continue; /* a child of the import's */
+        if (remains_are_there(pid))
+            remains_add(&state->remains, pid, tell_remains(state, pid) ? DEADLINE_NEVER : 0);
         state->counts_changed = true;
         if (departure.state <= SLOT_SPARE)
             lose_spare(state, &departure);
@@ -297,6 +323,9 @@ static usec_t idle_deadline(const struct state *state)
     /* A spare that is about to import would hold up the end, and who comes meanwhile. */
     if (!state->ready || count(state, SLOT_RUNNING, SLOT_RUNNING) > 0 ||
         count(state, SLOT_STARTING, SLOT_STARTING) > 0)
+        return DEADLINE_NEVER;
+    /* The server waits for these, and would keep whoever comes meanwhile waiting. */
+    if (state->remains.count > 0)
         return DEADLINE_NEVER;
     return timeout == 0 ? DEADLINE_NEVER : since + timeout;
 }
@@ -372,6 +401,7 @@ static usec_t do_what_is_due(struct state *state)
 {
     usec_t next = DEADLINE_NEVER, watchdog = state->template->watchdog;
 
+    remains_look(&state->remains, &next);
     if (state->template->failure != 0)
         leave_if_excused(state, &next);
     else if (state->idle_end)
@@ -399,12 +429,12 @@ static void wait_for_events(struct state *state, usec_t until)
 
     if (poll(fds, sizeof(fds) / sizeof(fds[0]), deadline_poll_timeout(until)) <= 0)
         return;
+    if (fds[2].revents)
+        leave_if_told(state); /* first: what has ended then is the server's to reap */
     if (fds[0].revents)
         reap(state);
     if (fds[1].revents)
         wake_up(state);
-    if (fds[2].revents)
-        leave_if_told(state);
     if (fds[3].revents)
         look_at_sources(state);
 }

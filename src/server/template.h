@@ -22,6 +22,9 @@ enum template_letter {
     TEMPLATE_READY = 'r',   /* its first worker can accept */
     TEMPLATE_CHANGED = 'c', /* a source file of the app has changed (--reload) */
     TEMPLATE_COUNTS = 's',  /* the scoreboard is worth another look */
+    /* A worker has left processes in its process group, whose number follows (a pid_t): the server
+     * kills them after a while, because it outlives the template. */
+    TEMPLATE_REMAINS = 'g',
 };
 
 struct template

@@ -4,6 +4,7 @@
 #include "log.h"
 #include "message_ids.h"
 #include "overdue.h"
+#include "server/remains.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -178,7 +179,7 @@ void workers_bury(struct workers *workers, pid_t pid, struct departure *ret)
     struct rusage usage = {0};
 
     if (slot)
-        kill(-pid, SIGKILL); /* the group still has its number: its leader is a zombie */
+        remains_terminate(pid);
     *ret = (struct departure){.is_worker = slot};
     if (!slot || !scoreboard_report(workers->board, slot)->done) /* else it was itself to its end */
         ending_find_program(pid, &ret->ending);
@@ -233,14 +234,13 @@ static void log_doom(
         "%s: worker %d was killed after %.3f s: %s", about.name, slot->pid, seconds_of(slot), why);
 }
 
-/* A worker may have left its process group, which goes on without it. Returns whether the worker
- * itself is killed: else it has become another user. */
+/* What it has started is the business of workers_bury. Returns whether it is killed: else it has
+ * become another user. */
 static bool kill_worker(struct slot *slot)
 {
     bool is_killed = kill(slot->pid, SIGKILL) == 0;
 
     slot->doomed = true;
-    kill(-slot->pid, SIGKILL);
     return is_killed;
 }
 

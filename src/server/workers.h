@@ -27,8 +27,9 @@ struct departure {
 /* A child that has ended and was not buried, or 0. */
 pid_t workers_find_dead(void);
 
-/* Takes the status of a child that has ended. If it is a worker, kills what it left behind in its
- * process group, logs an end that was none of its own, and frees its slot. */
+/* Takes the status of a child that has ended. If it is a worker, tells the others in its process
+ * group to end (the caller looks after those, see remains.h), logs an end that was none of its own,
+ * and frees its slot. */
 void workers_bury(struct workers *workers, pid_t pid, struct departure *ret);
 
 /* Ends those that should have ended themselves: after --request-timeout, or --import-timeout.

@@ -225,6 +225,16 @@ def leaves_child(environ, respond):
     return respond("left")
 
 
+def leaves_stubborn(environ, respond):
+    """A child that SIGTERM does not end, but the fifo."""
+    say("leaves_stubborn")
+    script = 'trap "" TERM; echo; read line <"$FIFOS/release"'
+    child = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE)
+    child.stdout.readline()
+    print(f"child in {child.pid}", file=sys.stderr)
+    return respond("left")
+
+
 def leaves_session(environ, respond):
     say("leaves_session")
     leave_child(start_new_session=True)

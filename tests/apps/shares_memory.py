@@ -1,0 +1,34 @@
+"""Shares memory, as an app does that leaves it to the resource tracker of multiprocessing to remove
+it: in each request, which ends as the query says."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from multiprocessing import shared_memory
+
+ends = {
+    "": lambda: None,
+    "hangs": lambda: time.sleep(3600),
+    "is_deaf": lambda: (
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()),
+        time.sleep(3600),
+    ),
+    "dies": lambda: os.kill(os.getpid(), signal.SIGKILL),
+}
+
+
+def share():
+    """Says its name. A process that has it, too, keeps the tracker waiting."""
+    memory = shared_memory.SharedMemory(create=True, size=1 << 20)
+    multiprocessing.get_context("fork").Process(target=time.sleep, args=[3600], daemon=True).start()
+    print("shares", memory.name, file=sys.stderr)
+    return memory
+
+
+def app(environ, start_response):
+    share()
+    ends[environ["QUERY_STRING"]]()
+    start_response("200 OK", [])
+    return [b"shared"]
