@@ -5,7 +5,7 @@
 #                   that is where you stand (make -C DIRECTORY run), with VENV, or the environment
 #                   that is active; LISTEN is another address
 #   make check      runs the tests; JOBS=unit, JOBS=bats-once or JOBS=plain for some of them,
-#                   JOBS=company for those with front servers, applications, and many apps
+#                   JOBS=company for those with front servers, applications, many apps, piuparts
 #   make check-suites
 #                   tests in fresh roots of Debian's releases: SUITES="bookworm trixie sid"
 #   make fuzz       runs the fuzzers for FUZZ_SECONDS (3600) each

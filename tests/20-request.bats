@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: both
+# lasts: 30 s
 #
 # What is strict here keeps two parsers, a proxy's and this one, from disagreeing about where a
 # request ends or whom it is for. The tables of tests/unit hold every variant; these are the rules

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: both
+# lasts: 25 s
 
 load helpers
 

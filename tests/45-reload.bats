@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: one
+# lasts: 25 s
 #
 # Another application takes over from the one that runs. Each test changes an app of its own, which
 # answers with a word. That no connection is lost meanwhile is seen in 47-load.bats.

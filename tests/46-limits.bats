@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: load
+# lasts: 20 s
 #
 # What a request may take of the machine, and of the patience of the server: --limit-..., and
 # clients that are slow, silent or gone.

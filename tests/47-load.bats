@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: load
+# lasts: 120 s
 #
 # Nothing is lost while servers end and begin, or apps take over from each other, under load.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: one
+# lasts: 40 s
 #
 # A worker that goes wrong takes nothing with it; and what happens when the app cannot be imported.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: load
+# lasts: 30 s
 
 # The log in the journal of a real systemd: records with fields that can be selected by, and what
 # joins them with the lines that the application prints. As text: 52-log.bats.

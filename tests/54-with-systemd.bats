@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: load
+# lasts: 30 s
 
 # What the tests that need a systemd build upon: tests/with-systemd and tests/as-user.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: one
+# lasts: 25 s
 #
 # wsgi-once-generator: files of apps in, units out. No systemd is needed for it, but for its opinion
 # of the units. What arrives in a program that systemd starts is for a suite that has booted one.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: load
+# lasts: 30 s
 
 # The files of apps, and what systemd makes of them: from `make install` to an answer.
 

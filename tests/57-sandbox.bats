@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: load
+# lasts: 30 s
 
 # What the sandbox that is shipped keeps an app from. For control each deed is done outside of it,
 # too: by a unit whose name gets no drop-in of ours, as root. (tests/apps/tries.py)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: load
+# lasts: 60 s
 
 # Apps under systemd when many come at once, when they fail, and when they take too much: in both
 # activations, with the units and the sandbox that are shipped.

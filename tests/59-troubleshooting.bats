@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: load
+# lasts: 30 s
 
 # The symptoms of README's table, each with what helps.
 

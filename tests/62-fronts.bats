@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: fronts
+# lasts: 120 s
 #
 # Before wsgi-once are nginx, HAProxy, Apache and Caddy, as the examples configure them: none of
 # them tries anything again. A test goes through all of them: the last "behind" that it shows says

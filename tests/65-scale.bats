@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: scale
+# lasts: 100 s
 #
 # What `make scale` measures, as far as it can be right or wrong: several hosts behind a front
 # server that checks them, and many apps on one host.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: bench
+# lasts: 100 s
 #
 # The comparison with other servers measures all that it tells, and tells all that it measures. What
 # the figures are is nobody's affair here: the short form of it is too short.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: source
+# lasts: 80 s
 
 # What the tools say of the sources. The warnings of the compilers are in the build itself.
 

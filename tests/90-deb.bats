@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: deb
+# lasts: 60 s
 
 # The Debian package as it is built; what becomes of it on a machine is elsewhere.
 

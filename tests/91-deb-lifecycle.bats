@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: deb
+# lasts: 200 s
 
 # What becomes of apps when Debian's package is installed, upgraded, removed and purged, under a
 # real systemd. dpkg(1) is the machine's own, in the overlay: what it does is forgotten afterwards.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: deb-clean
+# lasts: 200 s
 
 # What Debian's own tools say of its package: piuparts(1) of what it leaves behind in a root file
 # system that has nothing else, reprotest(1) of whether it is the same whoever builds it.

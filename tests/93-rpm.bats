@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: rpm
+# lasts: 60 s
 
 # The packages for rpm, as they are built: `make rpm`. What becomes of them on a machine is in
 # 94-rpm-lifecycle.bats.

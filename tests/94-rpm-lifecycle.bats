@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: rpm
+# lasts: 100 s
 
 # What becomes of apps when the package for rpm is installed, upgraded and removed, under a real
 # systemd. rpm is real, too; what Fedora's systemd does after its transactions is done by a package

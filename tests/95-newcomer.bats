@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ways: newcomer
+# lasts: 200 s
 
 # What README promises those who come with make, git and ca-certificates, in copies of a root file
 # system that has nothing else: $ROOT, with the release in $TARBALL. See tests/suites.
