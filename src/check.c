@@ -54,12 +54,10 @@ static double processor_seconds(void)
 
 static void load(const struct options *options, struct worker *worker)
 {
-    bool changed;
-
     if (options->import == IMPORT_WORKER || options->single)
         load_in_worker(worker);
     else
-        load_in_template(options, worker, &changed);
+        load_in_template(options, worker, NULL);
 }
 
 static void report_bytecode(FILE *file)

@@ -17,6 +17,7 @@
 #include "survive.h"
 #include "wsgi/application.h"
 #include "wsgi/gateway.h"
+#include "wsgi/observe.h"
 #include "wsgi/python.h"
 
 #include <errno.h>
@@ -131,6 +132,8 @@ int worker_load(struct worker *worker, char **ret_problem)
     int r = python_start(&config, ret_problem);
     if (r == 0 && worker->survival)
         survive(worker->survival);
+    if (r == 0 && worker->observer)
+        observe_sources(worker->observer);
     if (r == 0)
         r = application_load(&source, &application, ret_problem);
     if (r == 0)

@@ -9,6 +9,7 @@
 #include "options.h"
 
 struct gateway;
+struct observer;
 struct report;
 struct survival;
 
@@ -18,6 +19,7 @@ struct worker {
     int failure;             /* nothing can be served: the exit status that says why; or 0 */
     struct report *report;   /* where it says what becomes of its request, or NULL */
     const struct survival *survival; /* of signals, once the interpreter runs; or NULL */
+    struct observer *observer;       /* of what the import reads, or NULL */
 };
 
 /* Starts Python and loads the app. Returns 0, or the exit status of sysexits(3) with *ret_problem,

@@ -445,6 +445,215 @@ except ImportError:
   eventually answers two
 }
 
+@test "--reload: the request after a save gets the new code, though time and size are the same" {
+  unset PYTHONDONTWRITEBYTECODE
+  echo "price = 1000" | write goods.py
+  touch -d "2020-01-01 00:00" "$SITE/goods.py"
+  app one "from goods import price" | sed 's/^WORD = .*/WORD = str(price)/' | write shop.py
+  serve_site --reload
+  local n
+  for n in {1001..1010}; do
+    echo "price = $n" | write goods.py
+    touch -d "2020-01-01 00:00" "$SITE/goods.py"
+    equal "$(http /)" "$n"
+  done
+  for n in {1011..1020}; do
+    echo "price = $n" | replace goods.py
+    equal "$(http /)" "$n"
+  done
+}
+
+@test "--reload: a request on a connection from before the save gets the new code" {
+  app one | write shop.py
+  serve_site --reload
+  mkfifo "$FIFOS/connected" "$FIFOS/saved"
+  talk meet "$FIFOS/connected" meet "$FIFOS/saved" send 'GET / HTTP/1.0\r\n\r\n' read \
+    >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  local client=$!
+  read_fifo "$FIFOS/connected"
+  app two | write shop.py
+  read_fifo "$FIFOS/saved"
+  wait "$client"
+  equal "$(tail -n 1 "$BATS_TEST_TMPDIR/answer")" two
+}
+
+@test "--reload: while a new app is being imported, requests wait for it" {
+  hold_imports
+  app one | write shop.py
+  serve_site --reload
+  app two "$HELD" | write shop.py
+  begin_import
+  http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  local waiting=$!
+  come_and_go 1
+  equal "$(cat "$BATS_TEST_TMPDIR/answer")" ""
+  end_import
+  wait "$waiting"
+  equal "$(cat "$BATS_TEST_TMPDIR/answer")" two
+}
+
+@test "--reload: SIGHUP makes requests wait as well" {
+  hold_imports
+  app one | write shop.py
+  serve_site --reload
+  export WORD_NOW=two
+  app one "$HELD" >"$BATS_TEST_TMPDIR/new"
+  cp --preserve=timestamps "$BATS_TEST_TMPDIR/new" "$SITE/shop.py"
+  begin_import
+  end_import
+  eventually has_one_template
+  kill -HUP "$SERVER"
+  begin_import
+  http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  local waiting=$!
+  come_and_go 1
+  equal "$(cat "$BATS_TEST_TMPDIR/answer")" ""
+  end_import
+  wait "$waiting"
+  equal "$(cat "$BATS_TEST_TMPDIR/answer")" one
+}
+
+@test "--reload: a start with broken code does not end it, and the fix is served" {
+  local broken=(
+    "def :"
+    "import no_such_module"
+    "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    "import sys; sys.exit(3)"
+    "import os; os._exit(0)"
+    "del app"
+  )
+  for line in "${broken[@]}"; do
+    : >"$LOG"
+    { app broken; echo "$line"; } | write shop.py
+    serve --idle-timeout=0 --reload --python-path="$SITE" shop:app
+    equal "$(status /)" 500
+    find_server
+    equal "$(status /)" 500
+    app one | write shop.py
+    equal "$(http /)" one
+    app two | replace shop.py
+    equal "$(http /)" two
+    stays two
+  done
+}
+
+@test "--reload: a fix that is no source is served, too" {
+  app one 'open(os.environ["FIFOS"] + "/needed").close()' | write shop.py
+  serve --idle-timeout=0 --reload --python-path="$SITE" shop:app
+  equal "$(status /)" 500
+  touch "$FIFOS/needed"
+  equal "$(http /)" one
+}
+
+@test "--reload: an app that is not there yet is served once it is" {
+  serve --idle-timeout=0 --reload --python-path="$SITE" shop:app
+  equal "$(status /)" 500
+  app one | write shop.py
+  equal "$(http /)" one
+  rm "$SITE/shop.py"
+  equal "$(http /)" one
+  logged "not reloaded"
+  app two | write shop.py
+  equal "$(http /)" two
+}
+
+@test "--reload: what only the broken app imports is looked at for the fix" {
+  mkdir "$SITE/goods"
+  echo "price =" | write goods/hammers.py
+  app one | write shop.py
+  serve_site --reload
+  app two "import goods.hammers" | write shop.py
+  equal "$(http /)" one
+  echo "price = 5" | write goods/hammers.py
+  equal "$(http /)" two
+}
+
+@test "--reload: a server without anything to do ends, broken or not" {
+  serve --reload hello:app
+  equal "$(http /)" "Hello."
+  equal "$(exit_status)" 0
+  equal "$(http /)" "Hello."
+  equal "$(exit_status)" 0
+  serve --reload no_such_module:app
+  equal "$(status /)" 500
+  equal "$(exit_status)" 70
+}
+
+# was_imported WORD: that app is the last one that was.
+was_imported() {
+  [[ $(tail -n 1 "$FIFOS/imports") == "$1" ]]
+}
+
+# app_file NAME WORD: an app of this file.
+app_file() {
+  app "$2" | sed 's/^def app(/def application(/' | write "$1"
+}
+
+@test "--reload: an app file of any name, below any directory, is a source" {
+  local name
+  for name in app.cgi app my-packages/app.py dist-packages/app.wsgi site-packages/app; do
+    mkdir -p "$SITE/${name%app*}"
+    app_file "$name" one
+    serve_on --reload "$SITE/$name"
+    equal "$(http /)" one
+    app_file "$name" two
+    eventually was_imported two # not by a request
+    equal "$(http /)" two
+    app_file "$name" six
+    equal "$(http /)" six
+  done
+}
+
+@test "--reload: an app file that is a link is as its target is" {
+  mkdir "$SITE/elsewhere" "$SITE/again"
+  for name in app.py app; do
+    app_file "elsewhere/$name" one
+    app_file "again/$name" ten
+    ln -s "elsewhere/$name" "$SITE/$name"
+    serve_on --reload "$SITE/$name"
+    equal "$(http /)" one
+    app_file "elsewhere/$name" two
+    eventually was_imported two # not by a request
+    equal "$(http /)" two
+    ln -sfn "again/$name" "$SITE/$name"
+    equal "$(http /)" ten
+  done
+}
+
+@test "--reload: an app that changes its sources whenever it is imported answers nevertheless" {
+  app one 'with open(os.path.dirname(__file__) + "/version.py", "a") as file:
+    print("version = 1", file=file)' | write shop.py
+  serve_site --reload
+  equal "$(http / --max-time 10)" one
+  equal "$(http / --max-time 10)" one
+}
+
+@test "--reload: a request waits for a worker that is busy, and then for the code" {
+  app one | write shop.py
+  serve_site --reload --max-workers=1
+  hold
+  http / >"$BATS_TEST_TMPDIR/waits" 3>&- &
+  local waits=$!
+  app two | write shop.py
+  finishes "the beginning, one"
+  wait "$waits"
+  [[ $(cat "$BATS_TEST_TMPDIR/waits") == @(one|two) ]]
+  equal "$(http /)" two
+}
+
+@test "--reload: clients that say nothing are sent away after --head-timeout, and are in no way" {
+  serve_on --reload --head-timeout=100ms hello:app
+  local n clients=()
+  for n in 1 2 3 4; do
+    mkfifo "$FIFOS/connected$n"
+    talk meet "$FIFOS/connected$n" read >/dev/null 3>&- &
+    clients+=($!)
+    read_fifo "$FIFOS/connected$n"
+  done
+  equal "$(http /)" "Hello."
+  wait "${clients[@]}"
+}
+
 # What is no source is changed first; then the server of another socket has the time to notice a
 # change of its own source and to reload, which is what the first one should not have done.
 @test "--reload: other files are no change" {

@@ -112,13 +112,13 @@ floor() {
 
 @test "the public headers of wsgi/ are free of Python's types" {
   local header
-  for header in python.h application.h gateway.h bytecode.h; do
+  for header in python.h application.h gateway.h bytecode.h observe.h; do
     run -0 "${CC[@]}" -M "wsgi/$header"
     [[ $output != */Python.h* ]] || equal "wsgi/$header" "free of <Python.h>"
   done
   # The others are internal to the folder.
   includes | grep ' wsgi/' | grep -v '^wsgi/' |
-    only '(server/)?[a-z]+\.c wsgi/(python|application|gateway|bytecode)\.h'
+    only '(server/)?[a-z]+\.c wsgi/(python|application|gateway|bytecode|observe)\.h'
 }
 
 @test "<systemd/...> is included where systemd is spoken to only" {

@@ -1,5 +1,6 @@
 #include "server/generation.h"
 
+#include "cleanup.h"
 #include "log.h"
 #include "message_ids.h"
 #include "overdue.h"
@@ -26,35 +27,58 @@ static usec_t import_deadline(const struct template *template)
     return imports ? deadline_after(template->options->import_timeout) : DEADLINE_NEVER;
 }
 
-int generation_start(struct generation *generation, struct template *template,
-    void (*in_child)(void *data), void *data)
+/* What a template and the server have in common; *ret_other is the template's end of the socket. */
+static int connect_template(
+    struct generation *generation, const struct options *options, int *ret_other)
 {
-    int pair[2];
+    int pair[2], r = 0;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
         return -errno;
-    pid_t pid = fork();
+    generation->control = pair[0];
+    *ret_other = pair[1];
+    if (options->reload)
+        r = queue_init(&generation->queue);
+    if (options->reload && r == 0)
+        r = sources_init(&generation->sources);
+    return r;
+}
+
+static _Noreturn void become_template(struct template *template, struct generation *generation)
+{
+    template->queue = generation->queue.spares;
+    template->sources = generation->sources;
+    generation->sources = SOURCES_NONE;
+    generation->queue.spares = -1;
+    generation_close(generation);
+    template_run(template);
+}
+
+int generation_start(struct generation *generation, struct template *template,
+    void (*in_child)(void *data), void *data)
+{
+    struct generation started = GENERATION_NONE;
+
+    int r = connect_template(&started, template->options, &template->control);
+    pid_t pid = r < 0 ? -1 : fork();
     if (pid == 0) {
-        close(pair[0]);
         in_child(data);
-        template->control = pair[1];
-        template_run(template);
+        become_template(template, &started);
     }
-    int error = errno;
-    close(pair[1]);
-    if (pid < 0) {
-        close(pair[0]);
-        return -error;
+    if (r == 0 && pid < 0)
+        r = -errno;
+    closep(&template->control);
+    if (r < 0) {
+        generation_close(&started);
+        return r;
     }
     setpgid(pid, pid); /* it does that, too: either may need it first */
-    *generation = (struct generation){
-        .pid = pid,
-        .control = pair[0],
-        .number = template->generation,
-        .failure = template->failure,
-        .started = deadline_now(),
-        .deadline = import_deadline(template),
-    };
+    started.pid = pid;
+    started.number = template->generation;
+    started.failure = template->failure;
+    started.started = deadline_now();
+    started.deadline = import_deadline(template);
+    *generation = started;
     return 0;
 }
 
@@ -91,11 +115,17 @@ void generation_kill(const struct generation *generation)
         kill(generation->pid, SIGKILL);
 }
 
+void generation_hang_up(struct generation *generation)
+{
+    closep(&generation->control);
+    generation->control = -1;
+}
+
 void generation_close(struct generation *generation)
 {
-    if (generation->control >= 0)
-        close(generation->control);
-    generation->control = -1;
+    generation_hang_up(generation);
+    queue_done(&generation->queue);
+    sources_done(&generation->sources);
 }
 
 /* The last one has to make room when all are taken. */

@@ -7,7 +7,9 @@
  */
 
 #include "deadline.h"
+#include "server/sources.h"
 #include "server/template.h"
+#include "server/waiting_room.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -16,14 +18,18 @@ struct generation {
     pid_t pid;   /* 0: there is none */
     int control; /* see server/template.h; -1: closed */
     unsigned number;
-    int failure;  /* the exit status that it excuses to the clients, or 0 */
-    bool ready;   /* its first worker can accept */
-    bool overdue; /* --import-timeout has passed */
+    int failure;            /* the exit status that it excuses to the clients, or 0 */
+    bool ready;             /* its first worker can accept */
+    bool overdue;           /* --import-timeout has passed */
+    struct queue queue;     /* with --reload: where its spares get connections */
+    size_t ready_spares;    /* with --reload: those that can take one, as far as known */
+    struct sources sources; /* with --reload: what its import has read */
     usec_t started;
     usec_t deadline;
 };
 
-#define GENERATION_NONE ((struct generation){.control = -1})
+#define GENERATION_NONE                                                                            \
+    ((struct generation){.control = -1, .queue = QUEUE_NONE, .sources = SOURCES_NONE})
 
 /* Those that were told to leave. Zeroed at first. */
 struct retired {
@@ -46,7 +52,10 @@ void generation_enforce_deadline(struct generation *generation, usec_t *next);
  * remains.h. */
 void generation_kill(const struct generation *generation);
 
-/* Closes the server's end of the socket. */
+/* Closes the socket of a template that has left. */
+void generation_hang_up(struct generation *generation);
+
+/* Closes the server's ends of its sockets, and forgets its sources. */
 void generation_close(struct generation *generation);
 
 /* Makes a template leave, and remembers it; *generation is none afterwards. */

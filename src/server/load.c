@@ -6,16 +6,14 @@
 #include "message_ids.h"
 #include "server/leftovers.h"
 #include "server/warm_up.h"
-#include "server/watch.h"
 #include "streams.h"
 #include "wsgi/bytecode.h"
 #include "wsgi/python.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 /* That many modules take some tens of milliseconds to compile. */
 enum { MANY_MODULES = 20 };
@@ -43,17 +41,29 @@ static void check_leftovers(const struct sockets *before)
             leftovers);
 }
 
-/* before: when the import began; what has changed since then may have been read too early. */
-static int watch_sources(const struct timespec *before, bool *ret_changed)
+static void note_directory(struct sources *sources, const char *base, const char *path, size_t size)
 {
-    _cleanup_(freep) char *directories = python_list_source_directories();
+    char directory[PATH_MAX];
 
-    int fd = directories ? watch_open(directories) : -ENOENT;
-    if (fd < 0)
-        log_line(LOG_WARNING, "--reload: cannot watch the sources: %s", strerror(-fd));
+    if (path[0] == '/')
+        snprintf(directory, sizeof(directory), "%.*s", size > 0 ? (int)size : 1, path);
     else
-        *ret_changed = python_sources_are_newer(before);
-    return fd;
+        snprintf(directory, sizeof(directory), "%s/%.*s", base, (int)size, path);
+    sources_note_directory(sources, directory);
+}
+
+/* Where modules are looked for, which may not be there yet. Relative to --directory, as they will
+ * be for the import. */
+static void note_search_path(const struct options *options, struct sources *sources)
+{
+    const char *base = options->directory ? options->directory : ".";
+    const char *slash = strrchr(options->application, '/');
+
+    sources_note_directory(sources, base);
+    for (size_t i = 0; i < options->python_paths; i++)
+        note_directory(sources, base, options->python_path[i], strlen(options->python_path[i]));
+    if (slash)
+        note_directory(sources, base, options->application, (size_t)(slash - options->application));
 }
 
 /* Starts Python and imports the app. Leaves when that fails. */
@@ -81,12 +91,12 @@ void load_tell_bytecode(void)
             bytecode.missing, bytecode.stale, bytecode.modules, bytecode.command);
 }
 
-int load_in_template(const struct options *options, struct worker *worker, bool *ret_changed)
+void load_in_template(const struct options *options, struct worker *worker, struct sources *sources)
 {
     _cleanup_(sockets_done) struct sockets before;
-    struct timespec began;
 
-    clock_gettime(CLOCK_REALTIME_COARSE, &began);
+    if (sources)
+        note_search_path(options, sources);
     sockets_init(&before);
     import(worker);
     check_descriptors(&before);
@@ -97,7 +107,6 @@ int load_in_template(const struct options *options, struct worker *worker, bool 
     python_flush(); /* forked processes are not to repeat it */
     fflush(NULL);
     check_leftovers(&before);
-    return options->reload ? watch_sources(&began, ret_changed) : -1;
 }
 
 void load_in_worker(struct worker *worker)

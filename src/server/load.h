@@ -4,14 +4,14 @@
  * that fails, and end the process with the exit status that says so. */
 
 #include "options.h"
+#include "server/sources.h"
 #include "worker.h"
 
-#include <stdbool.h>
-
 /* Before workers are forked: what the import has left behind that they should not have is logged,
- * and what is held in buffers is written. With --reload, returns a descriptor of watch.h, and
- * whether a source has changed since the import began; else, or when that fails, a negative one. */
-int load_in_template(const struct options *options, struct worker *worker, bool *ret_changed);
+ * and what is held in buffers is written. `sources`, or NULL, is where those are noted that may be
+ * read. */
+void load_in_template(
+    const struct options *options, struct worker *worker, struct sources *sources);
 
 /* Logs how many modules each start compiles again, and what mends it, if one of them has stale
  * bytecode, or many have none: an app of a few files works well without. After load_in_template. */

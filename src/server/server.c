@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "log.h"
 #include "message_ids.h"
+#include "server/desk.h"
 #include "server/excuse.h"
 #include "server/generation.h"
 #include "server/notify.h"
@@ -39,6 +40,7 @@ struct server {
     struct generation next; /* on trial, to take over from the current one */
     struct retired retired;
     struct remains remains;
+    struct desk *desk; /* NULL without --reload */
     unsigned last_number;
     bool reload_wanted;
     unsigned taking_over; /* the generation whose predecessor's spares are leaving, or 0 */
@@ -71,7 +73,7 @@ static void tell_counts(const struct server *server)
     size_t running = scoreboard_count(&server->board, SLOT_RUNNING, SLOT_RUNNING, 0);
     char idle_end[64] = "";
 
-    if (server->current.failure != 0) {
+    if (server->current.failure != 0 && !server->ending) {
         notify_status("Nothing can be served: clients are answered 500");
         return;
     }
@@ -93,6 +95,8 @@ static void part(void *data)
 
     generation_close(&server->current);
     generation_close(&server->next);
+    if (server->desk)
+        desk_done(server->desk);
     close(server->signals);
 }
 
@@ -108,8 +112,13 @@ static int start(struct server *server, struct generation *generation, int failu
         .generation = ++server->last_number,
         .failure = failure,
         .watchdog = server->watchdog / 4,
+        .control = -1,
+        .queue = -1,
+        .sources = SOURCES_NONE,
     };
 
+    if (server->desk && failure == 0)
+        desk_begin_attempt(server->desk);
     return generation_start(generation, &template, part, server);
 }
 
@@ -141,6 +150,8 @@ static void stop(struct server *server)
 
     server->hurried = server->stopped;
     server->stop_deadline = server->hurried ? 0 : deadline_after(timeout);
+    if (server->desk)
+        waiting_room_done(&server->desk->room);
     server->stopped = true;
     if (server->hurried)
         remains_kill(&server->remains);
@@ -185,7 +196,7 @@ static void fail(struct server *server, int status)
 /* The new app is tried beside the old one. */
 static void reload(struct server *server)
 {
-    if (server->ending || server->current.failure != 0)
+    if (server->ending || (server->current.failure != 0 && !server->desk))
         return;
     server->reload_wanted = !server->current.ready || server->next.pid > 0;
     if (server->reload_wanted)
@@ -201,6 +212,8 @@ static void reload(struct server *server)
 
 static void take_over(struct server *server)
 {
+    if (server->desk)
+        queue_take_back(&server->current.queue, &server->desk->room);
     generation_retire(&server->current, &server->retired);
     server->current = server->next;
     server->next = GENERATION_NONE;
@@ -241,18 +254,29 @@ static void tell_start(const struct server *server, const struct generation *gen
     log_to_journal(LOG_INFO, MESSAGE_ID_SERVING, LOG_FIELDS(fields), message);
 }
 
+static void end_attempt(struct server *server, struct generation *generation, bool failed)
+{
+    int r = desk_end_attempt(server->desk, generation, failed);
+
+    if (r < 0)
+        log_line(LOG_WARNING, "--reload: cannot watch the sources: %s", strerror(-r));
+}
+
 /* ---- what happens to templates -------------------------------------------------------------- */
 
 static void become_ready(struct server *server, struct generation *generation)
 {
     generation->ready = true;
     generation->deadline = DEADLINE_NEVER;
+    if (server->desk && generation->failure == 0)
+        end_attempt(server, generation, false);
     if (generation == &server->next)
         take_over(server);
     else if (generation->failure == 0) {
         notify_ready();
         tell_start(server, generation);
-    }
+    } else if (server->desk)
+        notify_ready(); /* it serves, though not the app */
     tell_counts(server);
     if (server->reload_wanted)
         reload(server);
@@ -282,15 +306,25 @@ static void listen_to(struct server *server, struct generation *generation)
     ssize_t n = recv(generation->control, &letter, 1, 0);
 
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-        generation_close(generation); /* it has left; SIGCHLD comes */
+        generation_hang_up(generation); /* it has left; SIGCHLD comes */
     if (n != 1)
         return;
     switch ((enum template_letter)letter) {
     case TEMPLATE_READY: become_ready(server, generation); break;
-    case TEMPLATE_CHANGED: reload(server); break;
     case TEMPLATE_COUNTS: tell_counts(server); break;
     case TEMPLATE_REMAINS: hear_of_remains(server, generation); break;
     }
+}
+
+/* The current template has left, because nobody asks. But the next one may go on; and somebody may
+ * have come. */
+static void go_without(struct server *server, const struct generation *lost)
+{
+    if (server->next.pid > 0)
+        return;
+    bool is_asked = server->desk && server->desk->room.n_guests > 0;
+    if (!is_asked || start(server, &server->current, 0) < 0)
+        end(server, lost->failure);
 }
 
 /* The current template has left without being told. */
@@ -301,8 +335,7 @@ static void lose_current(
     bool exited = WIFEXITED(status);
 
     if (lost->failure != 0 || (exited && lost->ready && WEXITSTATUS(status) == 0)) {
-        if (server->next.pid == 0) /* else that one goes on */
-            end(server, lost->failure);
+        go_without(server, lost);
     } else if (!exited && lost->ready && start(server, &server->current, 0) == 0)
         log_line(LOG_NOTICE, "the application is imported anew");
     else
@@ -316,7 +349,8 @@ static void lose_next(struct server *server, const struct ending *ending)
         return;
     }
     log_event(LOG_ERR, MESSAGE_ID_RELOAD_FAILED, NULL, 0,
-        "not reloaded: the application as it was before goes on");
+        server->current.failure != 0 ? "not reloaded: clients are answered 500"
+                                     : "not reloaded: the application as it was before goes on");
     notify_ready();
     tell_counts(server);
     if (server->reload_wanted)
@@ -328,6 +362,10 @@ static void lose(struct server *server, struct generation *generation, const str
     struct generation lost = *generation;
     int status = ending->status;
 
+    if (server->desk && !lost.ready && lost.failure == 0)
+        end_attempt(server, generation, true);
+    if (server->desk)
+        queue_take_back(&generation->queue, &server->desk->room);
     generation_close(generation);
     *generation = GENERATION_NONE;
     workers_sweep(&server->workers, lost.number);
@@ -402,6 +440,31 @@ static int open_signals(struct server *server)
     return server->signals < 0 ? -errno : 0;
 }
 
+/* ---- --reload ------------------------------------------------------------------------------- */
+
+/* Gives clients to spares, and reloads before if they could get old code. */
+static void admit_clients(struct server *server)
+{
+    while (desk_has_client(server->desk)) {
+        if (!server->current.ready || server->next.pid > 0)
+            return; /* they wait */
+        if (desk_is_outdated(server->desk, server->current.failure != 0))
+            reload(server);
+        else if (!desk_hand_over(server->desk, &server->current, &server->board))
+            return;
+    }
+}
+
+static void tend_desk(struct server *server, usec_t *next)
+{
+    bool is_trying = !server->current.ready || server->next.pid > 0;
+
+    waiting_room_enforce(&server->desk->room, next);
+    if (!is_trying && desk_has_changes(server->desk, next))
+        reload(server);
+    admit_clients(server);
+}
+
 /* ---- what is due ---------------------------------------------------------------------------- */
 
 static void ask_for_time(struct server *server, usec_t *next)
@@ -436,6 +499,8 @@ static usec_t do_what_is_due(struct server *server)
     generation_enforce_deadline(&server->next, &next);
     ask_for_time(server, &next);
     feed_watchdog(server, &next);
+    if (server->desk && !server->ending)
+        tend_desk(server, &next);
     if (server->ending)
         workers_kill_starting(&server->workers, 0);
     if (server->taking_over)
@@ -453,16 +518,25 @@ static void wait_for_events(struct server *server, usec_t until)
         {.fd = server->signals, .events = POLLIN},
         {.fd = server->current.control, .events = POLLIN},
         {.fd = server->next.control, .events = POLLIN},
+        {.fd = server->desk ? server->desk->room.events : -1, .events = POLLIN},
+        {.fd = server->desk ? server->desk->watch : -1, .events = POLLIN},
+        {.fd = server->current.queue.server, .events = POLLIN},
     };
 
     if (poll(fds, sizeof(fds) / sizeof(fds[0]), deadline_poll_timeout(until)) <= 0)
         return;
+    if (fds[3].revents)
+        waiting_room_look(&server->desk->room);
+    if (fds[4].revents)
+        desk_notice(server->desk);
+    if (fds[5].revents)
+        server->current.ready_spares += queue_count_ready(&server->current.queue);
     /* One at a time, because each may change which the others are. */
     if (fds[1].revents)
         listen_to(server, &server->current);
     else if (fds[2].revents)
         listen_to(server, &server->next);
-    else
+    else if (fds[0].revents)
         take_signal(server);
 }
 
@@ -476,6 +550,8 @@ static int prepare(struct server *server, int failure)
     server->watchdog = notify_watchdog_interval();
     if (r == 0)
         r = open_signals(server);
+    if (r == 0 && server->desk)
+        r = desk_init(server->desk, options, server->activation);
     if (r == 0)
         r = prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
     return r < 0 ? r : start(server, &server->current, failure);
@@ -491,8 +567,9 @@ static void excuse_rest(struct server *server)
 
 int server_run(const struct options *options, const struct activation *activation, int failure)
 {
+    struct options own = *options;
     struct server server = {
-        .options = options,
+        .options = &own,
         .activation = activation,
         .signals = -1,
         .current = GENERATION_NONE,
@@ -500,7 +577,12 @@ int server_run(const struct options *options, const struct activation *activatio
         .stop_deadline = DEADLINE_NEVER,
     };
     struct terminal terminal;
+    struct desk desk = DESK_NONE;
 
+    if (failure != 0)
+        own.reload = false; /* nothing is imported, so nothing that is saved can mend it */
+    if (own.reload)
+        server.desk = &desk;
     terminal_remember(&terminal);
     int r = prepare(&server, failure);
     if (r < 0)
@@ -515,6 +597,8 @@ int server_run(const struct options *options, const struct activation *activatio
     if (status != 0)
         excuse_rest(&server);
     scoreboard_done(&server.board);
+    if (server.desk)
+        desk_done(server.desk);
     if (server.interrupted) /* not in the background, where a shell may be using it */
         terminal_restore(&terminal);
     log_settle();

@@ -3,6 +3,7 @@
 #include "leave.h"
 #include "log.h"
 #include "server/load.h"
+#include "server/waiting_room.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -44,8 +45,9 @@ static int wait_for_connection(const struct spare *spare)
     bool said = false;
 
     for (;;) {
-        int fd = activation_accept(
-            spare->activation, spare->first_listener, spare->stop, DEADLINE_NEVER);
+        int fd = spare->queue >= 0 ? queue_take(spare->queue, spare->stop)
+                                   : activation_accept(spare->activation, spare->first_listener,
+                                         spare->stop, DEADLINE_NEVER);
         if (!activation_is_exhaustion(fd))
             return fd;
         if (!said)
@@ -64,6 +66,8 @@ static void get_ready(struct spare *spare)
     spare->slot->overdue = false;
     if (spare->announce)
         eventfd_write(spare->wake, 1);
+    if (spare->queue >= 0)
+        queue_say_ready(spare->queue);
 }
 
 /* The template learns of a request when its worker ends, and forks the next spare then: in between,
@@ -87,6 +91,8 @@ static void begin(struct spare *spare)
     activation_close(spare->activation);
     close(spare->stop);
     close(spare->wake);
+    if (spare->queue >= 0)
+        close(spare->queue);
 }
 
 void spare_run(struct spare *spare)

@@ -14,6 +14,7 @@ struct spare {
     struct scoreboard *board;
     int stop;      /* the reading end of a pipe: once it has ended, nothing is accepted any more */
     int wake;      /* an eventfd: the template is to look at the scoreboard */
+    int queue;     /* where its connection comes from, see waiting_room.h; -1: from the listeners */
     bool announce; /* wake the template as soon as this spare can accept */
 };
 

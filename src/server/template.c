@@ -6,11 +6,11 @@
 #include "server/notify.h"
 #include "server/remains.h"
 #include "server/spare.h"
-#include "server/watch.h"
 #include "server/workers.h"
 #include "streams.h"
 #include "survive.h"
 #include "worker.h"
+#include "wsgi/observe.h"
 #include "wsgi/python.h"
 
 #include <errno.h>
@@ -23,8 +23,6 @@
 #include <sys/wait.h>
 #include <sysexits.h>
 
-/* How long nothing more has to change before the sources are taken to be complete. */
-#define SOURCES_SETTLE (100 * USEC_PER_MSEC)
 /* How long to wait before fork is tried again. */
 #define FORK_PAUSE (100 * USEC_PER_MSEC)
 /* How long an app that cannot be loaded is excused to those who wait. */
@@ -36,14 +34,15 @@ enum { MAX_LOST_SPARES = 5 };
 /* What it has at hand while it runs. */
 struct state {
     const struct template *template;
-    struct worker worker; /* what every worker begins with */
+    struct worker worker;     /* what every worker begins with */
+    struct sources sources;   /* until the app is imported */
+    struct observer observer; /* stays here, because the interpreter knows it */
     struct workers workers;
     struct remains remains;    /* the server kills them, but while they are there it is not idle */
     struct sigaction on_child; /* the app's, for its workers */
     int stop[2];               /* a pipe: the spares leave when the writing end is closed */
     int wake;                  /* an eventfd for the spares */
     int children;              /* an eventfd: one of them may have ended */
-    int sources;               /* an inotify descriptor, or -1 */
     size_t forked;             /* spares so far */
     bool ready;
     bool idle_end; /* the spares were told to leave, because nobody asks */
@@ -52,7 +51,6 @@ struct state {
     usec_t idle_since;
     usec_t excuses_end;
     usec_t fork_again; /* not before that */
-    usec_t changed;    /* the last change of a source, or 0 */
     bool counts_changed;
     size_t running_told;
 };
@@ -149,8 +147,6 @@ static void part(const void *data)
     close(state->children);
     close(state->template->control);
     log_part();
-    if (state->sources >= 0)
-        close(state->sources);
     sigaction(SIGCHLD, &state->on_child, NULL);
     if (state->worker.gateway || state->worker.failure != 0)
         survive(state->worker.survival); /* else worker_load does */
@@ -167,6 +163,7 @@ static _Noreturn void become_spare(const struct state *state, struct slot *slot)
         .slot = slot,
         .stop = state->stop[0],
         .wake = state->wake,
+        .queue = template->queue,
         .announce = !state->ready,
     };
 
@@ -291,14 +288,8 @@ static void wake_up(struct state *state)
     state->ready = true;
     state->idle_since = deadline_now();
     tell(state, TEMPLATE_READY);
-    if (state->worker.gateway)
+    if (state->worker.gateway && !state->template->options->reload)
         load_tell_bytecode(); /* no client waits for that now */
-}
-
-static void look_at_sources(struct state *state)
-{
-    if (watch_read(state->sources))
-        state->changed = deadline_now();
 }
 
 /* What the server says is no more than that a slot has become free. */
@@ -388,21 +379,13 @@ static void tell_counts(struct state *state, usec_t *next)
     tell(state, TEMPLATE_COUNTS);
 }
 
-static void tell_change(struct state *state, usec_t *next)
-{
-    if (state->changed == 0 || !deadline_is_due(state->changed + SOURCES_SETTLE, next))
-        return;
-    state->changed = 0;
-    tell(state, TEMPLATE_CHANGED);
-}
-
 /* Returns when something is due next. */
 static usec_t do_what_is_due(struct state *state)
 {
     usec_t next = DEADLINE_NEVER, watchdog = state->template->watchdog;
 
     remains_look(&state->remains, &next);
-    if (state->template->failure != 0)
+    if (state->template->failure != 0 && !state->template->options->reload)
         leave_if_excused(state, &next);
     else if (state->idle_end)
         go_on_with_idle_end(state);
@@ -410,7 +393,6 @@ static usec_t do_what_is_due(struct state *state)
         begin_idle_end(state);
     fork_spares(state, &next);
     deadline_wake(workers_enforce_deadlines(&state->workers), &next);
-    tell_change(state, &next);
     tell_counts(state, &next);
     state->template->board->totals->alive = deadline_now();
     if (watchdog != 0)
@@ -424,7 +406,6 @@ static void wait_for_events(struct state *state, usec_t until)
         {.fd = state->children, .events = POLLIN},
         {.fd = state->wake, .events = POLLIN},
         {.fd = state->template->control, .events = POLLIN},
-        {.fd = state->sources, .events = POLLIN},
     };
 
     if (poll(fds, sizeof(fds) / sizeof(fds[0]), deadline_poll_timeout(until)) <= 0)
@@ -435,8 +416,17 @@ static void wait_for_events(struct state *state, usec_t until)
         reap(state);
     if (fds[1].revents)
         wake_up(state);
-    if (fds[3].revents)
-        look_at_sources(state);
+}
+
+/* The scoreboard is no business of the app. */
+static void import(struct state *state)
+{
+    const struct template *template = state->template;
+
+    scoreboard_shield(template->board, true);
+    load_in_template(
+        template->options, &state->worker, template->options->reload ? &state->sources : NULL);
+    scoreboard_shield(template->board, false);
 }
 
 void template_run(const struct template *template)
@@ -448,11 +438,13 @@ void template_run(const struct template *template)
             .failure = template->failure,
             .survival = &survival},
         .workers = {.options = template->options, .board = template->board},
-        .sources = -1,
+        .observer = {sources_note, &state.sources, template->options->application},
+        .sources = template->sources,
         .excuses_end = DEADLINE_NEVER,
     };
-    bool changed = false;
 
+    if (template->options->reload)
+        state.worker.observer = &state.observer;
     setpgid(0, 0);
     survive_hold(&survival);
     streams_leave_terminal(); /* which a server that is a session leader has kept */
@@ -460,13 +452,9 @@ void template_run(const struct template *template)
     log_part();
     if (template->failure != 0)
         state.excuses_end = deadline_now() + EXCUSES_TIME;
-    else if (template->options->import == IMPORT_SERVER) {
-        scoreboard_shield(template->board, true);
-        state.sources = load_in_template(template->options, &state.worker, &changed);
-        scoreboard_shield(template->board, false);
-    }
-    if (changed)
-        state.changed = deadline_now();
+    else if (template->options->import == IMPORT_SERVER)
+        import(&state);
+    sources_done(&state.sources);
     if (open_descriptors(&state) < 0) {
         log_line(LOG_ERR, "cannot prepare for workers: %m");
         leave(EX_OSERR);

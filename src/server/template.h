@@ -15,13 +15,13 @@
 #include "activation.h"
 #include "options.h"
 #include "scoreboard.h"
+#include "server/sources.h"
 
 #include <signal.h>
 
 enum template_letter {
-    TEMPLATE_READY = 'r',   /* its first worker can accept */
-    TEMPLATE_CHANGED = 'c', /* a source file of the app has changed (--reload) */
-    TEMPLATE_COUNTS = 's',  /* the scoreboard is worth another look */
+    TEMPLATE_READY = 'r',  /* its first worker can accept */
+    TEMPLATE_COUNTS = 's', /* the scoreboard is worth another look */
     /* A worker has left processes in its process group, whose number follows (a pid_t): the server
      * kills them after a while, because it outlives the template. */
     TEMPLATE_REMAINS = 'g',
@@ -34,9 +34,12 @@ struct template
     struct scoreboard *board;
     const sigset_t *signals; /* the mask of the process when it was started: the app's */
     unsigned generation;     /* a number of its own, not 0 */
-    int failure;     /* not 0: import nothing, answer 500 to who waits now, then exit with this */
-    int control;     /* the template's end of the socket */
-    usec_t watchdog; /* show to be alive that often, in microseconds; 0: need not */
+    int failure; /* not 0: import nothing, answer 500 to who waits now, then exit with this;
+                  * with --reload go on with that */
+    int control; /* the template's end of the socket */
+    int queue;   /* with --reload, where spares get connections, see waiting_room.h; or -1 */
+    struct sources sources; /* with --reload, where to note what the import reads */
+    usec_t watchdog;        /* show to be alive that often, in microseconds; 0: need not */
 };
 
 /* Becomes the template, in a process that was just forked for it. */

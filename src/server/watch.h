@@ -1,12 +1,13 @@
 #pragma once
 
-/* Watches the sources of the app: inotify(7). */
+/* Notices that something happens to the sources of the app: inotify(7). What that means is for
+ * sources.h to say. */
 
-#include <stdbool.h>
+#include "server/sources.h"
 
-/* Begins to watch directories, as python_list_source_directories gives them. Returns a descriptor
- * that can be read after something has happened there, or -errno. */
-int watch_open(const char *directories);
+/* Begins to watch them. Returns a descriptor that can be read after something has happened there,
+ * or -errno. */
+int watch_open(const struct sources *sources);
 
-/* Takes in what has happened. Returns whether a file of Python code came, changed or went. */
-bool watch_read(int fd);
+/* Takes in what has happened. */
+void watch_read(int fd);

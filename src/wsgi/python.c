@@ -307,43 +307,6 @@ char *python_list_threads(void)
     return names;
 }
 
-/* Evaluates an expression about `files`, the source files of modules but for those of the standard
- * library and of installed packages, and of `path` and `stat` of the module os. */
-static char *evaluate_with_sources(const char *wanted)
-{
-    static const char format[] =
-        "(lambda path, stat, standard: (lambda files: %s)(["
-        "    file for file in [getattr(module, '__file__', None) for module in"
-        "                      list(sys.modules.values())]"
-        "    if isinstance(file, str) and path.isfile(file)"
-        "        and '-packages/' not in file and not file.startswith(standard)"
-        "]))(sys.modules['os'].path, sys.modules['os'].stat,"
-        "    sys.modules['os'].path.dirname(sys.modules['os'].__file__) + '/')";
-    _cleanup_(freep) char *expression = NULL;
-
-    if (asprintf(&expression, format, wanted) < 0)
-        return NULL;
-    PyGILState_STATE state = PyGILState_Ensure();
-    char *result = evaluate(expression, NULL);
-    PyGILState_Release(state);
-    return result;
-}
-
-char *python_list_source_directories(void)
-{
-    return evaluate_with_sources("''.join(directory + '\\0' for directory in sorted({"
-                                 "    path.dirname(path.abspath(file)) for file in files}))");
-}
-
-bool python_sources_are_newer(const struct timespec *when)
-{
-    _cleanup_(freep) char *newest =
-        evaluate_with_sources("str(max([stat(file).st_ctime_ns for file in files], default=0))");
-    uint64_t nsec = newest ? strtoull(newest, NULL, 10) : 0;
-
-    return nsec >= (uint64_t)when->tv_sec * 1000000000 + (uint64_t)when->tv_nsec;
-}
-
 char *python_describe(void)
 {
     PyGILState_STATE state = PyGILState_Ensure();

@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
-#include <time.h>
 
 struct python_config {
     const char *venv;      /* a virtual environment, or NULL */
@@ -35,15 +34,6 @@ void python_flush(void);
 /* The names of the threads that Python code has started and that still run, quoted and separated by
  * commas, on the heap; NULL when there is none. */
 char *python_list_threads(void);
-
-/* The directories of the source files that modules were imported from, each once; without those of
- * the standard library and of installed packages. On the heap, each ended by a NUL, and another one
- * at the end; NULL when that fails. */
-char *python_list_source_directories(void);
-
-/* Whether one of those source files has changed at that time (CLOCK_REALTIME_COARSE, which is what
- * files are stamped with) or later. */
-bool python_sources_are_newer(const struct timespec *when);
 
 /* What the interpreter is, in lines for people that begin with a word and end with a newline: its
  * executable and version, the virtual environment, sys.path. On the heap; NULL when that fails. */

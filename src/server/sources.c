@@ -1,0 +1,207 @@
+#include "server/sources.h"
+
+#include "cleanup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* ---- hashes --------------------------------------------------------------------------------- */
+
+/* FNV-1a. */
+#define HASH_BEGIN 0xcbf29ce484222325
+
+static uint64_t hash(uint64_t state, const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+
+    for (size_t i = 0; i < size; i++)
+        state = (state ^ bytes[i]) * 0x100000001b3;
+    return state;
+}
+
+static uint64_t hash_content(uint64_t state, int fd)
+{
+    char buffer[16384];
+    ssize_t n;
+
+    while ((n = read(fd, buffer, sizeof(buffer))) > 0)
+        state = hash(state, buffer, (size_t)n);
+    return state;
+}
+
+/* The time counts as well: whoever uses touch(1) wants a reload. */
+static uint64_t hash_file(int directory, const char *name)
+{
+    _cleanup_(closep) int fd =
+        openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    uint64_t state = hash(HASH_BEGIN, name, strlen(name));
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return hash(state, &errno, fd < 0 ? sizeof(errno) : 0);
+    return hash_content(hash(state, &status.st_mtim, sizeof(status.st_mtim)), fd);
+}
+
+static bool is_python(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+
+    return dot && (strcmp(dot, ".py") == 0 || strcmp(dot, ".wsgi") == 0);
+}
+
+/* Modules, and names of packages: what is in those is noted when they are read. */
+static uint64_t hash_entry(int directory, const char *name)
+{
+    char init[NAME_MAX + sizeof("/__init__.py")];
+
+    if (is_python(name))
+        return hash_file(directory, name);
+    snprintf(init, sizeof(init), "%s/__init__.py", name);
+    return faccessat(directory, init, F_OK, 0) == 0 ? hash(HASH_BEGIN, name, strlen(name)) : 0;
+}
+
+/* In whatever order the entries come. */
+static uint64_t hash_directory(DIR *directory)
+{
+    uint64_t sum = HASH_BEGIN;
+    struct dirent *entry;
+
+    while ((entry = readdir(directory)))
+        if (entry->d_name[0] != '.')
+            sum += hash_entry(dirfd(directory), entry->d_name);
+    return sum;
+}
+
+static uint64_t hash_path(const char *path)
+{
+    DIR *directory = opendir(path);
+
+    if (!directory)
+        return hash_file(AT_FDCWD, path);
+    uint64_t state = hash_directory(directory);
+    closedir(directory);
+    return state;
+}
+
+/* ---- the list ------------------------------------------------------------------------------- */
+
+int sources_init(struct sources *ret)
+{
+    int fd = memfd_create("wsgi-once-sources", MFD_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    *ret = (struct sources){.fd = fd, .state = HASH_BEGIN};
+    return 0;
+}
+
+void sources_done(struct sources *sources)
+{
+    closep(&sources->fd);
+    free(sources->paths);
+    *sources = SOURCES_NONE;
+}
+
+static bool has(const struct sources *sources, const char *path)
+{
+    for (const char *p = sources->paths; p && p < sources->paths + sources->size;
+         p += strlen(p) + 1)
+        if (strcmp(p, path) == 0)
+            return true;
+    return false;
+}
+
+static void append(struct sources *sources, const char *path, uint64_t state)
+{
+    size_t size = strlen(path) + 1;
+    char *paths = realloc(sources->paths, sources->size + size);
+
+    if (!paths)
+        return;
+    memcpy(paths + sources->size, path, size);
+    sources->paths = paths;
+    sources->size += size;
+    sources->state = hash(sources->state, &state, sizeof(state));
+}
+
+/* One write(2) each, because the process may be killed in between. */
+static void add(struct sources *sources, const char *path)
+{
+    char entry[sizeof(uint64_t) + PATH_MAX];
+    size_t size = strlen(path) + 1;
+
+    if (sources->fd < 0 || size > PATH_MAX || has(sources, path))
+        return;
+    uint64_t state = hash_path(path);
+    memcpy(entry, &state, sizeof(state));
+    memcpy(entry + sizeof(state), path, size);
+    if (pwrite(sources->fd, entry, sizeof(state) + size, lseek(sources->fd, 0, SEEK_END)) > 0)
+        append(sources, path, state);
+}
+
+void sources_note_directory(struct sources *sources, const char *path)
+{
+    char real[PATH_MAX];
+
+    if (path[0] == '/')
+        add(sources, path);
+    if (realpath(path, real))
+        add(sources, real);
+}
+
+static void note_place(struct sources *sources, const char *path)
+{
+    char directory[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int size = slash == path ? 1 : slash ? (int)(slash - path) : 0;
+
+    snprintf(directory, sizeof(directory), "%.*s", size > 0 ? size : 1, size > 0 ? path : ".");
+    sources_note_directory(sources, directory);
+}
+
+/* A link counts at both of its ends. */
+void sources_note(const char *path, void *data)
+{
+    struct sources *sources = data;
+    char real[PATH_MAX];
+
+    note_place(sources, path);
+    if (!is_python(path) && path[0] == '/')
+        add(sources, path);
+    if (realpath(path, real))
+        note_place(sources, real);
+}
+
+void sources_load(struct sources *sources)
+{
+    char entry[sizeof(uint64_t) + PATH_MAX];
+    off_t offset = 0;
+    uint64_t state;
+    ssize_t n;
+
+    while ((n = pread(sources->fd, entry, sizeof(entry) - 1, offset)) > (ssize_t)sizeof(state)) {
+        entry[n] = '\0';
+        memcpy(&state, entry, sizeof(state));
+        append(sources, entry + sizeof(state), state);
+        offset += (off_t)(sizeof(state) + strlen(entry + sizeof(state)) + 1);
+    }
+}
+
+uint64_t sources_look(const struct sources *sources)
+{
+    uint64_t all = HASH_BEGIN;
+
+    for (const char *p = sources->paths; p && p < sources->paths + sources->size;
+         p += strlen(p) + 1) {
+        uint64_t state = hash_path(p);
+        all = hash(all, &state, sizeof(state));
+    }
+    return all;
+}

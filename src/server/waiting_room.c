@@ -1,0 +1,267 @@
+#include "server/waiting_room.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- the door ------------------------------------------------------------------------------- */
+
+static int listen_at(const struct waiting_room *room, int operation)
+{
+    const struct activation *activation = room->activation;
+
+    for (size_t i = 0; i < activation->n_listeners; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.fd = activation->listeners[i]};
+        if (epoll_ctl(room->events, operation, activation->listeners[i], &event) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+/* Nobody is let in as long as it is full. */
+static void open_or_close(struct waiting_room *room)
+{
+    bool has_room = room->n_guests < WAITING_ROOM_SIZE;
+
+    if (has_room != room->listens)
+        listen_at(room, has_room ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
+    room->listens = has_room;
+}
+
+int waiting_room_init(
+    struct waiting_room *ret, const struct activation *activation, usec_t patience)
+{
+    *ret = (struct waiting_room){.activation = activation, .patience = patience, .listens = true};
+    ret->events = epoll_create1(EPOLL_CLOEXEC);
+    if (ret->events < 0)
+        return -errno;
+    return listen_at(ret, EPOLL_CTL_ADD);
+}
+
+void waiting_room_done(struct waiting_room *room)
+{
+    for (size_t i = 0; i < room->n_guests; i++)
+        close(room->guests[i].fd);
+    room->n_guests = 0;
+    if (room->events >= 0)
+        close(room->events);
+    room->events = -1;
+}
+
+/* ---- guests --------------------------------------------------------------------------------- */
+
+static void add_guest(struct waiting_room *room, int fd, usec_t arrived)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.fd = fd};
+
+    if (room->n_guests == WAITING_ROOM_SIZE ||
+        (arrived == 0 && epoll_ctl(room->events, EPOLL_CTL_ADD, fd, &event) < 0)) {
+        close(fd);
+        return;
+    }
+    room->guests[room->n_guests++] = (struct guest){
+        .fd = fd,
+        .arrived = arrived,
+        .deadline = arrived ? DEADLINE_NEVER : deadline_after(room->patience),
+    };
+}
+
+static void remove_guest(struct waiting_room *room, struct guest *guest)
+{
+    if (guest->arrived == 0)
+        epoll_ctl(room->events, EPOLL_CTL_DEL, guest->fd, NULL);
+    close(guest->fd);
+    *guest = room->guests[--room->n_guests];
+    open_or_close(room);
+}
+
+static bool is_listener(const struct waiting_room *room, int fd)
+{
+    for (size_t i = 0; i < room->activation->n_listeners; i++)
+        if (room->activation->listeners[i] == fd)
+            return true;
+    return false;
+}
+
+static void let_in(struct waiting_room *room, int listener)
+{
+    struct pollfd door = {.fd = listener, .events = POLLIN};
+
+    while (room->n_guests < WAITING_ROOM_SIZE && poll(&door, 1, 0) > 0) {
+        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+            break;
+        add_guest(room, fd, 0);
+    }
+    open_or_close(room);
+}
+
+static void hear(struct waiting_room *room, int fd)
+{
+    epoll_ctl(room->events, EPOLL_CTL_DEL, fd, NULL);
+    for (size_t i = 0; i < room->n_guests; i++)
+        if (room->guests[i].fd == fd) {
+            room->guests[i].arrived = deadline_now();
+            room->guests[i].deadline = DEADLINE_NEVER;
+        }
+}
+
+void waiting_room_look(struct waiting_room *room)
+{
+    struct epoll_event events[32];
+    int n = epoll_wait(room->events, events, 32, 0);
+
+    for (int i = 0; i < n; i++)
+        if (is_listener(room, events[i].data.fd))
+            let_in(room, events[i].data.fd);
+        else
+            hear(room, events[i].data.fd);
+}
+
+void waiting_room_enforce(struct waiting_room *room, usec_t *next)
+{
+    for (size_t i = room->n_guests; i > 0; i--)
+        if (deadline_is_due(room->guests[i - 1].deadline, next))
+            remove_guest(room, &room->guests[i - 1]);
+}
+
+static struct guest *find_first(struct waiting_room *room)
+{
+    struct guest *first = NULL;
+
+    for (size_t i = 0; i < room->n_guests; i++)
+        if (room->guests[i].arrived && (!first || room->guests[i].arrived < first->arrived))
+            first = &room->guests[i];
+    return first;
+}
+
+usec_t waiting_room_first(const struct waiting_room *room)
+{
+    const struct guest *first = find_first((struct waiting_room *)room);
+
+    return first ? first->arrived : 0;
+}
+
+/* ---- queues --------------------------------------------------------------------------------- */
+
+int queue_init(struct queue *ret)
+{
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+        return -errno;
+    *ret = (struct queue){.server = pair[0], .spares = pair[1]};
+    return 0;
+}
+
+void queue_done(struct queue *queue)
+{
+    if (queue->server >= 0)
+        close(queue->server);
+    if (queue->spares >= 0)
+        close(queue->spares);
+    *queue = QUEUE_NONE;
+}
+
+/* A message: when the client arrived, with its connection. */
+union control {
+    struct cmsghdr header;
+    char buffer[CMSG_SPACE(sizeof(int))];
+};
+
+static bool send_guest(int queue, struct guest *guest)
+{
+    union control control = {0};
+    struct iovec part = {&guest->arrived, sizeof(guest->arrived)};
+    struct msghdr message = {
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control.buffer,
+        .msg_controllen = sizeof(control.buffer),
+    };
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &guest->fd, sizeof(int));
+    return sendmsg(queue, &message, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+}
+
+/* Returns the connection, -EAGAIN when there is none, or another -errno. */
+static int receive_guest(int queue, usec_t *ret_arrived)
+{
+    union control control = {0};
+    struct iovec part = {ret_arrived, sizeof(*ret_arrived)};
+    struct msghdr message = {
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control.buffer,
+        .msg_controllen = sizeof(control.buffer),
+    };
+    int fd;
+
+    ssize_t n = recvmsg(queue, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (n < 0)
+        return errno == EINTR ? -EAGAIN : -errno;
+    if (n == 0)
+        return -ECANCELED; /* the server is no more */
+    if (!header || header->cmsg_type != SCM_RIGHTS)
+        return -EMFILE; /* the kernel had no descriptor to give */
+    memcpy(&fd, CMSG_DATA(header), sizeof(int));
+    return fd;
+}
+
+bool queue_put(const struct queue *queue, struct waiting_room *room)
+{
+    struct guest *first = find_first(room);
+
+    if (!first || !send_guest(queue->server, first))
+        return false;
+    remove_guest(room, first);
+    return true;
+}
+
+void queue_take_back(const struct queue *queue, struct waiting_room *room)
+{
+    usec_t arrived;
+    int fd;
+
+    while (queue->spares >= 0 && (fd = receive_guest(queue->spares, &arrived)) >= 0)
+        add_guest(room, fd, arrived);
+}
+
+size_t queue_count_ready(const struct queue *queue)
+{
+    size_t count = 0;
+    char letter;
+
+    while (recv(queue->server, &letter, 1, MSG_DONTWAIT) == 1)
+        count++;
+    return count;
+}
+
+void queue_say_ready(int spares)
+{
+    (void)send(spares, "r", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+int queue_take(int spares, int stop)
+{
+    struct pollfd fds[] = {{.fd = spares, .events = POLLIN}, {.fd = stop, .events = POLLIN}};
+    usec_t arrived;
+
+    for (;;) {
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            return -errno;
+        int fd = receive_guest(spares, &arrived);
+        if (fd != -EAGAIN)
+            return fd;
+        if (fds[1].revents)
+            return -ECANCELED;
+    }
+}
