@@ -47,6 +47,14 @@ deploy='
   equal "${lines[-1]}" "Hello from a process of its own."
 }
 
+@test "make check JOBS=unit installs what that takes, and no more" {
+  promised "make check JOBS=unit"
+  run -0 newcomer '
+    make check JOBS=unit WERROR=1
+    ! command -v bats clang'
+  [[ ${lines[-1]} =~ ^[0-9]+\ passed,\ 0\ failed,\ 0\ skipped$ ]]
+}
+
 @test "make install, and a file makes an app" {
   promised "sudo make install"
   run -0 newcomer "
