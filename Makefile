@@ -266,7 +266,7 @@ $(foreach directory,$(BUILD) $(BUILD)/sanitize,$(eval $(call unit_rule,$(directo
 
 # This one has processes, and a log.
 $(foreach d,$(BUILD) $(BUILD)/sanitize,$(eval $(d)/unit/test_remains: \
-	$(addprefix $(d)/src/,server/remains.o log.o journal.o)))
+	$(addprefix $(d)/src/,server/remains.o log.o journal.o standard_error.o)))
 
 # This one runs the interpreter, too.
 define gateway_test_rule
@@ -300,7 +300,7 @@ make_more = $(MAKE) --no-print-directory \
 # What the jobs need is installed and built, and no more.
 check:
 	needs=$$(tests/run --needs $(JOBS)) && $(INSTALL_DEPENDENCIES) $$needs
-	$(make_more) $$(tests/run --programs $(JOBS))
+	+$(make_more) $$(tests/run --programs $(JOBS))
 	BUILD=$(BUILD) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) NO_SKIPS=$(NO_SKIPS) tests/run $(JOBS)
 
 check-suites: dist
@@ -309,7 +309,7 @@ check-suites: dist
 
 fuzz:
 	$(INSTALL_DEPENDENCIES) fuzz
-	$(make_more) fuzzers
+	+$(make_more) fuzzers
 	BUILD=$(BUILD) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),3600) tests/run fuzz
 
 endurance: all
