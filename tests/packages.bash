@@ -14,15 +14,22 @@ quiet_make() {
   env -u MAKEFLAGS -u MAKELEVEL -u WERROR -u V make --no-print-directory INSTALL_DEPENDENCIES=: "$@"
 }
 
-# Makes the packages of Debian in $DEB, unless another suite of this run has done so. What `make
-# deb` prints is in $DEB/output.
+# Makes the packages of Debian in $DEB, unless another suite of this run has done so, or does just
+# now: the jobs of tests/run have one TMPDIR. What `make deb` prints is in $DEB/output.
 make_deb() {
-  local made=$BATS_RUN_TMPDIR/deb-made
-  [[ ! -e $made ]] || return 0
-  quiet_make -C "$TESTS/.." BUILD="$BUILD" deb >"$made.output" 2>&1 ||
-    { cat "$made.output"; return 1; }
-  mv "$made.output" "$DEB/output"
-  : >"$made"
+  local made=${TESTS_RUN:+$TMPDIR}
+  made=${made:-$BATS_RUN_TMPDIR}/deb-made
+  {
+    flock 9
+    make_deb_once "$made" 9>&-
+  } 9>"$made.lock"
+}
+
+make_deb_once() { # mark
+  [[ ! -e $1 ]] || return 0
+  quiet_make -C "$TESTS/.." BUILD="$BUILD" deb >"$1.output" 2>&1 || { cat "$1.output"; return 1; }
+  mv "$1.output" "$DEB/output"
+  : >"$1"
 }
 
 # Prints the path of the .deb of the program.
