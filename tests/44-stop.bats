@@ -181,13 +181,14 @@ has_taken_signals() {
 }
 
 @test "--stop-timeout kills a worker that has left its process group" {
+  local worker
   mkfifo "$FIFOS/begun"
   serve_on --stop-timeout=100ms leaves_group:app
   http /hang 3>&- &
-  read -rt 20 WORKER CHILD <>"$FIFOS/begun"
+  read -rt 20 worker _ <>"$FIFOS/begun"
   kill "$SERVER"
   ends_with 0
-  is_gone "$WORKER"
+  is_gone "$worker"
 }
 
 @test "SIGTERM ends an import that has left its process group" {

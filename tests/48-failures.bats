@@ -194,7 +194,6 @@ PATTERNS=(00 ff 03 04000000 seed-1 seed-2)
 hold_scribbling() {
   mkfifo "$FIFOS/begun" "$FIFOS/end"
   http "/scribbles_on?$1" >"$BATS_TEST_TMPDIR/held" 2>/dev/null 3>&- &
-  HOLDING=$!
   read -rt 20 WORKER <>"$FIFOS/begun"
 }
 
@@ -277,7 +276,7 @@ overdue() {
   overdue is_deaf 000
 }
 
-@test "--request-timeout: a worker that has left its process group and blocks all signals is killed" {
+@test "--request-timeout: a worker that left its process group and blocks all signals is killed" {
   overdue leaves_group 000
   run ! is_gone "$(pid_of child)" # in a process group of its own
 }

@@ -148,8 +148,8 @@ def raises_among_signals(environ, respond):
 
 
 def scribble(pattern):
-    """Over all that the processes of the server share: these bytes, or random ones of a seed. Returns
-    how many pieces of memory that is."""
+    """Over all that the processes of the server share: these bytes, or random ones of a seed.
+    Returns how many pieces of memory that is."""
     with open("/proc/self/maps", encoding="ascii") as file:
         areas = [line.split()[0].split("-") for line in file if "/dev/zero" in line]
     for begin, end in areas:
