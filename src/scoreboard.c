@@ -102,6 +102,7 @@ void scoreboard_begin(struct scoreboard *board, struct slot *slot)
 void scoreboard_release(struct slot *slot)
 {
     slot->pid = 0;
+    slot->generation = 0; /* or whoever takes it next could be swept by that number */
     slot->overdue = slot->doomed = false;
     __atomic_store_n(&slot->state, SLOT_FREE, __ATOMIC_SEQ_CST);
 }

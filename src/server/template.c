@@ -127,7 +127,12 @@ struct birth {
  * have found one that had not said yet which process it is. */
 static void claim_slot(const struct birth *birth)
 {
-    birth->slot->pid = getpid();
+    pid_t self = getpid();
+
+    /* The template says so, too. If neither has, the slot may be another worker's by now. */
+    if (getppid() != birth->parent && birth->slot->pid != self)
+        leave(0);
+    birth->slot->pid = self;
     if (getppid() == birth->parent)
         return;
     birth->slot->doomed = true;
