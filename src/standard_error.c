@@ -34,7 +34,7 @@ static void do_nothing(int signal)
 
 /* Makes the timer that interrupts this thread. Again and again, because the first time may come
  * before the write. Returns 0 or -1. */
-static int start_interrupting(timer_t *ret_timer)
+static int start_interrupting(timer_t *ret_timer, struct sigaction *ret_before)
 {
     struct sigaction action = {.sa_handler = do_nothing}; /* without SA_RESTART */
     struct sigevent event = {
@@ -45,7 +45,7 @@ static int start_interrupting(timer_t *ret_timer)
     const struct timespec interval = {.tv_nsec = INTERRUPTION * 1000};
     const struct itimerspec when = {.it_interval = interval, .it_value = interval};
 
-    if (sigaction(INTERRUPTION_SIGNAL, &action, NULL) < 0 ||
+    if (sigaction(INTERRUPTION_SIGNAL, &action, ret_before) < 0 ||
         timer_create(CLOCK_MONOTONIC, &event, ret_timer) < 0)
         return -1;
     return timer_settime(*ret_timer, 0, &when, NULL);
@@ -56,17 +56,20 @@ static int start_interrupting(timer_t *ret_timer)
 static ssize_t write_interrupted(const char *text, size_t size)
 {
     sigset_t interruption, before;
+    struct sigaction handler;
     timer_t timer;
 
     sigemptyset(&interruption);
     sigaddset(&interruption, INTERRUPTION_SIGNAL);
-    if (start_interrupting(&timer) < 0)
+    if (start_interrupting(&timer, &handler) < 0)
         return write(STDERR_FILENO, text, size);
     pthread_sigmask(SIG_UNBLOCK, &interruption, &before);
     ssize_t n = write(STDERR_FILENO, text, size);
     int error = errno;
     timer_delete(timer);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (handler.sa_handler != SIG_DFL) /* the app's; else a signal that is late would be the end */
+        sigaction(INTERRUPTION_SIGNAL, &handler, NULL);
     errno = error;
     return n;
 }
