@@ -537,6 +537,18 @@ except ImportError:
   done
 }
 
+@test "--reload: an import that hangs when it is tried again is ended by --import-timeout" {
+  local template
+  serve --idle-timeout=0 --reload --import-timeout=100ms --spare=2 hangs_at_import:app
+  equal "$(status /)" 500
+  SERVER=$(pgrep -P "$ACTIVATOR")
+  template=$(pgrep -P "$SERVER")
+  kill -STOP "$template" # so that nothing it says wakes the server up
+  equal "$(status /)" 500
+  kill -CONT "$template"
+  equal "$(grep -c "not imported after --import-timeout" "$LOG")" 2
+}
+
 @test "--reload: a fix that is no source is served, too" {
   app one 'open(os.environ["FIFOS"] + "/needed").close()' | write shop.py
   serve --idle-timeout=0 --reload --python-path="$SITE" shop:app

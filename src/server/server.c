@@ -132,6 +132,47 @@ static struct generation *find_generation(struct server *server, pid_t pid)
     return retired_find(&server->retired, pid);
 }
 
+/* ---- what is left running -------------------------------------------------------------------- */
+
+/* What a process that has ended, or workers of a template, left running. */
+static void look_after(struct server *server, pid_t group)
+{
+    usec_t timeout = server->options->leftover_timeout;
+
+    if (remains_are_there(group))
+        remains_add(&server->remains, group, server->hurried ? 0 : deadline_after(timeout));
+}
+
+static void hear_of_remains(struct server *server, const struct generation *generation)
+{
+    pid_t group;
+
+    /* It was sent with its letter, so it is there. */
+    if (recv(generation->control, &group, sizeof(group), 0) == sizeof(group) && group > 1)
+        look_after(server, group);
+}
+
+/* Before the socket of a template is closed: what it has said is heard, and what it says from now
+ * on fails, so that it looks after that itself. */
+static void hear_out(struct server *server, const struct generation *generation)
+{
+    char letter;
+
+    if (generation->control < 0)
+        return;
+    shutdown(generation->control, SHUT_RD);
+    while (recv(generation->control, &letter, 1, 0) == 1)
+        if (letter == TEMPLATE_REMAINS)
+            hear_of_remains(server, generation);
+}
+
+/* The template is told to leave, and remembered until it has. */
+static void retire(struct server *server, struct generation *generation)
+{
+    hear_out(server, generation);
+    generation_retire(generation, &server->retired);
+}
+
 /* ---- the end -------------------------------------------------------------------------------- */
 
 static void end(struct server *server, int status)
@@ -159,9 +200,9 @@ static void stop(struct server *server)
         return;
     end(server, 0);
     if (timeout > 0)
-        notify_extend(timeout + EXTENSION);
-    generation_retire(&server->current, &server->retired);
-    generation_retire(&server->next, &server->retired);
+        notify_extend(timeout + server->options->leftover_timeout + EXTENSION);
+    retire(server, &server->current);
+    retire(server, &server->next);
 }
 
 /* Those of a template become this process's own when that has ended, so it takes more than once. */
@@ -214,7 +255,7 @@ static void take_over(struct server *server)
 {
     if (server->desk)
         queue_take_back(&server->current.queue, &server->desk->room);
-    generation_retire(&server->current, &server->retired);
+    retire(server, &server->current);
     server->current = server->next;
     server->next = GENERATION_NONE;
     server->taking_over = server->current.number;
@@ -282,24 +323,6 @@ static void become_ready(struct server *server, struct generation *generation)
         reload(server);
 }
 
-/* What a process that has ended, or workers of a template, left running. */
-static void look_after(struct server *server, pid_t group)
-{
-    usec_t timeout = server->options->leftover_timeout;
-
-    if (remains_are_there(group))
-        remains_add(&server->remains, group, server->hurried ? 0 : deadline_after(timeout));
-}
-
-static void hear_of_remains(struct server *server, const struct generation *generation)
-{
-    pid_t group;
-
-    /* It was sent with its letter, so it is there. */
-    if (recv(generation->control, &group, sizeof(group), 0) == sizeof(group) && group > 1)
-        look_after(server, group);
-}
-
 static void listen_to(struct server *server, struct generation *generation)
 {
     char letter;
@@ -361,15 +384,17 @@ static void lose(struct server *server, struct generation *generation, const str
 {
     struct generation lost = *generation;
     int status = ending->status;
+    bool is_tried = generation == &server->current || generation == &server->next;
 
-    if (server->desk && !lost.ready && lost.failure == 0)
+    if (server->desk && is_tried && !lost.ready && lost.failure == 0)
         end_attempt(server, generation, true);
     if (server->desk)
         queue_take_back(&generation->queue, &server->desk->room);
+    hear_out(server, generation);
     generation_close(generation);
     *generation = GENERATION_NONE;
     workers_sweep(&server->workers, lost.number);
-    if (server->ending || (generation != &server->current && generation != &server->next))
+    if (server->ending || !is_tried)
         return;
     if (!WIFEXITED(status) || ending->program[0] != '\0' ||
         (!lost.ready && !ending_is_explained(ending))) {
@@ -493,14 +518,16 @@ static void feed_watchdog(struct server *server, usec_t *next)
 /* Returns when something is due next. */
 static usec_t do_what_is_due(struct server *server)
 {
-    usec_t next = workers_enforce_deadlines(&server->workers);
+    usec_t next = DEADLINE_NEVER;
 
+    /* First, because it may start a template, whose deadline counts below. */
+    if (server->desk && !server->ending)
+        tend_desk(server, &next);
+    deadline_wake(workers_enforce_deadlines(&server->workers), &next);
     generation_enforce_deadline(&server->current, &next);
     generation_enforce_deadline(&server->next, &next);
     ask_for_time(server, &next);
     feed_watchdog(server, &next);
-    if (server->desk && !server->ending)
-        tend_desk(server, &next);
     if (server->ending)
         workers_kill_starting(&server->workers, 0);
     if (server->taking_over)

@@ -260,6 +260,15 @@ static void lose_spare(struct state *state, const struct departure *departure)
     leave(status);
 }
 
+/* What the server says is no more than that a slot has become free. */
+static void leave_if_told(const struct state *state)
+{
+    char bytes[64];
+
+    if (recv(state->template->control, bytes, sizeof(bytes), MSG_DONTWAIT) == 0)
+        leave(0); /* the pipe ends with this process, and the spares with it */
+}
+
 static void reap(struct state *state)
 {
     struct departure departure;
@@ -268,6 +277,7 @@ static void reap(struct state *state)
 
     eventfd_read(state->children, &value);
     while ((pid = workers_find_dead()) > 0) {
+        leave_if_told(state); /* or the server would not hear of what the worker leaves running */
         workers_bury(&state->workers, pid, &departure);
         if (!departure.is_worker)
             continue; /* a child of the import's */
@@ -295,15 +305,6 @@ static void wake_up(struct state *state)
     tell(state, TEMPLATE_READY);
     if (state->worker.gateway && !state->template->options->reload)
         load_tell_bytecode(); /* no client waits for that now */
-}
-
-/* What the server says is no more than that a slot has become free. */
-static void leave_if_told(const struct state *state)
-{
-    char bytes[64];
-
-    if (recv(state->template->control, bytes, sizeof(bytes), MSG_DONTWAIT) == 0)
-        leave(0); /* the pipe ends with this process, and the spares with it */
 }
 
 /* ---- what is due ---------------------------------------------------------------------------- */
