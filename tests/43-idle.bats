@@ -82,7 +82,7 @@ not_ended_before() {
   talk send 'GET / HTTP/1.1\r\nHost: a\r\n' meet "$FIFOS/pause" send '\r\n' read \
     >"$BATS_TEST_TMPDIR/answer" 3>&- &
   local talking=$!
-  eventually find_server
+  find_server
   come_and_go 3
   equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
   not_ended_before

@@ -169,7 +169,7 @@ fails_at_start() {
 }
 
 @test "no descriptors left: likewise" {
-  unit "hello:app" "LimitNOFILE=6"
+  unit "hello:app" "LimitNOFILE=8"
   fails_at_start 71 "Too many open files"
 }
 

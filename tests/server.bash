@@ -52,6 +52,10 @@ is_gone() {
 
 # Sets SERVER. One has to be running: a request was answered, or is held.
 find_server() {
+  eventually finds_server
+}
+
+finds_server() {
   SERVER=$(pgrep -P "$ACTIVATOR")
   [[ $SERVER =~ ^[0-9]+$ ]]
 }
