@@ -125,6 +125,20 @@ x_forwarded=(X-Forwarded-For X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Port
   equal "$(status / "${target[@]}" --header "X-Forwarded-Proto: https")" 421
 }
 
+@test "the scheme of an https target that was accepted is https" {
+  believe X-Forwarded-For
+  run -0 http /path --request-target https://www.example.org/x
+  shows wsgi.url_scheme=https HTTPS=on HTTP_HOST=www.example.org SERVER_PORT=443
+  run -0 http /path --request-target HTTPS://www.example.org:8443/x
+  shows wsgi.url_scheme=https HTTPS=on HTTP_HOST=www.example.org:8443 SERVER_PORT=8443
+  run -0 http /path --request-target http://www.example.org/x
+  shows wsgi.url_scheme=http
+  equal "$(value HTTPS)" ""
+  believe X-Forwarded-Proto # what is said of the scheme wins, as of any other request
+  run -0 http /path --request-target http://www.example.org/x --header "X-Forwarded-Proto: https"
+  shows wsgi.url_scheme=https SERVER_PORT=443
+}
+
 @test "content behind a head that is refused does not cost the client its answer" {
   believe X-Forwarded-Proto
   head --bytes=1000000 /dev/zero >"$BATS_TEST_TMPDIR/zeros"

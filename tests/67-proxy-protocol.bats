@@ -139,6 +139,12 @@ refuses() {
   contains "$output" "HTTP/1.1 421 Misdirected Request"
   run -0 talk send "$V2_TLS$GET" read
   shows wsgi.url_scheme=https HTTPS=on SERVER_PORT=8443 REMOTE_ADDR=192.0.2.1
+  # the scheme of an absolute target is that of the URL: RFC 9112, 3.3
+  run -0 talk send "${V2_TLS}GET https://a/ HTTP/1.0\r\n\r\n" read
+  shows wsgi.url_scheme=https HTTPS=on SERVER_PORT=8443
+  run -0 talk send "${V2_TLS}GET http://a/ HTTP/1.0\r\n\r\n" read
+  shows wsgi.url_scheme=http SERVER_PORT=80
+  equal "$(value HTTPS)" ""
 }
 
 @test "what a trusted client says in a field wins over what the proxy says of its connection" {

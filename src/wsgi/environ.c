@@ -194,10 +194,15 @@ static int set_peer_user(PyObject *environ, const struct peer *peer)
 
 /* ---- what the client has connected to ------------------------------------------------------- */
 
-/* What is said of the request goes before what is said of the connection. */
+/* What is said of the request goes before what is said of the connection. The scheme of an absolute
+ * target is that of the URL (RFC 9112 §3.3); whether to accept that was decided before, see
+ * client_find. */
 static bool is_https(const struct exchange *exchange)
 {
     struct slice scheme = exchange->client.scheme;
+
+    if (!scheme.data)
+        scheme = exchange->request->scheme;
     return scheme.data ? slice_equal_ignore_case(scheme, SLICE("https")) : exchange->peer.is_tls;
 }
 
@@ -255,9 +260,11 @@ static int set_name_and_port(
         : set(environ, "SERVER_NAME", host.size > 0 ? host : SLICE("localhost"));
     if (r < 0)
         return -1;
+    /* The socket's port is no port of a URL with another scheme. */
+    bool is_own_scheme = !client->scheme.data && is_https(exchange) == exchange->peer.is_tls;
     if (client->port.data)
         port = client->port;
-    else if (has_own && !client->host.data && !client->scheme.data)
+    else if (has_own && !client->host.data && is_own_scheme)
         port = slice_of(own->port);
     return set(environ, "SERVER_PORT", port.size > 0 ? port : usual_port(exchange));
 }
