@@ -198,6 +198,24 @@ sent_by_kernel() {
   logged "ValueError"
 }
 
+@test "a file that cannot be read is an error of the app" {
+  put_file "the content"
+  serve sends_file:app
+  local file name='FILES + "/file"'
+  for file in "open($name, 'ab', 0)" \
+    "io.FileIO(os.open($name, os.O_RDWR), 'w')" \
+    "open(os.open($name, os.O_WRONLY), 'rb')" \
+    "open(os.open($name, os.O_WRONLY), 'rb', 0)" \
+    "open(os.open($name, os.O_PATH), 'rb')" \
+    "os.close((f := $FILE).fileno()) or f" \
+    "(f := $FILE).detach() and f"; do
+    equal "$file: $(get "$file" --write-out ' %{http_code}')" \
+      "$file: "$'500 Internal Server Error\n 500'
+    equal "$(exit_status)" 0
+  done
+  equal "$(grep -c "the application raised an exception" "$LOG")" 7
+}
+
 @test "the file is closed after it was sent" {
   put_file "the content"
   serve sends_file:app

@@ -1,5 +1,6 @@
 #include "wsgi/file_wrapper.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -82,6 +83,21 @@ static int call_for_number(PyObject *object, const char *method, long long *ret)
     return *ret == -1 && PyErr_Occurred() ? -1 : 0;
 }
 
+/* Of a file that cannot be read, or not by this object, read() raises the right exception. Returns
+ * 1 or 0, or -1 with an exception. */
+static int is_readable(PyObject *file, int fd)
+{
+    _cleanup_ref_ PyObject *readable = PyObject_CallMethod(file, "readable", NULL);
+    int flags =
+        fcntl(fd, F_GETFL); /* the object may have got a descriptor that is open otherwise */
+
+    if (!readable)
+        return -1;
+    if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) == O_WRONLY)
+        return 0;
+    return PyObject_IsTrue(readable);
+}
+
 static int get_range(PyObject *file, struct file_range *ret)
 {
     _cleanup_ref_ PyObject *flushed = PyObject_CallMethod(file, "flush", NULL);
@@ -90,6 +106,9 @@ static int get_range(PyObject *file, struct file_range *ret)
 
     if (!flushed || call_for_number(file, "fileno", &fd) < 0)
         return -1;
+    int r = is_readable(file, (int)fd);
+    if (r <= 0)
+        return r;
     /* The files of /proc say that they are empty, those of /sys that they are a page. They have no
      * blocks, like some small files: reading them tells. */
     if (fstat((int)fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_blocks == 0)
