@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # ways: one
-# lasts: 25 s
+# lasts: 28 s
 #
 # Another application takes over from the one that runs. Each test changes an app of its own, which
 # answers with a word. That no connection is lost meanwhile is seen in 47-load.bats.
@@ -733,6 +733,35 @@ reload_another() {
   finishes "the beginning, one"
   wait "$waits"
   equal "$(cat "$BATS_TEST_TMPDIR/waits")" two
+}
+
+is_newest_template_older_than() {
+  (($(ps -o etimes= -p "$(pgrep -n -P "$SERVER")") > $1))
+}
+
+# There are four slots: for one worker, for one spare each of two templates, and for one more.
+@test "a reload waits for a slot, however long that takes: its import is over" {
+  local clients=() n
+  app 0 | replace shop.py
+  serve_site --max-workers=1 --spare=1 --import-timeout=2s
+  for n in {1..4}; do
+    hold
+    clients+=("$HOLDING")
+    app "$n" | replace shop.py
+    kill -HUP "$SERVER"
+  done
+  logged "cannot fork a worker before another one ends"
+  eventually is_newest_template_older_than 2
+  not_logged "--import-timeout"
+  # A child of the template before, so the server does not hear of its end.
+  kill -KILL "$WORKER"
+  equal "$(http /)" 4
+  write_fifo "$FIFOS/end"
+  for n in 0 1 2; do
+    wait "${clients[n]}"
+  done
+  equal "$(grep -c "^wsgi-once: reloaded" "$LOG")" 4
+  not_logged "not reloaded"
 }
 
 @test "what an import has started ends when another app takes over, or the server ends" {

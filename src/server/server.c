@@ -334,6 +334,7 @@ static void listen_to(struct server *server, struct generation *generation)
         return;
     switch ((enum template_letter)letter) {
     case TEMPLATE_READY: become_ready(server, generation); break;
+    case TEMPLATE_WAITS: generation->deadline = DEADLINE_NEVER; break; /* of the import */
     case TEMPLATE_COUNTS: tell_counts(server); break;
     case TEMPLATE_REMAINS: hear_of_remains(server, generation); break;
     }

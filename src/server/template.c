@@ -45,6 +45,7 @@ struct state {
     int children;              /* an eventfd: one of them may have ended */
     size_t forked;             /* spares so far */
     bool ready;
+    bool waits;    /* there was no slot for its first spare */
     bool idle_end; /* the spares were told to leave, because nobody asks */
     unsigned lost_spares;
     usec_t last_lost;
@@ -185,6 +186,21 @@ static void pause_forking(struct state *state, usec_t *next)
     deadline_wake(state->fork_again, next);
 }
 
+/* The first spare may be one more than there may be, but after several reloads even the slots for
+ * those are taken. The server does not hear of each worker of another template that ends, so there
+ * may be no nudge: look again soon. */
+static void wait_for_slot(struct state *state, usec_t *next)
+{
+    if (!state->waits) {
+        log_line(LOG_WARNING,
+            "cannot fork a worker before another one ends: after several reloads there are too many "
+            "(--max-workers)");
+        tell(state, TEMPLATE_WAITS);
+    }
+    state->waits = true;
+    deadline_wake(deadline_after(FORK_PAUSE), next);
+}
+
 /* Returns whether there may be more. */
 static bool fork_spare(struct state *state, usec_t *next)
 {
@@ -192,6 +208,8 @@ static bool fork_spare(struct state *state, usec_t *next)
     struct birth birth = {state, scoreboard_take(template->board, template->generation), getpid()};
     struct slot *slot = birth.slot;
 
+    if (!slot && !state->ready)
+        wait_for_slot(state, next);
     if (!slot)
         return false;
     pid_t pid = python_fork(part, &birth);

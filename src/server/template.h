@@ -21,6 +21,7 @@
 
 enum template_letter {
     TEMPLATE_READY = 'r',  /* its first worker can accept */
+    TEMPLATE_WAITS = 'w',  /* the app is imported; it waits for a slot for its first worker */
     TEMPLATE_COUNTS = 's', /* the scoreboard is worth another look */
     /* A worker has left processes in its process group, whose number follows (a pid_t): the server
      * kills them after a while, because it outlives the template. */
