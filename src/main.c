@@ -71,15 +71,10 @@ static int get_connection(const struct activation *activation, const struct opti
         activation, random_number(), -1, deadline_after(options->head_timeout));
 }
 
-static int serve_one(
-    const struct options *options, const struct activation *activation, int failure)
+static int serve_one(const struct options *options, const struct activation *activation,
+    const struct survival *survival, int failure)
 {
-    struct survival survival = {.of_stop = false};
-    struct worker worker = {.options = options, .failure = failure, .survival = &survival};
-
-    /* To stop this process is to end its request, but a reload is not. */
-    sigprocmask(SIG_BLOCK, NULL, &survival.mask);
-    survive_hold(&survival);
+    struct worker worker = {.options = options, .failure = failure, .survival = survival};
     int fd = get_connection(activation, options);
 
     if (fd == -ETIMEDOUT)
@@ -97,7 +92,8 @@ static int serve_one(
 /* failure: the exit status because of a problem with the options, or 0. If there are sockets, it is
  * the clients' problem, too: they are told, because one that nobody takes away would make systemd
  * start this process again and again. */
-static int serve(const struct options *options, int failure, const char *problem)
+static int serve(const struct options *options, const struct survival *survival, int failure,
+    const char *problem)
 {
     _cleanup_(activation_done) struct activation activation = {.connection = -1};
     _cleanup_(freep) char *own_problem = NULL;
@@ -113,8 +109,8 @@ static int serve(const struct options *options, int failure, const char *problem
     if (activation.connection < 0 && activation.n_listeners == 0)
         return failure;
     if (activation.connection >= 0 || options->single)
-        return serve_one(options, &activation, failure);
-    return server_run(options, &activation, failure);
+        return serve_one(options, &activation, survival, failure);
+    return server_run(options, &activation, &survival->mask, failure);
 }
 
 static int read_options(
@@ -129,20 +125,28 @@ static int read_options(
 
 int main(int argc, char **argv)
 {
+    struct survival survival = {.of_stop = false};
     _cleanup_(options_done) struct options options = {0};
     enum options_action action;
     _cleanup_(freep) char *problem = NULL;
 
+    /* To stop this process is to end its request, but a reload is not. First of all, because to
+     * find users by their names may take a while. (While the dynamic linker runs, that is the end.)
+     */
+    sigprocmask(SIG_BLOCK, NULL, &survival.mask);
+    survive_hold(&survival);
     streams_open();
     log_open();
     signal(SIGPIPE, SIG_IGN); /* as Python does: what nobody reads is an error, not the end */
     int failure = read_options(argc, argv, &options, &action, &problem);
     log_set_application(options.application);
+    if (action != OPTIONS_SERVE)
+        sigprocmask(SIG_SETMASK, &survival.mask, NULL);
     switch (action) {
     case OPTIONS_HELP: return print_help();
     case OPTIONS_VERSION: return print_version();
     case OPTIONS_CHECK: return failure ? fail(failure, problem) : check_application(&options);
     case OPTIONS_SERVE: break;
     }
-    return serve(&options, failure, problem);
+    return serve(&options, &survival, failure, problem);
 }

@@ -245,6 +245,22 @@ has_blocked_sighup() {
   equal "$(exit_status)" 0
 }
 
+@test "SIGHUP, SIGUSR1 and SIGUSR2 while the options are read do not end it" {
+  local signal program=$PROGRAM
+  # Leaks are not looked for, since that needs ptrace(2), too.
+  export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
+  for signal in HUP USR1 USR2; do
+    PROGRAM=$BATS_TEST_TMPDIR/traced
+    printf '#!/bin/sh\nexec strace -D -o "%s" -P /etc/passwd -e inject=openat:signal=%s "%s" "$@"\n' \
+      "$BATS_TEST_TMPDIR/trace" "$signal" "$program" >"$PROGRAM"
+    chmod +x "$PROGRAM"
+    serve --trusted-proxy=unix:root hello:app
+    equal "$(http /)" "Hello."
+    equal "$(exit_status)" 0
+    grep -F "/etc/passwd" "$BATS_TEST_TMPDIR/trace"
+  done
+}
+
 @test "sending goes on where it was after a signal that the app handles" {
   mkfifo "$FIFOS/handled"
   serve interrupted:sends

@@ -164,6 +164,26 @@ END
   contains "$stderr" "--import-timeout"
 }
 
+@test "the app has the signal mask of whoever starts it" {
+  local mask
+  cat >"$BATS_TEST_TMPDIR/tells.py" <<'END'
+import signal, sys
+
+print(*map(int, signal.pthread_sigmask(signal.SIG_BLOCK, [])), file=sys.stderr)
+
+
+def application(environ, start_response):
+    pass
+END
+  for mask in "" 10; do
+    run -0 --separate-stderr /usr/bin/python3 -c '
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_SETMASK, eval(sys.argv[1]))
+os.execv(sys.argv[2], sys.argv[2:])' "[$mask]" "$PROGRAM" --check "$BATS_TEST_TMPDIR/tells.py"
+    equal "$stderr" "$mask"
+  done
+}
+
 @test "whoever starts it may have SIGCHLD ignored" {
   run -70 --separate-stderr /usr/bin/python3 -c '
 import os, signal, sys

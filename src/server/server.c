@@ -34,8 +34,8 @@ struct server {
     const struct activation *activation;
     struct scoreboard board;
     struct workers workers;
-    sigset_t inherited; /* the signal mask that this process was started with */
-    int signals;        /* a signalfd */
+    const sigset_t *inherited; /* the signal mask that this process was started with */
+    int signals;               /* a signalfd */
     struct generation current;
     struct generation next; /* on trial, to take over from the current one */
     struct retired retired;
@@ -108,7 +108,7 @@ static int start(struct server *server, struct generation *generation, int failu
         .options = server->options,
         .activation = server->activation,
         .board = &server->board,
-        .signals = &server->inherited,
+        .signals = server->inherited,
         .generation = ++server->last_number,
         .failure = failure,
         .watchdog = server->watchdog / 4,
@@ -460,7 +460,7 @@ static int open_signals(struct server *server)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGUSR1);
     sigaddset(&signals, SIGUSR2);
-    if (sigprocmask(SIG_BLOCK, &signals, &server->inherited) < 0)
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
         return -errno;
     server->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     return server->signals < 0 ? -errno : 0;
@@ -593,12 +593,14 @@ static void excuse_rest(struct server *server)
     excuse_waiting(server->activation);
 }
 
-int server_run(const struct options *options, const struct activation *activation, int failure)
+int server_run(const struct options *options, const struct activation *activation,
+    const sigset_t *signals, int failure)
 {
     struct options own = *options;
     struct server server = {
         .options = &own,
         .activation = activation,
+        .inherited = signals,
         .signals = -1,
         .current = GENERATION_NONE,
         .next = GENERATION_NONE,

@@ -14,9 +14,14 @@
 #include "activation.h"
 #include "options.h"
 
+#include <signal.h>
+
 /* Serves the listeners. Returns the exit status of sysexits(3): 0 when it was stopped, or idle for
  * --idle-timeout; else what kept the app from being loaded, or EX_OSERR, and whoever waited was
  * answered 500.
  *
+ * signals: the mask that this process was started with, which is the app's. SIGHUP, SIGUSR1 and
+ * SIGUSR2 are blocked already; one that has come means what it means later.
  * failure: the exit status because of which nothing is loaded, and clients are only told; or 0. */
-int server_run(const struct options *options, const struct activation *activation, int failure);
+int server_run(const struct options *options, const struct activation *activation,
+    const sigset_t *signals, int failure);
