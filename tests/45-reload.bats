@@ -794,3 +794,29 @@ with open(os.environ["FIFOS"] + "/started", "a") as file:
   becomes two
   stays two
 }
+
+# Each has one spare, so the second answer comes from a worker that was forked after the server was
+# told that the new app is ready.
+@test "what an import has started ends however many templates hang" {
+  local start='import subprocess
+with open(os.environ["FIFOS"] + "/started", "a") as file:
+    print(subprocess.Popen(["sleep", "3600"]).pid, file=file)' hanging=() started n
+  app 0 "$start" | replace shop.py
+  serve_site --spare=1
+  for n in {1..10}; do
+    hanging+=("$(pgrep -n -P "$SERVER")")
+    kill -STOP "${hanging[-1]}"
+    app "$n" "$start" | replace shop.py
+    kill -HUP "$SERVER"
+    eventually answers "$n"
+    eventually answers "$n"
+  done
+  kill -CONT "${hanging[@]}" 2>/dev/null || : # some may have been killed
+  mapfile -t started <"$FIFOS/started"
+  equal "${#started[@]}" 11
+  for n in {0..9}; do
+    eventually is_gone "${started[n]}"
+  done
+  run ! is_gone "${started[10]}"
+  stays 10
+}

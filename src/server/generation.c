@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,8 +15,6 @@
 #define IMPORT_GRACE USEC_PER_SEC
 /* How long a template that was told to leave may take, whatever the app's hooks do in it. */
 #define RETIREMENT_TIME (5 * USEC_PER_SEC)
-
-enum { MAX_RETIRED = sizeof(((struct retired *)0)->generations) / sizeof(struct generation) };
 
 /* ---- the beginning -------------------------------------------------------------------------- */
 
@@ -128,14 +127,30 @@ void generation_close(struct generation *generation)
     sources_done(&generation->sources);
 }
 
-/* The last one has to make room when all are taken. */
+/* A place that is free, or NULL. */
+static struct generation *find_place(struct retired *retired)
+{
+    struct generation *generations = retired->generations;
+
+    for (size_t i = 0; i < retired->size; i++)
+        if (generations[i].pid == 0)
+            return &generations[i];
+    generations = reallocarray(generations, retired->size + 1, sizeof(*generations));
+    if (!generations)
+        return NULL;
+    retired->generations = generations;
+    return &generations[retired->size++];
+}
+
+/* None is forgotten: it may have slots, and what its import has started. */
 static void remember(struct retired *retired, const struct generation *generation)
 {
-    struct generation *place = retired->generations;
+    struct generation *place = find_place(retired);
 
-    while (place < retired->generations + MAX_RETIRED - 1 && place->pid > 0)
-        place++;
-    generation_kill(place);
+    if (!place) { /* all that can be done without memory */
+        generation_kill(generation);
+        return;
+    }
     *place = *generation;
     place->deadline = deadline_after(RETIREMENT_TIME);
 }
@@ -152,7 +167,7 @@ void generation_retire(struct generation *generation, struct retired *retired)
 
 struct generation *retired_find(struct retired *retired, pid_t pid)
 {
-    for (size_t i = 0; i < MAX_RETIRED; i++)
+    for (size_t i = 0; i < retired->size; i++)
         if (retired->generations[i].pid == pid)
             return &retired->generations[i];
     return NULL;
@@ -160,7 +175,7 @@ struct generation *retired_find(struct retired *retired, pid_t pid)
 
 void retired_enforce(struct retired *retired, bool at_once, usec_t *next)
 {
-    for (size_t i = 0; i < MAX_RETIRED; i++) {
+    for (size_t i = 0; i < retired->size; i++) {
         struct generation *generation = &retired->generations[i];
         if (generation->pid == 0 || !(at_once || deadline_is_due(generation->deadline, next)))
             continue;
@@ -169,9 +184,15 @@ void retired_enforce(struct retired *retired, bool at_once, usec_t *next)
     }
 }
 
+void retired_done(struct retired *retired)
+{
+    free(retired->generations);
+    *retired = (struct retired){0};
+}
+
 bool retired_are_gone(const struct retired *retired)
 {
-    for (size_t i = 0; i < MAX_RETIRED; i++)
+    for (size_t i = 0; i < retired->size; i++)
         if (retired->generations[i].pid > 0)
             return false;
     return true;

@@ -31,9 +31,10 @@ struct generation {
 #define GENERATION_NONE                                                                            \
     ((struct generation){.control = -1, .queue = QUEUE_NONE, .sources = SOURCES_NONE})
 
-/* Those that were told to leave. Zeroed at first. */
+/* Those that were told to leave, and places for more. Zeroed at first. */
 struct retired {
-    struct generation generations[8];
+    struct generation *generations;
+    size_t size;
 };
 
 /* Forks a template. It is given `template` with its end of the socket, after in_child(data) in the
@@ -66,5 +67,8 @@ struct generation *retired_find(struct retired *retired, pid_t pid);
 
 /* Kills those that should have left; all of them if `at_once`. *next as above. */
 void retired_enforce(struct retired *retired, bool at_once, usec_t *next);
+
+/* None may be there any more. */
+void retired_done(struct retired *retired);
 
 bool retired_are_gone(const struct retired *retired);

@@ -627,6 +627,7 @@ int server_run(const struct options *options, const struct activation *activatio
     if (status != 0)
         excuse_rest(&server);
     scoreboard_done(&server.board);
+    retired_done(&server.retired);
     if (server.desk)
         desk_done(server.desk);
     if (server.interrupted) /* not in the background, where a shell may be using it */
