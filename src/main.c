@@ -81,7 +81,7 @@ static int serve_one(const struct options *options, const struct activation *act
         return failure;
     if (fd < 0) {
         log_line(LOG_ERR, "cannot accept a connection: %s", strerror(-fd));
-        excuse_waiting(activation);
+        excuse_waiting(activation, NULL);
         return EX_OSERR;
     }
     activation_close(activation);

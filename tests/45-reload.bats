@@ -666,6 +666,89 @@ app_file() {
   wait "${clients[@]}"
 }
 
+# The import leaves a process behind that ends when the test lets it, the first time.
+# shellcheck disable=SC2016 # it is for the other shell
+LEAVES='import subprocess
+if not os.path.exists(os.environ["FIFOS"] + "/left"):
+    os.mkfifo(os.environ["FIFOS"] + "/left")
+    subprocess.Popen(["sh", "-c", "trap : TERM; until cat \"$FIFOS/left\"; do :; done"])'
+
+@test "--reload: whoever comes when the idle server only waits for other processes is not lost" {
+  local first waiting
+  for first in 200 500; do
+    rm -f "$FIFOS/left" "$FIFOS/mended"
+    app one "$LEAVES" "assert $first == 200 or os.path.exists('$FIFOS/mended')" | write shop.py
+    serve --reload --leftover-timeout=0 --python-path="$SITE" shop:app
+    equal "$(status /)" "$first"
+    find_server
+    eventually are_left "$SERVER"
+    http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
+    waiting=$!
+    come_and_go 1
+    run ! is_gone "$SERVER"
+    : >"$FIFOS/mended"
+    write_fifo "$FIFOS/left"
+    wait "$waiting"
+    equal "$(cat "$BATS_TEST_TMPDIR/answer")" one
+  done
+  eventually none_is_left
+  equal "$(sort -u "$STATUSES")" $'0\n70'
+}
+
+# may_open N: from now on the server can have so many descriptors.
+may_open() {
+  prlimit --pid "$SERVER" --nofile="$1:"
+}
+
+count_descriptors() {
+  find "/proc/$SERVER/fd" -type l | wc -l
+}
+
+has_descriptors() {
+  (($(count_descriptors) == $1))
+}
+
+sleeps() {
+  grep -q "^State:.S" "/proc/$SERVER/status"
+}
+
+@test "--reload: clients wait while the server has no descriptors left, and it does not spin" {
+  serve_on --reload hello:app
+  may_open 6 # else poll(2) fails, too
+  http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  local waiting=$!
+  logged "cannot accept connections for now: Too many open files"
+  eventually sleeps
+  come_and_go 1
+  equal "$(cat "$BATS_TEST_TMPDIR/answer")" ""
+  may_open 1024
+  wait "$waiting"
+  equal "$(cat "$BATS_TEST_TMPDIR/answer")" Hello.
+  equal "$(grep -c "cannot accept" "$LOG")" 1
+}
+
+@test "--reload: whoever waits in a server that cannot go on is answered 500" {
+  app one | write shop.py
+  serve_on --reload --max-workers=1 --python-path="$SITE" shop:app
+  hold
+  local descriptors first
+  first=$(template)
+  descriptors=$(count_descriptors)
+  status / >"$BATS_TEST_TMPDIR/status" 3>&- &
+  local waiting=$!
+  talk read >"$BATS_TEST_TMPDIR/silent" 3>&- &
+  local silent=$!
+  eventually has_descriptors $((descriptors + 2))
+  may_open 6
+  kill -KILL "$first"
+  finishes "the beginning, one"
+  wait "$waiting"
+  equal "$(cat "$BATS_TEST_TMPDIR/status")" 500
+  wait "$silent"
+  contains "$(cat "$BATS_TEST_TMPDIR/silent")" "HTTP/1.1 500 "
+  equal "$(exit_status)" 70
+}
+
 # What is no source is changed first; then the server of another socket has the time to notice a
 # change of its own source and to reload, which is what the first one should not have done.
 @test "--reload: other files are no change" {

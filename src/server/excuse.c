@@ -4,6 +4,7 @@
 #include "log.h"
 #include "net/conn.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <time.h>
@@ -42,14 +43,24 @@ static void excuse(int fd)
     conn_done(&conn);
 }
 
-void excuse_waiting(const struct activation *activation)
+/* Those in the room have waited longer; but who says nothing takes up time. */
+static int take_waiting(const struct activation *activation, struct waiting_room *room)
+{
+    int fd = room ? waiting_room_take(room) : -EAGAIN;
+
+    if (fd < 0)
+        fd = activation_accept_waiting(activation);
+    return fd == -EAGAIN && room ? waiting_room_take_silent(room) : fd;
+}
+
+void excuse_waiting(const struct activation *activation, struct waiting_room *room)
 {
     usec_t end = deadline_after(EXCUSES_TIME);
     unsigned excused = 0;
 
     close(STDIN_FILENO); /* makes room for a connection */
     while (deadline_now() < end) {
-        int fd = activation_accept_waiting(activation);
+        int fd = take_waiting(activation, room);
         if (fd >= 0) {
             excuse(fd);
             excused++;

@@ -7,8 +7,10 @@
  */
 
 #include "activation.h"
+#include "server/waiting_room.h"
 
-/* Answers 500 to all who wait at the listeners, for about a second at most. When not even that is
- * possible, it returns no sooner than after a second. Closes standard input. For a process that is
- * about to end. */
-void excuse_waiting(const struct activation *activation);
+/* Answers 500 to all who have said something in the room (NULL: there is none), to all who wait at
+ * the listeners, and then to the others in the room, for about a second at most. When not even that
+ * is possible, it returns no sooner than after a second. Closes standard input. For a process that
+ * is about to end. */
+void excuse_waiting(const struct activation *activation, struct waiting_room *room);

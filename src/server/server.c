@@ -46,6 +46,7 @@ struct server {
     unsigned taking_over; /* the generation whose predecessor's spares are leaving, or 0 */
     bool ending;
     int status;       /* the exit status */
+    bool is_idle_end; /* at a desk: clients that come now are for the next server to answer */
     bool stopped;     /* by a signal */
     bool hurried;     /* by another one */
     bool interrupted; /* by Ctrl-C: the terminal is ours */
@@ -179,6 +180,8 @@ static void end(struct server *server, int status)
 {
     server->ending = true;
     server->status = status;
+    if (server->desk)
+        waiting_room_close(&server->desk->room);
     notify_stopping();
     tell_counts(server);
 }
@@ -344,11 +347,15 @@ static void listen_to(struct server *server, struct generation *generation)
  * have come. */
 static void go_without(struct server *server, const struct generation *lost)
 {
+    bool is_asked = server->desk && server->desk->room.n_guests > 0;
+
     if (server->next.pid > 0)
         return;
-    bool is_asked = server->desk && server->desk->room.n_guests > 0;
-    if (!is_asked || start(server, &server->current, 0) < 0)
+    server->is_idle_end = server->desk && !is_asked;
+    if (!is_asked)
         end(server, lost->failure);
+    else if (start(server, &server->current, 0) < 0)
+        fail(server, EX_OSERR);
 }
 
 /* The current template has left without being told. */
@@ -590,7 +597,7 @@ static void excuse_rest(struct server *server)
 {
     if (server->signals >= 0)
         close(server->signals);
-    excuse_waiting(server->activation);
+    excuse_waiting(server->activation, server->desk ? &server->desk->room : NULL);
 }
 
 int server_run(const struct options *options, const struct activation *activation,
@@ -624,7 +631,7 @@ int server_run(const struct options *options, const struct activation *activatio
         wait_for_events(&server, next);
     }
     int status = r < 0 ? EX_OSERR : server.status;
-    if (status != 0)
+    if (status != 0 && !server.is_idle_end)
         excuse_rest(&server);
     scoreboard_done(&server.board);
     retired_done(&server.retired);

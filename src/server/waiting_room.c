@@ -1,11 +1,16 @@
 #include "server/waiting_room.h"
 
+#include "log.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* How long nobody is let in when no descriptor, or no memory, is left for a connection. */
+#define PAUSE (100 * USEC_PER_MSEC)
 
 /* ---- the door ------------------------------------------------------------------------------- */
 
@@ -24,11 +29,25 @@ static int listen_at(const struct waiting_room *room, int operation)
 /* Nobody is let in as long as it is full. */
 static void open_or_close(struct waiting_room *room)
 {
-    bool has_room = room->n_guests < WAITING_ROOM_SIZE;
+    bool has_room = !room->closed && room->pause_end == 0 && room->n_guests < WAITING_ROOM_SIZE;
 
     if (has_room != room->listens)
         listen_at(room, has_room ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
     room->listens = has_room;
+}
+
+void waiting_room_close(struct waiting_room *room)
+{
+    room->closed = true;
+    open_or_close(room);
+}
+
+static void pause_for_lack(struct waiting_room *room, int error)
+{
+    if (!room->lacks)
+        log_line(LOG_WARNING, "cannot accept connections for now: %s", strerror(error));
+    room->lacks = true;
+    room->pause_end = deadline_after(PAUSE);
 }
 
 int waiting_room_init(
@@ -69,13 +88,21 @@ static void add_guest(struct waiting_room *room, int fd, usec_t arrived)
     };
 }
 
-static void remove_guest(struct waiting_room *room, struct guest *guest)
+/* Returns the connection. */
+static int take_out(struct waiting_room *room, struct guest *guest)
 {
+    int fd = guest->fd;
+
     if (guest->arrived == 0)
-        epoll_ctl(room->events, EPOLL_CTL_DEL, guest->fd, NULL);
-    close(guest->fd);
+        epoll_ctl(room->events, EPOLL_CTL_DEL, fd, NULL);
     *guest = room->guests[--room->n_guests];
     open_or_close(room);
+    return fd;
+}
+
+static void remove_guest(struct waiting_room *room, struct guest *guest)
+{
+    close(take_out(room, guest));
 }
 
 static bool is_listener(const struct waiting_room *room, int fd)
@@ -89,13 +116,19 @@ static bool is_listener(const struct waiting_room *room, int fd)
 static void let_in(struct waiting_room *room, int listener)
 {
     struct pollfd door = {.fd = listener, .events = POLLIN};
+    int error = 0;
 
-    while (room->n_guests < WAITING_ROOM_SIZE && poll(&door, 1, 0) > 0) {
+    while (error == 0 && room->n_guests < WAITING_ROOM_SIZE && poll(&door, 1, 0) > 0) {
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
-            break;
-        add_guest(room, fd, 0);
+        if (fd >= 0)
+            add_guest(room, fd, 0);
+        else
+            error = errno;
     }
+    if (activation_is_exhaustion(-error))
+        pause_for_lack(room, error);
+    else
+        room->lacks = false;
     open_or_close(room);
 }
 
@@ -126,6 +159,10 @@ void waiting_room_enforce(struct waiting_room *room, usec_t *next)
     for (size_t i = room->n_guests; i > 0; i--)
         if (deadline_is_due(room->guests[i - 1].deadline, next))
             remove_guest(room, &room->guests[i - 1]);
+    if (room->pause_end == 0 || !deadline_is_due(room->pause_end, next))
+        return;
+    room->pause_end = 0;
+    open_or_close(room);
 }
 
 static struct guest *find_first(struct waiting_room *room)
@@ -143,6 +180,19 @@ usec_t waiting_room_first(const struct waiting_room *room)
     const struct guest *first = find_first((struct waiting_room *)room);
 
     return first ? first->arrived : 0;
+}
+
+int waiting_room_take(struct waiting_room *room)
+{
+    waiting_room_look(room); /* one may have said something just now */
+    struct guest *first = find_first(room);
+
+    return first ? take_out(room, first) : -EAGAIN;
+}
+
+int waiting_room_take_silent(struct waiting_room *room)
+{
+    return room->n_guests > 0 ? take_out(room, &room->guests[0]) : -EAGAIN;
 }
 
 /* ---- queues --------------------------------------------------------------------------------- */

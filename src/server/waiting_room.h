@@ -20,7 +20,10 @@ enum { WAITING_ROOM_SIZE = 128 };
 
 struct waiting_room {
     const struct activation *activation;
-    int events; /* an epoll descriptor, that can be read when waiting_room_look is to be called */
+    int events;  /* an epoll descriptor, that can be read when waiting_room_look is to be called */
+    bool closed; /* nobody is let in any more */
+    bool lacks;  /* the last client could not be let in for lack of descriptors or memory */
+    usec_t pause_end; /* because of that, nobody is let in until then; 0: there is no pause */
     bool listens;
     usec_t patience; /* for a client to say something, 0: for ever */
     struct guest {
@@ -41,11 +44,19 @@ void waiting_room_done(struct waiting_room *room);
 /* Lets in whoever is at the door, and hears who says something. */
 void waiting_room_look(struct waiting_room *room);
 
-/* Sends away who has said nothing for too long. *next: see deadline.h. */
+/* Lets nobody in any more: clients that come wait for the next server. */
+void waiting_room_close(struct waiting_room *room);
+
+/* Sends away who has said nothing for too long, and ends a pause. *next: see deadline.h. */
 void waiting_room_enforce(struct waiting_room *room, usec_t *next);
 
 /* When the first of those arrived that have said something; 0: nobody has. */
 usec_t waiting_room_first(const struct waiting_room *room);
+
+/* Takes that one's connection out of the room; or, when there is none, any one's. Both return it,
+ * or -EAGAIN. */
+int waiting_room_take(struct waiting_room *room);
+int waiting_room_take_silent(struct waiting_room *room);
 
 /* ---- queues, for one generation each --------------------------------------------------------- */
 
