@@ -749,6 +749,50 @@ sleeps() {
   equal "$(exit_status)" 70
 }
 
+has_taken_signals() {
+  grep -qx "ShdPnd:.0*" "/proc/$SERVER/status"
+}
+
+@test "--reload: SIGHUP again and again does not keep a client from code that is new enough" {
+  hold_imports
+  app one | write shop.py
+  serve_site --reload
+  app two "$HELD" | write shop.py
+  begin_import
+  local descriptors
+  descriptors=$(count_descriptors)
+  http / --max-time 10 >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  local waiting=$!
+  eventually has_descriptors $((descriptors + 1))
+  for _ in 1 2; do
+    kill -HUP "$SERVER"
+    eventually has_taken_signals
+    end_import
+    begin_import # of the next one
+  done
+  wait "$waiting"
+  equal "$(cat "$BATS_TEST_TMPDIR/answer")" two
+}
+
+@test "--reload: an import that writes sources does not make for reloads without end" {
+  app one 'directory = os.path.dirname(__file__)
+with open(directory + "/same.py", "w") as file:
+    print("version = 1", file=file)
+with open(directory + "/version.py", "a") as file:
+    print("version = 1", file=file)' | write shop.py
+  serve_site --reload
+  reload_another
+  local imports
+  imports=$(wc -l <"$FIFOS/imports")
+  reload_another
+  equal "$(wc -l <"$FIFOS/imports")" "$imports"
+  sed -i 's/^WORD = .*/WORD = "two"/' "$SITE/shop.py"
+  eventually was_imported two # not by a request
+  equal "$(http /)" two
+  sed -i 's/^WORD = .*/WORD = "three"/' "$SITE/shop.py"
+  equal "$(http /)" three
+}
+
 # What is no source is changed first; then the server of another socket has the time to notice a
 # change of its own source and to reload, which is what the first one should not have done.
 @test "--reload: other files are no change" {
@@ -777,7 +821,7 @@ reload_another() {
   (
     ACTIVATOR=
     SITE=$BATS_TEST_TMPDIR/another
-    mkdir "$SITE"
+    mkdir -p "$SITE"
     STATUSES=$SITE/statuses
     : >"$STATUSES"
     trap stop EXIT

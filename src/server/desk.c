@@ -1,7 +1,9 @@
 #include "server/desk.h"
 
+#include "log.h"
 #include "server/watch.h"
 
+#include <string.h>
 #include <unistd.h>
 
 /* How long nothing more has to change before the sources are taken to be complete. */
@@ -27,13 +29,24 @@ void desk_done(struct desk *desk)
     stop_watching(desk);
 }
 
-void desk_begin_attempt(struct desk *desk)
+static void look_soon(struct desk *desk)
 {
-    desk->began = deadline_now();
+    if (desk->look == DEADLINE_NEVER)
+        desk->look = deadline_now() + SOURCES_SETTLE;
 }
 
-int desk_end_attempt(struct desk *desk, struct generation *generation, bool failed)
+/* Only after the watch has begun: what changes then is seen. */
+static void look_after_attempt(struct desk *desk)
 {
+    desk->after = sources_look(&desk->tried);
+    desk->disturbed = desk->after == desk->tried.state ? 0 : desk->disturbed + 1;
+    if (desk->disturbed == 1)
+        look_soon(desk);
+}
+
+void desk_end_attempt(struct desk *desk, struct generation *generation, bool failed)
+{
+    desk->began = generation->started;
     desk->failed = failed ? deadline_now() : 0;
     sources_done(&desk->tried);
     desk->tried = generation->sources;
@@ -41,47 +54,49 @@ int desk_end_attempt(struct desk *desk, struct generation *generation, bool fail
     sources_load(&desk->tried);
     stop_watching(desk);
     desk->watch = watch_open(&desk->tried);
-    return desk->watch < 0 ? desk->watch : 0;
+    if (desk->watch < 0)
+        log_line(LOG_WARNING, "--reload: cannot watch the sources: %s", strerror(-desk->watch));
+    look_after_attempt(desk);
+}
+
+void desk_miss_attempt(struct desk *desk)
+{
+    desk->began = deadline_now();
 }
 
 void desk_notice(struct desk *desk)
 {
     watch_read(desk->watch);
-    if (desk->look == DEADLINE_NEVER)
-        desk->look = deadline_now() + SOURCES_SETTLE;
+    look_soon(desk);
 }
 
-bool desk_has_changes(struct desk *desk, usec_t *next)
+/* Whether the sources have changed, and do no more. */
+static bool has_changes(struct desk *desk, usec_t *next)
 {
     if (!deadline_is_due(desk->look, next))
         return false;
     desk->look = DEADLINE_NEVER;
     uint64_t now = sources_look(&desk->tried);
-    if (now == desk->tried.state)
+    if (now == desk->tried.state || (now == desk->after && desk->disturbed > 1))
         return false;
     if (now == desk->seen)
         return true;
     desk->seen = now;
-    desk->look = deadline_now() + SOURCES_SETTLE;
+    look_soon(desk);
     deadline_wake(desk->look, next);
     return false;
 }
 
-bool desk_has_client(const struct desk *desk)
+/* Whether one who arrived then has to wait for another attempt. If the app cannot be served, so has
+ * whoever comes after that: whatever it failed for may be mended. */
+static bool is_outdated(const struct desk *desk, usec_t arrived, bool is_served)
 {
-    return waiting_room_first(&desk->room) != 0;
+    return (!is_served && arrived > desk->failed) ||
+        sources_look(&desk->tried) != desk->tried.state;
 }
 
-bool desk_is_outdated(const struct desk *desk, bool failed)
-{
-    usec_t arrived = waiting_room_first(&desk->room);
-
-    if (desk->began >= arrived)
-        return false;
-    return (failed && arrived > desk->failed) || sources_look(&desk->tried) != desk->tried.state;
-}
-
-bool desk_hand_over(
+/* Hands the first one over to a spare that waits. Returns whether there was one. */
+static bool hand_over(
     struct desk *desk, struct generation *generation, const struct scoreboard *board)
 {
     /* One that said that it is ready may have died. */
@@ -94,4 +109,29 @@ bool desk_hand_over(
         return false;
     generation->ready_spares--;
     return true;
+}
+
+/* Returns whether the first one needs another attempt. */
+static bool admit_clients(
+    struct desk *desk, struct generation *current, bool is_trying, const struct scoreboard *board)
+{
+    usec_t arrived;
+
+    while (current->ready && (arrived = waiting_room_first(&desk->room)) != 0) {
+        if (arrived > desk->began &&
+            (is_trying || is_outdated(desk, arrived, current->failure == 0)))
+            return !is_trying;
+        if (!hand_over(desk, current, board))
+            return false;
+    }
+    return false;
+}
+
+bool desk_tend(struct desk *desk, struct generation *current, bool is_trying,
+    const struct scoreboard *board, usec_t *next)
+{
+    waiting_room_enforce(&desk->room, next);
+    if (!is_trying && has_changes(desk, next))
+        return true;
+    return admit_clients(desk, current, is_trying, board);
 }

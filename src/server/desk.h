@@ -4,8 +4,13 @@
  *
  * A request that comes after a save gets the new code. So a client is handed over to a spare only
  * if the last attempt to import the app began after it had arrived, or if the sources are as that
- * attempt found them. Else there is another attempt first; and while there is one, all wait.
+ * attempt found them. Else there is another attempt first; and while there is one, only those do
+ * not wait who came before the one that has ended began: else frequent reloads would starve them.
  * inotify makes for an attempt as soon as something is saved, but nothing depends on it.
+ *
+ * An import may write sources itself, each time. What has changed during an attempt makes for
+ * another one; but what has changed during that one as well waits for a client, or for a change
+ * after it.
  */
 
 #include "server/generation.h"
@@ -15,8 +20,10 @@
 struct desk {
     struct waiting_room room;
     struct sources tried; /* as the last attempt found them */
-    usec_t began;         /* when that was */
+    usec_t began;         /* when that was; it has ended since */
     usec_t failed;        /* when it did, or 0 */
+    uint64_t after;       /* what was in the sources when it had ended */
+    unsigned disturbed;   /* so many attempts in a row ended with other sources than they found */
     int watch;            /* see watch.h, or -1 */
     usec_t look;          /* when to look at the sources, because something has happened there */
     uint64_t seen;        /* what was there the last time */
@@ -28,24 +35,17 @@ struct desk {
 int desk_init(struct desk *ret, const struct options *options, const struct activation *activation);
 void desk_done(struct desk *desk);
 
-/* The import of an app begins; it has ended, and has noted its sources in `generation`. Returns 0,
- * or -errno when they cannot be watched, which is only a pity. */
-void desk_begin_attempt(struct desk *desk);
-int desk_end_attempt(struct desk *desk, struct generation *generation, bool failed);
+/* The import of an app has ended, and has noted its sources in `generation`. */
+void desk_end_attempt(struct desk *desk, struct generation *generation, bool failed);
+
+/* There was to be one, but it could not be started: nobody is to wait for it. */
+void desk_miss_attempt(struct desk *desk);
 
 /* Something has happened to the sources. */
 void desk_notice(struct desk *desk);
 
-/* Whether the sources have changed, and do no more. */
-bool desk_has_changes(struct desk *desk, usec_t *next);
-
-/* Whether the first of the clients has to wait for another attempt. One who comes after an attempt
- * has failed has, if `failed` is what is being served: whatever it failed for may be mended. */
-bool desk_is_outdated(const struct desk *desk, bool failed);
-
-/* Whether somebody waits who has said something. */
-bool desk_has_client(const struct desk *desk);
-
-/* Hands the first one over to a spare that waits. Returns whether there was one. */
-bool desk_hand_over(
-    struct desk *desk, struct generation *generation, const struct scoreboard *board);
+/* Does what is due: above all, hands clients over to spares of the current generation. Returns
+ * whether there is to be an attempt now, never if `is_trying`, because there is one; then it is to
+ * be called again. *next: see deadline.h. */
+bool desk_tend(struct desk *desk, struct generation *current, bool is_trying,
+    const struct scoreboard *board, usec_t *next);

@@ -58,6 +58,7 @@ int generation_start(struct generation *generation, struct template *template,
 {
     struct generation started = GENERATION_NONE;
 
+    started.started = deadline_now();
     int r = connect_template(&started, template->options, &template->control);
     pid_t pid = r < 0 ? -1 : fork();
     if (pid == 0) {
@@ -75,7 +76,6 @@ int generation_start(struct generation *generation, struct template *template,
     started.pid = pid;
     started.number = template->generation;
     started.failure = template->failure;
-    started.started = deadline_now();
     started.deadline = import_deadline(template);
     *generation = started;
     return 0;

@@ -24,7 +24,7 @@ struct generation {
     struct queue queue;     /* with --reload: where its spares get connections */
     size_t ready_spares;    /* with --reload: those that can take one, as far as known */
     struct sources sources; /* with --reload: what its import has read */
-    usec_t started;
+    usec_t started;         /* not later than its import */
     usec_t deadline;
 };
 

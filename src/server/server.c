@@ -118,9 +118,10 @@ static int start(struct server *server, struct generation *generation, int failu
         .sources = SOURCES_NONE,
     };
 
-    if (server->desk && failure == 0)
-        desk_begin_attempt(server->desk);
-    return generation_start(generation, &template, part, server);
+    int r = generation_start(generation, &template, part, server);
+    if (r < 0 && server->desk && failure == 0)
+        desk_miss_attempt(server->desk);
+    return r;
 }
 
 /* A template with this number, whatever it is to the server; or NULL. */
@@ -237,12 +238,17 @@ static void fail(struct server *server, int status)
 
 /* ---- reload --------------------------------------------------------------------------------- */
 
+static bool is_trying(const struct server *server)
+{
+    return !server->current.ready || server->next.pid > 0;
+}
+
 /* The new app is tried beside the old one. */
 static void reload(struct server *server)
 {
     if (server->ending || (server->current.failure != 0 && !server->desk))
         return;
-    server->reload_wanted = !server->current.ready || server->next.pid > 0;
+    server->reload_wanted = is_trying(server);
     if (server->reload_wanted)
         return;
     notify_reloading();
@@ -298,14 +304,6 @@ static void tell_start(const struct server *server, const struct generation *gen
     log_to_journal(LOG_INFO, MESSAGE_ID_SERVING, LOG_FIELDS(fields), message);
 }
 
-static void end_attempt(struct server *server, struct generation *generation, bool failed)
-{
-    int r = desk_end_attempt(server->desk, generation, failed);
-
-    if (r < 0)
-        log_line(LOG_WARNING, "--reload: cannot watch the sources: %s", strerror(-r));
-}
-
 /* ---- what happens to templates -------------------------------------------------------------- */
 
 static void become_ready(struct server *server, struct generation *generation)
@@ -313,7 +311,7 @@ static void become_ready(struct server *server, struct generation *generation)
     generation->ready = true;
     generation->deadline = DEADLINE_NEVER;
     if (server->desk && generation->failure == 0)
-        end_attempt(server, generation, false);
+        desk_end_attempt(server->desk, generation, false);
     if (generation == &server->next)
         take_over(server);
     else if (generation->failure == 0) {
@@ -391,18 +389,18 @@ static void lose_next(struct server *server, const struct ending *ending)
 static void lose(struct server *server, struct generation *generation, const struct ending *ending)
 {
     struct generation lost = *generation;
+    bool is_retired = generation != &server->current && generation != &server->next;
     int status = ending->status;
-    bool is_tried = generation == &server->current || generation == &server->next;
 
-    if (server->desk && is_tried && !lost.ready && lost.failure == 0)
-        end_attempt(server, generation, true);
+    if (server->desk && !is_retired && !lost.ready && lost.failure == 0)
+        desk_end_attempt(server->desk, generation, true);
     if (server->desk)
         queue_take_back(&generation->queue, &server->desk->room);
     hear_out(server, generation);
     generation_close(generation);
     *generation = GENERATION_NONE;
     workers_sweep(&server->workers, lost.number);
-    if (server->ending || !is_tried)
+    if (server->ending || is_retired)
         return;
     if (!WIFEXITED(status) || ending->program[0] != '\0' ||
         (!lost.ready && !ending_is_explained(ending))) {
@@ -473,31 +471,6 @@ static int open_signals(struct server *server)
     return server->signals < 0 ? -errno : 0;
 }
 
-/* ---- --reload ------------------------------------------------------------------------------- */
-
-/* Gives clients to spares, and reloads before if they could get old code. */
-static void admit_clients(struct server *server)
-{
-    while (desk_has_client(server->desk)) {
-        if (!server->current.ready || server->next.pid > 0)
-            return; /* they wait */
-        if (desk_is_outdated(server->desk, server->current.failure != 0))
-            reload(server);
-        else if (!desk_hand_over(server->desk, &server->current, &server->board))
-            return;
-    }
-}
-
-static void tend_desk(struct server *server, usec_t *next)
-{
-    bool is_trying = !server->current.ready || server->next.pid > 0;
-
-    waiting_room_enforce(&server->desk->room, next);
-    if (!is_trying && desk_has_changes(server->desk, next))
-        reload(server);
-    admit_clients(server);
-}
-
 /* ---- what is due ---------------------------------------------------------------------------- */
 
 static void ask_for_time(struct server *server, usec_t *next)
@@ -521,6 +494,12 @@ static void feed_watchdog(struct server *server, usec_t *next)
         notify_watchdog();
     server->watchdog_again = now + server->watchdog / 2;
     deadline_wake(server->watchdog_again, next);
+}
+
+static void tend_desk(struct server *server, usec_t *next)
+{
+    while (desk_tend(server->desk, &server->current, is_trying(server), &server->board, next))
+        reload(server);
 }
 
 /* Returns when something is due next. */
