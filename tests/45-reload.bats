@@ -793,15 +793,53 @@ with open(directory + "/version.py", "a") as file:
   equal "$(http /)" three
 }
 
+@test "--reload: a directory that is named by a link, from wherever, is as its target is" {
+  mkdir "$SITE/v1" "$SITE/v2"
+  app one | write v1/shop.py
+  app two | write v2/shop.py
+  cd "$SITE"
+  local options
+  for options in --directory="$SITE/now" --directory=now --python-path=now \
+    "--directory=.. --python-path=${SITE##*/}/now" now/shop.py; do
+    ln -sfn v1 now
+    [[ $options == */shop.py ]] || options+=" shop"
+    # shellcheck disable=SC2086 # these are several
+    serve_on --reload $options:app
+    equal "$(http /)" one
+    ln -sfn v2 now
+    equal "$(http /)" two
+  done
+}
+
+@test "--reload: a directory that comes, and what comes into it, may be a package" {
+  app one | write shop.py
+  serve_site --reload
+  app two "import goods.tools.hammers" | write shop.py
+  equal "$(http /)" one
+  mkdir -p "$SITE/goods"
+  equal "$(http /)" one
+  mkdir "$SITE/goods/tools"
+  equal "$(http /)" one
+  echo "price = 5" | write goods/tools/hammers.py
+  equal "$(http /)" two
+  mkdir -p "$BATS_TEST_TMPDIR/all/at/once"
+  echo "price = 6" >"$BATS_TEST_TMPDIR/all/at/once/nails.py"
+  app three "import all.at.once.nails" | write shop.py
+  equal "$(http /)" two
+  mv "$BATS_TEST_TMPDIR/all" "$SITE"
+  equal "$(http /)" three
+}
+
 # What is no source is changed first; then the server of another socket has the time to notice a
 # change of its own source and to reload, which is what the first one should not have done.
 @test "--reload: other files are no change" {
   app one | write shop.py
-  mkdir "$SITE/__pycache__" "$SITE/empty"
+  mkdir "$SITE/empty"
   serve_site --reload
   equal "$(wc -l <"$FIFOS/imports")" 1
   local old
   old=$(template)
+  mkdir "$SITE/__pycache__" "$SITE/.git"
   for name in notes.txt .shop.py.swp shop.py~ shop.pyc py __pycache__/shop.cpython-312.pyc \
     empty/unrelated.py; do
     echo "x = 1" | write "$name"

@@ -45,7 +45,7 @@ static void note_directory(struct sources *sources, const char *base, const char
 {
     char directory[PATH_MAX];
 
-    if (path[0] == '/')
+    if (path[0] == '/' || !base)
         snprintf(directory, sizeof(directory), "%.*s", size > 0 ? (int)size : 1, path);
     else
         snprintf(directory, sizeof(directory), "%s/%.*s", base, (int)size, path);
@@ -56,10 +56,10 @@ static void note_directory(struct sources *sources, const char *base, const char
  * be for the import. */
 static void note_search_path(const struct options *options, struct sources *sources)
 {
-    const char *base = options->directory ? options->directory : ".";
+    const char *base = options->directory;
     const char *slash = strrchr(options->application, '/');
 
-    sources_note_directory(sources, base);
+    sources_note_directory(sources, base ? base : ".");
     for (size_t i = 0; i < options->python_paths; i++)
         note_directory(sources, base, options->python_path[i], strlen(options->python_path[i]));
     if (slash)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- hashes --------------------------------------------------------------------------------- */
 
@@ -56,15 +57,26 @@ static bool is_python(const char *name)
     return dot && (strcmp(dot, ".py") == 0 || strcmp(dot, ".wsgi") == 0);
 }
 
-/* Modules, and names of packages: what is in those is noted when they are read. */
+/* Which may be a package, also without that file. What is in one is noted when it is read. */
+static uint64_t hash_subdirectory(int directory, const char *name)
+{
+    static const char *const parts[] = {".", "__init__.py"};
+    char path[NAME_MAX + sizeof("/__init__.py")];
+    uint64_t state = 0;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", name, parts[i]);
+        if (faccessat(directory, path, F_OK, 0) == 0)
+            state = hash(state, path, strlen(path));
+    }
+    return state;
+}
+
 static uint64_t hash_entry(int directory, const char *name)
 {
-    char init[NAME_MAX + sizeof("/__init__.py")];
-
     if (is_python(name))
         return hash_file(directory, name);
-    snprintf(init, sizeof(init), "%s/__init__.py", name);
-    return faccessat(directory, init, F_OK, 0) == 0 ? hash(HASH_BEGIN, name, strlen(name)) : 0;
+    return strcmp(name, "__pycache__") == 0 ? 0 : hash_subdirectory(directory, name);
 }
 
 /* In whatever order the entries come. */
@@ -146,12 +158,27 @@ static void add(struct sources *sources, const char *path)
         append(sources, path, state);
 }
 
+/* Links are left as they are: one that is made to lead elsewhere is a change. */
+static void add_from_here(struct sources *sources, const char *path)
+{
+    char here[PATH_MAX], absolute[2 * PATH_MAX];
+
+    if (path[0] == '/')
+        add(sources, path);
+    if (path[0] == '/' || strlen(path) >= PATH_MAX || !getcwd(here, sizeof(here)))
+        return;
+    if (strcmp(path, ".") == 0)
+        snprintf(absolute, sizeof(absolute), "%s", here);
+    else
+        snprintf(absolute, sizeof(absolute), "%s/%s", here, path);
+    add(sources, absolute);
+}
+
 void sources_note_directory(struct sources *sources, const char *path)
 {
     char real[PATH_MAX];
 
-    if (path[0] == '/')
-        add(sources, path);
+    add_from_here(sources, path);
     if (realpath(path, real))
         add(sources, real);
 }
@@ -173,8 +200,8 @@ void sources_note(const char *path, void *data)
     char real[PATH_MAX];
 
     note_place(sources, path);
-    if (!is_python(path) && path[0] == '/')
-        add(sources, path);
+    if (!is_python(path))
+        add_from_here(sources, path);
     if (realpath(path, real))
         note_place(sources, real);
 }

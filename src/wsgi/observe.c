@@ -6,16 +6,19 @@
 
 /* importlib asks its loader for the times of the source first, and takes one that cannot say them
  * (OSError) as one without bytecode; then it asks for the source. A loader is asked for other files
- * as well, such as resources of a package. */
+ * as well, such as resources of a package. Of a namespace package, which has no __init__.py and no
+ * loader, nothing is read; but what may come into its directory counts, so that file is noted. */
 static const char code[] =
     "def observe(note, own):\n"
-    "    loader = sys.modules['_frozen_importlib_external'].SourceFileLoader\n"
+    "    external = sys.modules['_frozen_importlib_external']\n"
+    "    loader, finder = external.SourceFileLoader, external.PathFinder\n"
     "    os, site = sys.modules['os'], sys.modules.get('site')\n"
     "    installed = [os.path.dirname(os.__file__)]\n"
     "    if site:\n"
     "        installed += site.getsitepackages() + [site.USER_SITE or '']\n"
     "    installed = tuple(path + '/' for path in installed if path)\n"
     "    path_stats, get_data = loader.path_stats, loader.get_data\n"
+    "    find_spec = finder.find_spec.__func__\n"
     "    def is_source(self, path):\n"
     "        return path == self.path and (\n"
     "            not path.startswith(installed) or self.name.partition('.')[0] == own)\n"
@@ -27,6 +30,14 @@ static const char code[] =
     "        if is_source(self, path):\n"
     "            note(path)\n"
     "        return get_data(self, path)\n"
+    "    def find_observed_spec(cls, name, path=None, target=None):\n"
+    "        spec = find_spec(cls, name, path, target)\n"
+    "        if spec and not spec.loader:\n"
+    "            for place in spec.submodule_search_locations or ():\n"
+    "                if not place.startswith(installed):\n"
+    "                    note(place + '/__init__.py')\n"
+    "        return spec\n"
+    "    finder.find_spec = classmethod(find_observed_spec)\n"
     "    loader.path_stats, loader.get_data = path_stats_of_others, get_observed_data\n";
 
 static PyObject *note(PyObject *capsule, PyObject *path)
