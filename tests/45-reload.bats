@@ -830,6 +830,30 @@ with open(directory + "/version.py", "a") as file:
   equal "$(http /)" three
 }
 
+# is_waiting SPARE: it has nothing more to do until a connection comes.
+is_waiting() {
+  [[ -n $1 && $(sed -n 's/^State:.\(.\).*/\1/p' "/proc/$1/status") == S ]]
+}
+
+has_another_spare() {
+  local now
+  now=$(pgrep -P "$TEMPLATE")
+  [[ $now != "$1" ]] && is_waiting "$now"
+}
+
+@test "--reload: spares that the server has not heard of leave without a word when it is killed" {
+  serve_on --reload --spare=1 hello:app
+  TEMPLATE=$(template)
+  local spare
+  spare=$(pgrep -P "$TEMPLATE")
+  kill -STOP "$SERVER"
+  kill -KILL "$spare"
+  eventually has_another_spare "$spare"
+  kill -KILL "$SERVER"
+  eventually none_is_left
+  not_logged "cannot accept"
+}
+
 # What is no source is changed first; then the server of another socket has the time to notice a
 # change of its own source and to reload, which is what the first one should not have done.
 @test "--reload: other files are no change" {

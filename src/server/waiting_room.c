@@ -256,10 +256,11 @@ static int receive_guest(int queue, usec_t *ret_arrived)
 
     ssize_t n = recvmsg(queue, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    /* The server is no more; or, if it had not heard of all spares that are ready, was reset. */
+    if (n == 0 || (n < 0 && errno == ECONNRESET))
+        return -ECANCELED;
     if (n < 0)
         return errno == EINTR ? -EAGAIN : -errno;
-    if (n == 0)
-        return -ECANCELED; /* the server is no more */
     if (!header || header->cmsg_type != SCM_RIGHTS)
         return -EMFILE; /* the kernel had no descriptor to give */
     memcpy(&fd, CMSG_DATA(header), sizeof(int));
