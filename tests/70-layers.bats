@@ -161,7 +161,7 @@ floor() {
 
 @test "messages are written by main, check, server, worker, access and gateway" {
   # The layers below return what went wrong: their caller knows whether it is worth a line.
-  local servers='server/(server|excuse|generation|template|load|spare|workers|remains|warm_up)'
+  local servers='server/(server|desk|excuse|generation|template|load|spare|workers|remains|warm_up)'
   local writers="main|check|$servers|worker|access|wsgi/gateway"
   local sending='log_(line|event|to_[a-z]+)'
   including '"log\.h"' | only "(log|$writers)\.c|access\.h"

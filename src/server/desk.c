@@ -64,6 +64,14 @@ void desk_miss_attempt(struct desk *desk)
     desk->began = deadline_now();
 }
 
+void desk_welcome(struct desk *desk)
+{
+    int r = waiting_room_look(&desk->room);
+
+    if (r < 0)
+        log_line(LOG_WARNING, "cannot accept connections for now: %s", strerror(-r));
+}
+
 void desk_notice(struct desk *desk)
 {
     watch_read(desk->watch);

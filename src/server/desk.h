@@ -41,6 +41,9 @@ void desk_end_attempt(struct desk *desk, struct generation *generation, bool fai
 /* There was to be one, but it could not be started: nobody is to wait for it. */
 void desk_miss_attempt(struct desk *desk);
 
+/* Something has happened in the room, or at its door. */
+void desk_welcome(struct desk *desk);
+
 /* Something has happened to the sources. */
 void desk_notice(struct desk *desk);
 

@@ -540,7 +540,7 @@ static void wait_for_events(struct server *server, usec_t until)
     if (poll(fds, sizeof(fds) / sizeof(fds[0]), deadline_poll_timeout(until)) <= 0)
         return;
     if (fds[3].revents)
-        waiting_room_look(&server->desk->room);
+        desk_welcome(server->desk);
     if (fds[4].revents)
         desk_notice(server->desk);
     if (fds[5].revents)

@@ -1,7 +1,5 @@
 #include "server/waiting_room.h"
 
-#include "log.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -40,14 +38,6 @@ void waiting_room_close(struct waiting_room *room)
 {
     room->closed = true;
     open_or_close(room);
-}
-
-static void pause_for_lack(struct waiting_room *room, int error)
-{
-    if (!room->lacks)
-        log_line(LOG_WARNING, "cannot accept connections for now: %s", strerror(error));
-    room->lacks = true;
-    room->pause_end = deadline_after(PAUSE);
 }
 
 int waiting_room_init(
@@ -113,9 +103,11 @@ static bool is_listener(const struct waiting_room *room, int fd)
     return false;
 }
 
-static void let_in(struct waiting_room *room, int listener)
+/* See waiting_room_look. */
+static int let_in(struct waiting_room *room, int listener)
 {
     struct pollfd door = {.fd = listener, .events = POLLIN};
+    bool lacked = room->lacks;
     int error = 0;
 
     while (error == 0 && room->n_guests < WAITING_ROOM_SIZE && poll(&door, 1, 0) > 0) {
@@ -125,11 +117,11 @@ static void let_in(struct waiting_room *room, int listener)
         else
             error = errno;
     }
-    if (activation_is_exhaustion(-error))
-        pause_for_lack(room, error);
-    else
-        room->lacks = false;
+    room->lacks = activation_is_exhaustion(-error);
+    if (room->lacks)
+        room->pause_end = deadline_after(PAUSE);
     open_or_close(room);
+    return room->lacks && !lacked ? -error : 0;
 }
 
 static void hear(struct waiting_room *room, int fd)
@@ -142,16 +134,19 @@ static void hear(struct waiting_room *room, int fd)
         }
 }
 
-void waiting_room_look(struct waiting_room *room)
+int waiting_room_look(struct waiting_room *room)
 {
     struct epoll_event events[32];
-    int n = epoll_wait(room->events, events, 32, 0);
+    int n = epoll_wait(room->events, events, 32, 0), result = 0;
 
     for (int i = 0; i < n; i++)
-        if (is_listener(room, events[i].data.fd))
-            let_in(room, events[i].data.fd);
-        else
+        if (!is_listener(room, events[i].data.fd)) {
             hear(room, events[i].data.fd);
+        } else {
+            int r = let_in(room, events[i].data.fd);
+            result = r < 0 ? r : result;
+        }
+    return result;
 }
 
 void waiting_room_enforce(struct waiting_room *room, usec_t *next)
@@ -184,7 +179,7 @@ usec_t waiting_room_first(const struct waiting_room *room)
 
 int waiting_room_take(struct waiting_room *room)
 {
-    waiting_room_look(room); /* one may have said something just now */
+    (void)waiting_room_look(room); /* one may have said something just now */
     struct guest *first = find_first(room);
 
     return first ? take_out(room, first) : -EAGAIN;

@@ -41,8 +41,9 @@ int waiting_room_init(
 /* Turns out whoever is in there, and accepts nobody any more. */
 void waiting_room_done(struct waiting_room *room);
 
-/* Lets in whoever is at the door, and hears who says something. */
-void waiting_room_look(struct waiting_room *room);
+/* Lets in whoever is at the door, and hears who says something. Returns 0; or -errno if descriptors
+ * or memory lack for that, as they did not the last time: then there is a pause. */
+int waiting_room_look(struct waiting_room *room);
 
 /* Lets nobody in any more: clients that come wait for the next server. */
 void waiting_room_close(struct waiting_room *room);
