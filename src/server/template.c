@@ -27,6 +27,8 @@
 #define FORK_PAUSE (100 * USEC_PER_MSEC)
 /* How long an app that cannot be loaded is excused to those who wait. */
 #define EXCUSES_TIME USEC_PER_SEC
+/* How long to wait for a spare that starts before the end because nobody asks. */
+#define START_PAUSE (100 * USEC_PER_MSEC)
 /* Spares that end without a request, one soon after the other, before there is no sense in more. */
 enum { MAX_LOST_SPARES = 5 };
 #define LOST_SPARES_TIME (10 * USEC_PER_SEC)
@@ -335,14 +337,16 @@ static usec_t idle_deadline(const struct state *state)
     usec_t last_request = template->board->totals->last_request;
     usec_t since = last_request > state->idle_since ? last_request : state->idle_since;
 
-    /* A spare that is about to import would hold up the end, and who comes meanwhile. */
-    if (!state->ready || count(state, SLOT_RUNNING, SLOT_RUNNING) > 0 ||
-        count(state, SLOT_STARTING, SLOT_STARTING) > 0)
+    if (timeout == 0 || !state->ready || count(state, SLOT_RUNNING, SLOT_RUNNING) > 0)
         return DEADLINE_NEVER;
     /* The server waits for these, and would keep whoever comes meanwhile waiting. */
     if (state->remains.count > 0)
         return DEADLINE_NEVER;
-    return timeout == 0 ? DEADLINE_NEVER : since + timeout;
+    /* A spare that is about to import would hold up the end, and who comes meanwhile. That it is
+     * ready is not said. */
+    usec_t soonest =
+        count(state, SLOT_STARTING, SLOT_STARTING) > 0 ? deadline_after(START_PAUSE) : 0;
+    return since + timeout > soonest ? since + timeout : soonest;
 }
 
 static void resume(struct state *state)
