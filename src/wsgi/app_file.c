@@ -32,6 +32,13 @@ static PyObject *get_spec(PyObject *module, void *data)
     return PyObject_GetAttrString((PyObject *)Py_TYPE(module), "_nameless_spec");
 }
 
+/* As modules have it. But one with a function of its own is not taken for an ordinary module by the
+ * bytecode interpreter, which would look for attributes in the namespace alone (Python 3.14). */
+static PyObject *get_attribute(PyObject *module, PyObject *name)
+{
+    return PyModule_Type.tp_getattro(module, name);
+}
+
 static PyObject *nameless_spec_new(PyObject *loader)
 {
     _cleanup_ref_ PyObject *name = PyUnicode_FromString(main_name);
@@ -43,7 +50,8 @@ static PyObject *nameless_spec_new(PyObject *loader)
 static PyObject *main_type_new(PyObject *loader)
 {
     static PyGetSetDef attributes[] = {{"__spec__", get_spec, NULL, NULL, NULL}, {0}};
-    static PyType_Slot slots[] = {{Py_tp_getset, attributes}, {0, NULL}};
+    static PyType_Slot slots[] = {
+        {Py_tp_getset, attributes}, {Py_tp_getattro, (void *)get_attribute}, {0, NULL}};
     static PyType_Spec definition = {
         .name = "wsgi_once.module", .flags = Py_TPFLAGS_DEFAULT, .slots = slots};
     _cleanup_ref_ PyObject *bases = PyTuple_Pack(1, (PyObject *)&PyModule_Type);
