@@ -262,9 +262,7 @@ signal_all() {
 
 @test "other signals to all processes do not harm an import" {
   for where in server worker; do
-    rm -rf "$FIFOS/was imported"
-    serve --idle-timeout=0 --import="$where" held_at_import:app
-    import_held
+    serve_held_import "$where"
     signal_all USR1 USR2 WINCH CONT
     # shellcheck disable=SC2016 # it is for the other shell
     timeout 20 sh -c ': >"$FIFOS/end"'
@@ -307,9 +305,7 @@ signal_all() {
 
 @test "SIGTERM during an import ends the server with 0; who waits gets the next one" {
   for where in server worker; do
-    rm -rf "$FIFOS/was imported"
-    serve --idle-timeout=0 --import="$where" held_at_import:app
-    import_held
+    serve_held_import "$where"
     kill "$SERVER"
     equal "$(exit_status)" 0
     eventually is_gone "$CHILD"
@@ -320,9 +316,13 @@ signal_all() {
   done
 }
 
-# Lets a client wait for the import: of a process WORKER with a child CHILD.
-import_held() {
+# serve_held_import WHERE: a server, and a client that waits for the import, which is held: of a
+# process WORKER with a child CHILD.
+serve_held_import() {
+  stop # or a worker of the last server would import once more
+  rm -rf "$FIFOS/was imported"
   [[ -p $FIFOS/begun ]] || mkfifo "$FIFOS/begun" "$FIFOS/end"
+  serve --idle-timeout=0 --import="$1" held_at_import:app
   http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
   WAITING=$!
   read -rt 20 WORKER CHILD <>"$FIFOS/begun"
@@ -332,9 +332,7 @@ import_held() {
 @test "SIGTERM or SIGINT to all processes during an import ends the server with 0, too" {
   for signal in TERM INT; do
     for where in server worker; do
-      rm -rf "$FIFOS/was imported"
-      serve --idle-timeout=0 --import="$where" held_at_import:app
-      import_held
+      serve_held_import "$where"
       signal_all "$signal"
       equal "$(exit_status)" 0
       eventually is_gone "$CHILD"
