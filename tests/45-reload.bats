@@ -844,20 +844,19 @@ is_waiting() {
   [[ -n $1 && $(sed -n 's/^State:.\(.\).*/\1/p' "/proc/$1/status") == S ]]
 }
 
-has_another_spare() {
-  local now
-  now=$(pgrep -P "$TEMPLATE")
-  [[ $now != "$1" ]] && is_waiting "$now"
+# has_one_spare [OTHER]: and that is not the other one. Sets SPARE.
+has_one_spare() {
+  SPARE=$(pgrep -P "$TEMPLATE")
+  [[ $SPARE =~ ^[0-9]+$ && $SPARE != "${1-}" ]] && is_waiting "$SPARE"
 }
 
 @test "--reload: spares that the server has not heard of leave without a word when it is killed" {
   serve_on --reload --spare=1 hello:app
   TEMPLATE=$(template)
-  local spare
-  spare=$(pgrep -P "$TEMPLATE")
+  eventually has_one_spare
   kill -STOP "$SERVER"
-  kill -KILL "$spare"
-  eventually has_another_spare "$spare"
+  kill -KILL "$SPARE"
+  eventually has_one_spare "$SPARE"
   kill -KILL "$SERVER"
   eventually none_is_left
   not_logged "cannot accept"
