@@ -251,8 +251,8 @@ has_blocked_sighup() {
   export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
   for signal in HUP USR1 USR2; do
     PROGRAM=$BATS_TEST_TMPDIR/traced
-    printf '#!/bin/sh\nexec strace -D -o "%s" -P /etc/passwd -e inject=openat:signal=%s "%s" "$@"\n' \
-      "$BATS_TEST_TMPDIR/trace" "$signal" "$program" >"$PROGRAM"
+    printf '%s\n' '#!/bin/sh' "exec strace -D -o '$BATS_TEST_TMPDIR/trace' -P /etc/passwd \\" \
+      "  -e inject=openat:signal=$signal '$program' \"\$@\"" >"$PROGRAM"
     chmod +x "$PROGRAM"
     serve --trusted-proxy=unix:root hello:app
     equal "$(http /)" "Hello."

@@ -541,7 +541,7 @@ except ImportError:
   local template
   serve --idle-timeout=0 --reload --import-timeout=100ms --spare=2 hangs_at_import:app
   equal "$(status /)" 500
-  SERVER=$(pgrep -P "$ACTIVATOR")
+  find_server
   template=$(pgrep -P "$SERVER")
   kill -STOP "$template" # so that nothing it says wakes the server up
   equal "$(status /)" 500

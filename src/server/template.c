@@ -195,8 +195,8 @@ static void wait_for_slot(struct state *state, usec_t *next)
 {
     if (!state->waits) {
         log_line(LOG_WARNING,
-            "cannot fork a worker before another one ends: after several reloads there are too many "
-            "(--max-workers)");
+            "cannot fork a worker before another one ends: after several reloads there are too "
+            "many (--max-workers)");
         tell(state, TEMPLATE_WAITS);
     }
     state->waits = true;
