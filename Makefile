@@ -105,13 +105,14 @@ endif
 
 sources := $(filter-out src/generator/% src/completion/%,$(wildcard src/*.c src/*/*.c))
 # What the table of the options needs.
-options_sources := src/options.c src/value.c src/problem.c src/net/peer.c src/net/address.c \
-	$(addprefix src/http/,forwarded.c request.c syntax.c target.c)
+options_sources := $(addprefix src/,options/options.c options/value.c base/problem.c) \
+	$(addprefix src/http/,request.c syntax.c target.c) \
+	$(addprefix src/proxy/,address.c forwarded.c peer.c)
 generator_sources := $(wildcard src/generator/*.c) $(options_sources)
 completion_sources := src/completion/completion.c $(options_sources)
-http_sources := $(wildcard src/http/*.c)
+http_sources := $(wildcard src/http/*.c) $(addprefix src/proxy/,forwarded.c proxy_protocol.c)
 # What is tested as a table.
-pure_sources := $(http_sources) $(addprefix src/net/,address.c client.c peer.c)
+pure_sources := $(wildcard src/http/*.c src/proxy/*.c) src/log/combined.c
 
 define program_rules
 $(1)/wsgi-once: $(sources:%.c=$(1)/%.o)
@@ -265,8 +266,8 @@ endef
 $(foreach directory,$(BUILD) $(BUILD)/sanitize,$(eval $(call unit_rule,$(directory))))
 
 # This one has processes, and a log.
-$(foreach d,$(BUILD) $(BUILD)/sanitize,$(eval $(d)/unit/test_remains: \
-	$(addprefix $(d)/src/,server/remains.o log.o journal.o standard_error.o)))
+$(foreach d,$(BUILD) $(BUILD)/sanitize,$(eval $(d)/unit/test_leftovers: \
+	$(addprefix $(d)/src/,server/leftovers.o log/log.o systemd/journal.o log/standard_error.o)))
 
 # This one runs the interpreter, too.
 define gateway_test_rule

@@ -1,15 +1,15 @@
 #include "check.h"
 
-#include "cleanup.h"
-#include "deadline.h"
-#include "leave.h"
-#include "log.h"
-#include "message_ids.h"
-#include "overdue.h"
-#include "server/ending.h"
-#include "server/load.h"
-#include "server/notify.h"
-#include "worker.h"
+#include "base/cleanup.h"
+#include "base/deadline.h"
+#include "log/log.h"
+#include "log/message_ids.h"
+#include "server/import.h"
+#include "systemd/notify.h"
+#include "worker/exit_info.h"
+#include "worker/process_exit.h"
+#include "worker/request_timer.h"
+#include "worker/worker.h"
 #include "wsgi/bytecode.h"
 #include "wsgi/gateway.h"
 #include "wsgi/python.h"
@@ -55,9 +55,9 @@ static double processor_seconds(void)
 static void load(const struct options *options, struct worker *worker)
 {
     if (options->import == IMPORT_WORKER || options->single)
-        load_in_worker(worker);
+        import_in_worker(worker);
     else
-        load_in_template(options, worker, NULL);
+        import_in_template(options, worker, NULL);
 }
 
 static void report_bytecode(FILE *file)
@@ -112,15 +112,15 @@ static _Noreturn void load_and_report(const struct options *options, int fd)
     loading.reload = false; /* nobody waits for a change */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0);
-    notify_forget();
-    log_part();
+    notify_disable();
+    log_after_fork();
     set_streams();
     before = (struct cost){.begun = deadline_now(), .memory = resident()};
     load(&loading, &worker);
     if (file && report(file, &worker, &before))
-        leave(0);
+        process_exit(0);
     log_line(LOG_ERR, "cannot pass on what the application is: %m");
-    leave(EX_OSERR);
+    process_exit(EX_OSERR);
 }
 
 /* ---- in the process that waits -------------------------------------------------------------- */
@@ -149,35 +149,35 @@ static bool has_ended(pid_t pid, usec_t deadline)
 
 /* What the import has left behind ends with the process; as long as that is a zombie, no other can
  * have its number. */
-static void await_end(pid_t pid, const struct options *options, struct ending *ret)
+static void await_end(pid_t pid, const struct options *options, struct exit_info *ret)
 {
     bool in_time = has_ended(pid, deadline_after(options->import_timeout));
 
     if (!in_time) {
         log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0,
             "the application is not imported after --import-timeout");
-        kill(pid, OVERDUE_DUMP_SIGNAL);
+        kill(pid, DUMP_SIGNAL);
         has_ended(pid, deadline_after(IMPORT_GRACE));
     }
     kill(pid, SIGKILL); /* it may have gone to another process group */
     kill(-pid, SIGKILL);
-    *ret = (struct ending){0};
-    ending_find_program(pid, ret);
+    *ret = (struct exit_info){0};
+    exit_info_find_program(pid, ret);
     waitpid(pid, &ret->status, 0);
     if (!in_time)
-        *ret = (struct ending){.status = W_EXITCODE(EX_SOFTWARE, 0)};
+        *ret = (struct exit_info){.status = W_EXITCODE(EX_SOFTWARE, 0)};
 }
 
 /* Returns the exit status that it amounts to. */
-static int judge(pid_t pid, const struct ending *ending, bool reported)
+static int judge(pid_t pid, const struct exit_info *ending, bool reported)
 {
     char how[128];
 
-    if (ending_is_explained(ending))
+    if (exit_info_is_reported(ending))
         return WEXITSTATUS(ending->status);
     if (reported && ending->status == 0 && ending->program[0] == '\0')
         return 0;
-    ending_describe(ending, how, sizeof(how));
+    exit_info_describe(ending, how, sizeof(how));
     log_line(LOG_ERR, "the process %d that imported the application %s", pid, how);
     return EX_SOFTWARE;
 }
@@ -221,7 +221,7 @@ int check_application(const struct options *options)
         sigprocmask(SIG_SETMASK, &before, NULL);
         load_and_report(options, fd);
     }
-    struct ending ending;
+    struct exit_info ending;
     await_end(pid, options, &ending);
     int result = judge(pid, &ending, lseek(fd, 0, SEEK_END) > 0);
     if (result == 0)

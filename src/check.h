@@ -2,7 +2,7 @@
 
 /* `wsgi-once --check`: whether the app can be loaded, and what it is then. */
 
-#include "options.h"
+#include "options/options.h"
 
 /* Loads the app in a process of its own, as serving would, with the warm-up; it needs no socket.
  * Then prints to standard output, in lines for people: the interpreter, the virtual environment,

@@ -4,18 +4,18 @@
  * that forks a worker for each. Or only try whether the app can be loaded.
  */
 
-#include "activation.h"
+#include "base/cleanup.h"
+#include "base/streams.h"
 #include "check.h"
-#include "cleanup.h"
-#include "log.h"
-#include "options.h"
-#include "server/excuse.h"
-#include "server/notify.h"
+#include "log/log.h"
+#include "options/options.h"
+#include "server/failure.h"
 #include "server/server.h"
-#include "streams.h"
-#include "survive.h"
+#include "systemd/activation.h"
+#include "systemd/notify.h"
 #include "version.h"
-#include "worker.h"
+#include "worker/signals.h"
+#include "worker/worker.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -27,7 +27,7 @@
 static int fail(int status, const char *problem)
 {
     log_line(LOG_ERR, "%s", problem ? problem : "out of memory");
-    log_settle();
+    log_flush();
     return status;
 }
 
@@ -72,7 +72,7 @@ static int get_connection(const struct activation *activation, const struct opti
 }
 
 static int serve_one(const struct options *options, const struct activation *activation,
-    const struct survival *survival, int failure)
+    const struct signal_policy *survival, int failure)
 {
     struct worker worker = {.options = options, .failure = failure, .survival = survival};
     int fd = get_connection(activation, options);
@@ -81,18 +81,18 @@ static int serve_one(const struct options *options, const struct activation *act
         return failure;
     if (fd < 0) {
         log_line(LOG_ERR, "cannot accept a connection: %s", strerror(-fd));
-        excuse_waiting(activation, NULL);
+        failure_answer_clients(activation, NULL);
         return EX_OSERR;
     }
     activation_close(activation);
-    notify_forget();
+    notify_disable();
     worker_end(&worker, worker_serve(&worker, fd));
 }
 
 /* failure: the exit status because of a problem with the options, or 0. If there are sockets, it is
  * the clients' problem, too: they are told, because one that nobody takes away would make systemd
  * start this process again and again. */
-static int serve(const struct options *options, const struct survival *survival, int failure,
+static int serve(const struct options *options, const struct signal_policy *survival, int failure,
     const char *problem)
 {
     _cleanup_(activation_done) struct activation activation = {.connection = -1};
@@ -100,8 +100,8 @@ static int serve(const struct options *options, const struct survival *survival,
 
     int status = activation_take(&activation, &own_problem);
     log_open(); /* standard error may be another one now */
-    streams_settle_input();
-    streams_leave_terminal();
+    streams_secure_input();
+    streams_detach_terminal();
     if (failure != 0)
         fail(failure, problem);
     else if (status != 0)
@@ -125,7 +125,7 @@ static int read_options(
 
 int main(int argc, char **argv)
 {
-    struct survival survival = {.of_stop = false};
+    struct signal_policy survival = {.of_stop = false};
     _cleanup_(options_done) struct options options = {0};
     enum options_action action;
     _cleanup_(freep) char *problem = NULL;
@@ -134,7 +134,7 @@ int main(int argc, char **argv)
      * find users by their names may take a while. (While the dynamic linker runs, that is the end.)
      */
     sigprocmask(SIG_BLOCK, NULL, &survival.mask);
-    survive_hold(&survival);
+    signals_block(&survival);
     streams_open();
     log_open();
     signal(SIGPIPE, SIG_IGN); /* as Python does: what nobody reads is an error, not the end */

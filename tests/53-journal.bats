@@ -23,7 +23,7 @@ instances() {
 
 # id NAME: a MESSAGE_ID of the program.
 id() {
-  sed -n "s/^#define MESSAGE_ID_$1 \"\(.*\)\"/MESSAGE_ID=\1/p" "$TESTS/../src/message_ids.h"
+  sed -n "s/^#define MESSAGE_ID_$1 \"\(.*\)\"/MESSAGE_ID=\1/p" "$TESTS/../src/log/message_ids.h"
 }
 
 # fields NAME... -- MATCH...: a line for each record of this test's units that matches, with these

@@ -56,34 +56,26 @@ only() {
   equal "$(grep -vxE "$1" <<<"$found")" ""
 }
 
-# Which floor a file is on: it may use what is below, and its own folder.
+# The floors, from the top down: a file uses its own folder and those below it.
+FLOORS=(main completion generator check version server worker wsgi log net systemd options proxy
+  http base)
+
+# floor FILE: the number of its floor, 0 at the top.
 floor() {
-  case $1 in
-    cleanup.h | deadline.h | slice.h) echo 0 ;;
-    message_ids.h | problem.[ch] | streams.[ch]) echo 0 ;;
-    http/* | journal.[ch] | standard_error.[ch]) echo 1 ;;
-    log.[ch] | leave.[ch]) echo 2 ;;
-    net/* | value.[ch]) echo 2 ;;
-    options.[ch] | activation.[ch] | scoreboard.[ch]) echo 3 ;;
-    wsgi/*) echo 4 ;;
-    overdue.[ch] | survive.[ch] | rlimits.[ch] | access.[ch]) echo 4 ;;
-    worker.[ch] | version.[ch]) echo 5 ;;
-    server/*) echo 6 ;;
-    check.[ch]) echo 7 ;;
-    main.c | generator/* | completion/*) echo 8 ;;
-    *) equal "$1" "a file with a floor, see this test" >&2 ;;
-  esac
+  local folder=${1%%/*} i
+  folder=${folder%.[ch]}
+  for i in "${!FLOORS[@]}"; do
+    [[ ${FLOORS[i]} != "$folder" ]] || { echo "$i" && return; }
+  done
+  equal "$1" "a file with a floor, see FLOORS" >&2
 }
 
 @test "includes go downward" {
   # Whoever reads a floor needs to know nothing of those above it.
-  local checked=0 file included above below
+  local checked=0 file included
   while read -r file included; do
-    above=$(floor "$file")
-    below=$(floor "$included")
-    ((below < above)) || [[ ${file%.c} == "${included%.h}" ]] ||
-      [[ $file == */* && ${file%/*} == "${included%/*}" ]] ||
-      equal "$file includes $included" "only what is on a lower floor"
+    (($(floor "$included") >= $(floor "$file"))) ||
+      equal "$file includes $included" "only its own folder and those below"
     checked=$((checked + 1))
   done < <(includes)
   ((checked > 50))
@@ -101,7 +93,7 @@ floor() {
 
 @test "nothing outside wsgi/ sees <Python.h>, not through another header either" {
   local file
-  for file in *.c http/*.c net/*.c server/*.c; do
+  for file in *.c {http,log,net,options,proxy,server,systemd,worker}/*.c; do
     run -0 "${CC[@]}" -DVERSION= -M "$file"
     [[ $output != */Python.h* ]] || equal "$file" "free of <Python.h>"
   done
@@ -118,12 +110,12 @@ floor() {
   done
   # The others are internal to the folder.
   includes | grep ' wsgi/' | grep -v '^wsgi/' |
-    only '(server/)?[a-z]+\.c wsgi/(python|application|gateway|bytecode|observe)\.h'
+    only '((server|worker)/)?[a-z_]+\.c wsgi/(python|application|gateway|bytecode|observe)\.h'
 }
 
 @test "<systemd/...> is included where systemd is spoken to only" {
   # The rest does not care who handed over the socket and who takes the log.
-  including '<systemd/' | only '(activation|server/notify)\.c'
+  including '<systemd/' | only 'systemd/(activation|notify)\.c'
 }
 
 @test "http/ is pure: bytes in, structs out" {
@@ -161,42 +153,43 @@ floor() {
 
 @test "messages are written by main, check, server, worker, access and gateway" {
   # The layers below return what went wrong: their caller knows whether it is worth a line.
-  local servers='server/(server|desk|excuse|generation|template|load|spare|workers|remains|warm_up)'
-  local writers="main|check|$servers|worker|access|wsgi/gateway"
+  local servers='server/(server|failure|import|leftovers|reloader|spare|template|template_process|'
+  servers+='warm_up|workers)'
+  local writers="main|check|$servers|worker/worker|log/access|wsgi/gateway"
   local sending='log_(line|event|to_[a-z]+)'
-  including '"log\.h"' | only "(log|$writers)\.c|access\.h"
+  including '"log/log\.h"' | only "(log/log|$writers)\.c|log/access\.h"
   symbols 'U' | grep -E " $sending\$" | only "($writers)\.o $sending"
 }
 
 @test "nobody else writes to the standard streams" {
-  # write(2): standard_error.c, and the signal handler of overdue.c. printf: --help, --version and
-  # --check; leftovers.c composes its text in memory. The generator is a program of its own, which
+  # write(2): log/standard_error.c, and the signal handler of worker/request_timer.c. printf: --help, --version and
+  # --check; fork_safety.c composes its text in memory. The generator is a program of its own, which
   # writes files, and reports to standard error or the kernel's log; so is the one that the shells'
   # completions come from.
   local writers='v?f?printf|v?dprintf|f?puts|f?putc|putchar|fwrite|perror|stderr|stdout'
   symbols 'U' | grep -E " ($writers|__v?[fd]?printf_chk)$" | sed 's/ .*//' | sort -u |
-    only '(main|check|options|version|server/leftovers|generator/.*|completion/.*)\.o'
+    only '(main|check|options/options|version|server/fork_safety|generator/.*|completion/.*)\.o'
   symbols 'U' | grep -E ' (write|writev)$' |
-    only '(standard_error|overdue|generator/report)\.o write'
+    only '(log/standard_error|worker/request_timer|generator/report)\.o write'
 }
 
 @test "exit() is for main, _exit() for the end of a worker" {
   # There is one place where a process ends, and one where its exit status is decided. That of
-  # overdue.c is the end of a process that cannot be asked any more. That of wsgi/child.c is for a
+  # request_timer.c is the end of a process that cannot be asked any more. That of wsgi/child.c is for a
   # child that the app has forked and that came back: it is no worker, and must not become a second
   # one. That of warm_up.c is for the client it plays.
   # "some to check": main may return instead of calling exit().
   { symbols 'U' && echo "main.o exit"; } |
     grep -E ' (exit|quick_exit|abort|errx?|verrx?|error|Py_Exit|Py_Finalize.*|Py_FatalError)$' |
     only 'main\.o exit'
-  symbols 'U' | grep -E ' _[eE]xit$' | only '(leave|overdue|server/warm_up|wsgi/child)\.o _exit'
+  symbols 'U' | grep -E ' _[eE]xit$' | only '(worker/process_exit|worker/request_timer|server/warm_up|wsgi/child)\.o _exit'
 }
 
 @test "the socket is systemd's: nothing can bind, listen, unlink or change modes" {
   local owning='bind|listen|unlink(at)?|rmdir|remove|rename.*|f?chmod(at)?|[fl]?chown.*'
   run -1 grep -E "^[^ ]* ($owning)$" <(symbols 'U' | grep -v '^generator/')
   # the control
-  symbols 'U' | grep -qE '^activation\.o accept4?$'
+  symbols 'U' | grep -qE '^systemd/activation\.o accept4?$'
 }
 
 @test "there is no state that changes but what a signal handler needs" {
@@ -204,24 +197,24 @@ floor() {
   # its reason.
   local allowed=(
     # the deadline of the request: what on_deadline needs to answer 504
-    'overdue\.o overdue'
+    'worker/request_timer\.o overdue'
     # what the handler of fork(2) closes, which has no parameter
     'net/conn\.o kept'
     # where messages go, and what all of a process have in common: whoever logs should not need to
     # be handed that, down to the gateway
-    'log\.o logger'
+    'log/log\.o logger'
     # the socket on which records are under way, for the same reason
-    'journal\.o journal'
+    'systemd/journal\.o journal'
     # whether standard error took nothing the last time, likewise
-    'standard_error\.o is_stuck'
+    'log/standard_error\.o is_stuck'
     # with which status a process that is ending will have ended
-    'leave\.o exit_status'
+    'worker/process_exit\.o exit_status'
     # whose end it is when a library calls exit(3)
     'server/spare\.o exiting'
-    # which process survives signals
-    'survive\.o survivor'
+    # which process ignores the signals that are sent to a whole unit
+    'worker/signals\.o survivor'
     # where on_child says that it was called
-    'server/template\.o children_event'
+    'server/template_process\.o children_event'
     # never written, but full of pointers: the generator's table of long options
     'generator/generator\.o options\.[0-9]+'
     # never written, but Python's API asks for pointers without const: the parts of a heap type,

@@ -65,9 +65,9 @@ ids() {
 }
 
 @test "the catalog explains each MESSAGE_ID once, and no other" {
-  run -0 ids src/message_ids.h '#define MESSAGE_ID_[A-Z_]+ "([0-9a-f]{32})"'
+  run -0 ids src/log/message_ids.h '#define MESSAGE_ID_[A-Z_]+ "([0-9a-f]{32})"'
   ((${#lines[@]} >= 8))
-  equal "$(grep -c '^#define' src/message_ids.h)" "${#lines[@]}"
+  equal "$(grep -c '^#define' src/log/message_ids.h)" "${#lines[@]}"
   equal "$(ids systemd/wsgi-once.catalog '-- ([0-9a-f]{32})')" "$output"
   equal "$(uniq <<<"$output")" "$output"
 }
@@ -76,7 +76,7 @@ ids() {
   local name
   while read -r name; do
     grep -qw --include='*.c' -r "$name" src || equal "$name" "used"
-  done < <(ids src/message_ids.h '#define (MESSAGE_ID_[A-Z_]+) .*')
+  done < <(ids src/log/message_ids.h '#define (MESSAGE_ID_[A-Z_]+) .*')
 }
 
 @test "journalctl takes the catalog" {

@@ -27,15 +27,15 @@ setup_file() {
 }
 
 @test "V=1 shows the commands, with the user's flags behind the project's" {
-  run -0 build -W src/log.c V=1 CFLAGS=-Os CPPFLAGS=-DMINE LDFLAGS=-Wl,-O1
-  [[ $output =~ -DMINE\ .*-Wall\ .*-fstack-protector-strong\ .*-Os\ .*-c\ .*src/log.c ]]
+  run -0 build -W src/log/log.c V=1 CFLAGS=-Os CPPFLAGS=-DMINE LDFLAGS=-Wl,-O1
+  [[ $output =~ -DMINE\ .*-Wall\ .*-fstack-protector-strong\ .*-Os\ .*-c\ .*src/log/log.c ]]
   [[ $output =~ -Wl,-z,relro,-z,now.*\ -Wl,-O1 ]]
 }
 
 @test "what the user says of _FORTIFY_SOURCE is not overridden, nor defined twice" {
-  run -0 build -W src/log.c V=1
+  run -0 build -W src/log/log.c V=1
   contains "$output" "-D_FORTIFY_SOURCE=2 "
-  run -0 build -W src/log.c V=1 CPPFLAGS="-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3"
+  run -0 build -W src/log/log.c V=1 CPPFLAGS="-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3"
   contains "$output" "-D_FORTIFY_SOURCE=3 "
   [[ $output != *-D_FORTIFY_SOURCE=2* ]]
 }
@@ -44,19 +44,19 @@ setup_file() {
   run -0 build
   run -0 build
   equal "$output" ""
-  run -0 build -W src/slice.h
+  run -0 build -W src/base/slice.h
   contains "$output" "src/http/request.o"
   contains "$output" "src/wsgi/environ.o"
-  [[ $output != *src/streams.o* ]]
+  [[ $output != *src/base/streams.o* ]]
 }
 
 @test "WERROR=1 makes warnings errors" {
   # A warning is provoked: the sources declare variables where they are needed.
-  run -0 build -W src/log.c CFLAGS='-O2 -Wdeclaration-after-statement'
+  run -0 build -W src/log/log.c CFLAGS='-O2 -Wdeclaration-after-statement'
   contains "$output" "warning:"
-  run ! build WERROR=1 -W src/log.c CFLAGS='-O2 -Wdeclaration-after-statement'
+  run ! build WERROR=1 -W src/log/log.c CFLAGS='-O2 -Wdeclaration-after-statement'
   contains "$output" "[-Werror=declaration-after-statement]"
-  run -0 build -W src/log.c
+  run -0 build -W src/log/log.c
 }
 
 # compile_one [VARIABLE=VALUE]...: the test's own one.c, as the sources of the program are.
@@ -272,7 +272,7 @@ END
 }
 
 @test "without the libraries the remedy is named" {
-  run ! build -W src/log.c PKG_CONFIG=false
+  run ! build -W src/log/log.c PKG_CONFIG=false
   contains "$output" "packaging/install-dependencies build"
   run -0 build
 }

@@ -1,8 +1,8 @@
 #include "generator/app.h"
 
-#include "cleanup.h"
-#include "options.h"
-#include "value.h"
+#include "base/cleanup.h"
+#include "options/options.h"
+#include "options/value.h"
 
 #include <ctype.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 
 /* An app, as its file describes it: checked, and ready to be written as units. */
 
-#include "deadline.h"
+#include "base/deadline.h"
 #include "generator/conf_file.h"
 
 #include <stdbool.h>

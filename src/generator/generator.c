@@ -4,7 +4,7 @@
  * What is wrong with one of them is reported and does not keep it from the others.
  */
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "generator/app.h"
 #include "generator/apps.h"
 #include "generator/conf_file.h"

@@ -1,7 +1,7 @@
 #include "generator/proxies.h"
 
-#include "options.h"
-#include "value.h"
+#include "options/options.h"
+#include "options/value.h"
 
 #include <ctype.h>
 #include <stdio.h>

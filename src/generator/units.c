@@ -1,6 +1,6 @@
 #include "generator/units.h"
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -11,8 +11,8 @@
  * end of the line that is wrong; a control character and a limit at once.
  */
 
+#include "base/slice.h"
 #include "http/target.h"
-#include "slice.h"
 
 #include <stdbool.h>
 #include <stdint.h>

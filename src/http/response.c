@@ -85,7 +85,7 @@ static void put_content_length(struct writer *writer, uint64_t length)
 void response_init(struct response *response, const struct request *request)
 {
     *response = (struct response){
-        .to_head = slice_equal(request->method, SLICE("HEAD")),
+        .is_head = slice_equal(request->method, SLICE("HEAD")),
         .to_http10 = request->minor == 0,
     };
 }
@@ -116,7 +116,7 @@ const char *response_set_status(struct response *response, struct slice status)
     if (has_control_character(status))
         return "status contains a control character";
     *response = (struct response){
-        .to_head = response->to_head,
+        .is_head = response->is_head,
         .to_http10 = response->to_http10,
         .status =
             (unsigned)(s[0] - '0') * 100 + (unsigned)(s[1] - '0') * 10 + (unsigned)(s[2] - '0'),
@@ -184,7 +184,7 @@ void response_set_content_length(struct response *response, uint64_t content_len
 
 bool response_allows_content(const struct response *response)
 {
-    return !response->to_head && response->status != 204 && response->status != 205 &&
+    return !response->is_head && response->status != 204 && response->status != 205 &&
         response->status != 304;
 }
 
@@ -261,7 +261,7 @@ static void put_text(struct writer *writer, unsigned status, const char *detail)
 }
 
 size_t response_write_plain(
-    unsigned status, const char *detail, bool to_head, time_t now, char buffer[RESPONSE_PLAIN_SIZE])
+    unsigned status, const char *detail, bool is_head, time_t now, char buffer[RESPONSE_PLAIN_SIZE])
 {
     struct writer writer = {.data = buffer, .capacity = RESPONSE_PLAIN_SIZE};
     char text[RESPONSE_PLAIN_SIZE / 2];
@@ -276,7 +276,7 @@ size_t response_write_plain(
     put_content_length(&writer, text_writer.size);
     put_date_field(&writer, now);
     put_string(&writer, "Server: wsgi-once\r\nConnection: close\r\n\r\n");
-    if (!to_head)
+    if (!is_head)
         put(&writer, (struct slice){text, text_writer.size});
     return writer.size;
 }

@@ -22,7 +22,7 @@ enum response_framing {
 
 struct response {
     /* of the request */
-    bool to_head;   /* the method is HEAD */
+    bool is_head;   /* the method is HEAD */
     bool to_http10; /* the client does not know the chunked coding */
     /* of the app: response_set_status and response_add_field */
     unsigned status; /* 200-999 */
@@ -76,7 +76,7 @@ size_t response_write_tail(
 size_t response_write_chunk_head(uint64_t size, char buffer[RESPONSE_CHUNK_HEAD_SIZE]);
 
 /* Writes a whole answer of the server itself: the status with its reason phrase and, as plain text,
- * the same with the detail (may be NULL). Without the text when to_head is set. Safe in a signal
+ * the same with the detail (may be NULL). Without the text when is_head is set. Safe in a signal
  * handler. Returns the bytes written. */
-size_t response_write_plain(unsigned status, const char *detail, bool to_head, time_t now,
+size_t response_write_plain(unsigned status, const char *detail, bool is_head, time_t now,
     char buffer[RESPONSE_PLAIN_SIZE]);

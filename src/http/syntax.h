@@ -6,7 +6,7 @@
  * a token, a target or a host; a field value may carry them.
  */
 
-#include "slice.h"
+#include "base/slice.h"
 
 #include <stdbool.h>
 #include <stdint.h>

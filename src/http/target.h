@@ -4,7 +4,7 @@
  *
  * Any visible character but "#" may stand in it: see request.h. */
 
-#include "slice.h"
+#include "base/slice.h"
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 #include "net/conn.h"
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +67,7 @@ void conn_close(struct conn *conn)
 
     if (fd >= 0)
         close(fd);
-    conn_calm(conn);
+    conn_disable_cancel(conn);
 }
 
 static void part_in_child(void)
@@ -76,7 +76,7 @@ static void part_in_child(void)
         conn_close(kept.conn);
 }
 
-int conn_keep_from_children(struct conn *conn)
+int conn_close_on_fork(struct conn *conn)
 {
     int error = kept.is_watched ? 0 : pthread_atfork(NULL, NULL, part_in_child);
 
@@ -94,7 +94,7 @@ void conn_done(struct conn *conn)
     *conn = (struct conn){.fd = -1, .wake = -1};
 }
 
-bool conn_claim_answer(struct conn *conn, unsigned status)
+bool conn_claim_response(struct conn *conn, unsigned status)
 {
     if (__atomic_exchange_n(&conn->answered, 1, __ATOMIC_SEQ_CST))
         return false;
@@ -102,7 +102,7 @@ bool conn_claim_answer(struct conn *conn, unsigned status)
     return true;
 }
 
-bool conn_has_sent_answer(const struct conn *conn)
+bool conn_has_sent_response(const struct conn *conn)
 {
     return conn->answered && conn->sent > conn->interim;
 }
@@ -192,12 +192,12 @@ struct slice conn_pending(const struct conn *conn)
     return (struct slice){conn->buffer + conn->start, conn->end - conn->start};
 }
 
-void conn_use(struct conn *conn, size_t size)
+void conn_consume(struct conn *conn, size_t size)
 {
     conn->start += size;
 }
 
-void conn_drop(struct conn *conn, size_t size)
+void conn_discard(struct conn *conn, size_t size)
 {
     conn->end -= size;
     memmove(conn->buffer, conn->buffer + size, conn->end);
@@ -370,19 +370,19 @@ void conn_abort(struct conn *conn)
 
 /* ---- being woken ---------------------------------------------------------------------------- */
 
-int conn_prepare_wake(struct conn *conn)
+int conn_enable_cancel(struct conn *conn)
 {
     if (conn->wake < 0)
         conn->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return conn->wake < 0 ? -errno : 0;
 }
 
-void conn_wake(struct conn *conn)
+void conn_cancel(struct conn *conn)
 {
     eventfd_write(conn->wake, 1);
 }
 
-void conn_calm(struct conn *conn)
+void conn_disable_cancel(struct conn *conn)
 {
     if (conn->wake >= 0)
         close(conn->wake);

@@ -7,7 +7,7 @@
  * returns -EINTR when a signal came, and can simply be called again.
  */
 
-#include "deadline.h"
+#include "base/deadline.h"
 #include "http/request.h"
 
 #include <signal.h>
@@ -55,11 +55,11 @@ void conn_done(struct conn *conn);
  * anyway). Otherwise the client of a process that is killed, and so cannot end the connection
  * itself, would see the end only when the last of those had ended. A process can keep one
  * connection like this, until conn_done; of several it is the last one. Returns 0 or -errno. */
-int conn_keep_from_children(struct conn *conn);
+int conn_close_on_fork(struct conn *conn);
 
 /* Takes the first bytes out of the buffer, before a head was read: they came before it, and their
  * room is free again. */
-void conn_drop(struct conn *conn, size_t size);
+void conn_discard(struct conn *conn, size_t size);
 
 /* Reads the head of the request. Returns 0, the status to refuse it with (see request_parse; 408
  * when the deadline passed midway), or -errno: -ENODATA when the client left or the deadline passed
@@ -70,16 +70,16 @@ int conn_read_request(struct conn *conn, const struct request_limits *limits, us
 
 /* Claims the right to answer, with this status. It is given once: the app's threads and a signal
  * handler may want it at the same time. Returns whether the caller has it now. */
-bool conn_claim_answer(struct conn *conn, unsigned status);
+bool conn_claim_response(struct conn *conn, unsigned status);
 
 /* Whether something of the final response has left for the client. */
-bool conn_has_sent_answer(const struct conn *conn);
+bool conn_has_sent_response(const struct conn *conn);
 
 /* The bytes received and not used. Borrowed until the next conn_fill. */
 struct slice conn_pending(const struct conn *conn);
 
 /* Marks pending bytes as used. */
-void conn_use(struct conn *conn, size_t size);
+void conn_consume(struct conn *conn, size_t size);
 
 /* Waits for bytes and appends them to the pending ones. Returns 0 when at least one arrived,
  * -ENODATA when the client will send no more, -ETIMEDOUT, -EINTR, -ECANCELED, -ENOBUFS or another
@@ -116,12 +116,12 @@ void conn_linger(struct conn *conn, bool expect, usec_t timeout);
  * handler. */
 void conn_abort(struct conn *conn);
 
-/* Lets conn_wake interrupt this connection's waiting, in another thread, from now on. Returns 0 or
- * -errno. */
-int conn_prepare_wake(struct conn *conn);
+/* Lets conn_cancel interrupt this connection's waiting, in another thread, from now on. Returns 0
+ * or -errno. */
+int conn_enable_cancel(struct conn *conn);
 
-/* Makes conn_fill and conn_send return -ECANCELED instead of waiting, until conn_calm. */
-void conn_wake(struct conn *conn);
+/* Makes conn_fill and conn_send return -ECANCELED instead of waiting, until conn_disable_cancel. */
+void conn_cancel(struct conn *conn);
 
-/* Ends the effect of conn_prepare_wake and conn_wake. */
-void conn_calm(struct conn *conn);
+/* Ends the effect of conn_enable_cancel and conn_cancel. */
+void conn_disable_cancel(struct conn *conn);

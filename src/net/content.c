@@ -59,7 +59,7 @@ static int decode(struct content *content)
     int status = body_decode(&content->body, pending.data, pending.size, &used, &content->piece);
     if (status != 0)
         return fail(content, status == 400 ? EBADMSG : EFBIG, status, content->body.problem);
-    conn_use(content->conn, used);
+    conn_consume(content->conn, used);
     return 0;
 }
 

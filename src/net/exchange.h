@@ -3,10 +3,10 @@
 /* One request and its answer: all that the WSGI side is given of a connection. */
 
 #include "http/request_id.h"
-#include "net/client.h"
 #include "net/content.h"
-#include "net/peer.h"
 #include "net/reply.h"
+#include "proxy/client.h"
+#include "proxy/peer.h"
 
 struct exchange {
     struct conn *conn;

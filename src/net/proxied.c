@@ -1,7 +1,7 @@
 #include "net/proxied.h"
 
-#include "http/proxy_protocol.h"
 #include "net/conn.h"
+#include "proxy/proxy_protocol.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -63,6 +63,6 @@ int proxied_read(struct exchange *exchange, usec_t deadline, const char **ret_pr
             return failure(conn, r, ret_problem);
     }
     apply(&header, exchange);
-    conn_drop(conn, size);
+    conn_discard(conn, size);
     return 0;
 }

@@ -74,7 +74,7 @@ const char *reply_add_field(struct reply *reply, struct slice name, struct slice
     return append_line(reply, name, SLICE(": "), value);
 }
 
-void reply_know_length(struct reply *reply, uint64_t length)
+void reply_set_length(struct reply *reply, uint64_t length)
 {
     unsigned status = reply->response.status;
 
@@ -124,7 +124,7 @@ static int admit(struct reply *reply, uint64_t size, uint64_t *ret_fitting)
 
     if (!reply->head_sent) {
         response_decide_framing(&reply->response);
-        if (!conn_claim_answer(reply->conn, response->status))
+        if (!conn_claim_response(reply->conn, response->status))
             return -ECANCELED;
     }
     if (response->framing == RESPONSE_LENGTH && size > reply_room(reply))

@@ -52,7 +52,7 @@ const char *reply_add_field(struct reply *reply, struct slice name, struct slice
 /* Says how long the content will be, if the app did not. Only before the head is sent. Without
  * effect for two statuses without content: a 204 must not carry a length, and that of a 304 is not
  * known (RFC 9110 §8.6). That of a 205 is always 0 (§15.3.6). */
-void reply_know_length(struct reply *reply, uint64_t length);
+void reply_set_length(struct reply *reply, uint64_t length);
 
 /* How many more bytes of content can be sent: what is left of the Content-Length, UINT64_MAX when
  * there is none, 0 for a status or method without content. */

@@ -1,16 +1,16 @@
 #include "server/server.h"
 
-#include "cleanup.h"
-#include "log.h"
-#include "message_ids.h"
-#include "server/desk.h"
-#include "server/excuse.h"
-#include "server/generation.h"
-#include "server/notify.h"
-#include "server/remains.h"
+#include "base/cleanup.h"
+#include "base/streams.h"
+#include "log/log.h"
+#include "log/message_ids.h"
+#include "server/failure.h"
+#include "server/leftovers.h"
+#include "server/reloader.h"
 #include "server/template.h"
+#include "server/template_process.h"
 #include "server/workers.h"
-#include "streams.h"
+#include "systemd/notify.h"
 #include "wsgi/python.h"
 
 #include <errno.h>
@@ -36,11 +36,11 @@ struct server {
     struct workers workers;
     const sigset_t *inherited; /* the signal mask that this process was started with */
     int signals;               /* a signalfd */
-    struct generation current;
-    struct generation next; /* on trial, to take over from the current one */
-    struct retired retired;
-    struct remains remains;
-    struct desk *desk; /* NULL without --reload */
+    struct template current;
+    struct template next; /* on trial, to take over from the current one */
+    struct old_templates old_templates;
+    struct leftovers leftovers;
+    struct reloader *reloader; /* NULL without --reload */
     unsigned last_number;
     bool reload_wanted;
     unsigned taking_over; /* the generation whose predecessor's spares are leaving, or 0 */
@@ -94,18 +94,18 @@ static void part(void *data)
 {
     struct server *server = data;
 
-    generation_close(&server->current);
-    generation_close(&server->next);
-    if (server->desk)
-        desk_done(server->desk);
+    template_close(&server->current);
+    template_close(&server->next);
+    if (server->reloader)
+        reloader_done(server->reloader);
     close(server->signals);
 }
 
 /* Starts a template. failure: the app cannot be loaded, for this exit status. Returns 0 or -errno.
  */
-static int start(struct server *server, struct generation *generation, int failure)
+static int start(struct server *server, struct template *generation, int failure)
 {
-    struct template template = {
+    struct template_config template = {
         .options = server->options,
         .activation = server->activation,
         .board = &server->board,
@@ -118,20 +118,20 @@ static int start(struct server *server, struct generation *generation, int failu
         .sources = SOURCES_NONE,
     };
 
-    int r = generation_start(generation, &template, part, server);
-    if (r < 0 && server->desk && failure == 0)
-        desk_miss_attempt(server->desk);
+    int r = template_start(generation, &template, part, server);
+    if (r < 0 && server->reloader && failure == 0)
+        reloader_import_not_started(server->reloader);
     return r;
 }
 
 /* A template with this number, whatever it is to the server; or NULL. */
-static struct generation *find_generation(struct server *server, pid_t pid)
+static struct template *find_generation(struct server *server, pid_t pid)
 {
     if (server->current.pid == pid)
         return &server->current;
     if (server->next.pid == pid)
         return &server->next;
-    return retired_find(&server->retired, pid);
+    return old_templates_find(&server->old_templates, pid);
 }
 
 /* ---- what is left running -------------------------------------------------------------------- */
@@ -141,11 +141,11 @@ static void look_after(struct server *server, pid_t group)
 {
     usec_t timeout = server->options->leftover_timeout;
 
-    if (remains_are_there(group))
-        remains_add(&server->remains, group, server->hurried ? 0 : deadline_after(timeout));
+    if (leftovers_exist(group))
+        leftovers_add(&server->leftovers, group, server->hurried ? 0 : deadline_after(timeout));
 }
 
-static void hear_of_remains(struct server *server, const struct generation *generation)
+static void read_leftovers(struct server *server, const struct template *generation)
 {
     pid_t group;
 
@@ -156,7 +156,7 @@ static void hear_of_remains(struct server *server, const struct generation *gene
 
 /* Before the socket of a template is closed: what it has said is heard, and what it says from now
  * on fails, so that it looks after that itself. */
-static void hear_out(struct server *server, const struct generation *generation)
+static void hear_out(struct server *server, const struct template *generation)
 {
     char letter;
 
@@ -164,15 +164,15 @@ static void hear_out(struct server *server, const struct generation *generation)
         return;
     shutdown(generation->control, SHUT_RD);
     while (recv(generation->control, &letter, 1, 0) == 1)
-        if (letter == TEMPLATE_REMAINS)
-            hear_of_remains(server, generation);
+        if (letter == TEMPLATE_LEFTOVERS)
+            read_leftovers(server, generation);
 }
 
 /* The template is told to leave, and remembered until it has. */
-static void retire(struct server *server, struct generation *generation)
+static void retire(struct server *server, struct template *generation)
 {
     hear_out(server, generation);
-    generation_retire(generation, &server->retired);
+    template_retire(generation, &server->old_templates);
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -181,8 +181,8 @@ static void end(struct server *server, int status)
 {
     server->ending = true;
     server->status = status;
-    if (server->desk)
-        waiting_room_close(&server->desk->room);
+    if (server->reloader)
+        waiting_room_close(&server->reloader->room);
     notify_stopping();
     tell_counts(server);
 }
@@ -195,11 +195,11 @@ static void stop(struct server *server)
 
     server->hurried = server->stopped;
     server->stop_deadline = server->hurried ? 0 : deadline_after(timeout);
-    if (server->desk)
-        waiting_room_done(&server->desk->room);
+    if (server->reloader)
+        waiting_room_done(&server->reloader->room);
     server->stopped = true;
     if (server->hurried)
-        remains_kill(&server->remains);
+        leftovers_kill(&server->leftovers);
     if (server->ending)
         return;
     end(server, 0);
@@ -215,16 +215,16 @@ static void kill_all(struct server *server)
     usec_t next;
 
     workers_kill_all(&server->workers, "the server was stopped");
-    generation_kill(&server->current);
-    generation_kill(&server->next);
-    retired_enforce(&server->retired, true, &next);
+    template_kill(&server->current);
+    template_kill(&server->next);
+    old_templates_enforce_deadlines(&server->old_templates, true, &next);
 }
 
 static bool has_ended(const struct server *server)
 {
     return server->ending && server->current.pid == 0 && server->next.pid == 0 &&
-        retired_are_gone(&server->retired) && server->remains.count == 0 &&
-        scoreboard_count(&server->board, SLOT_DOOMED, SLOT_RUNNING, 0) == 0;
+        old_templates_are_gone(&server->old_templates) && server->leftovers.count == 0 &&
+        scoreboard_count(&server->board, SLOT_KILLED, SLOT_RUNNING, 0) == 0;
 }
 
 /* The app cannot be loaded. Who waits already is told so. */
@@ -246,7 +246,7 @@ static bool is_trying(const struct server *server)
 /* The new app is tried beside the old one. */
 static void reload(struct server *server)
 {
-    if (server->ending || (server->current.failure != 0 && !server->desk))
+    if (server->ending || (server->current.failure != 0 && !server->reloader))
         return;
     server->reload_wanted = is_trying(server);
     if (server->reload_wanted)
@@ -262,11 +262,11 @@ static void reload(struct server *server)
 
 static void take_over(struct server *server)
 {
-    if (server->desk)
-        queue_take_back(&server->current.queue, &server->desk->room);
+    if (server->reloader)
+        queue_take_back(&server->current.queue, &server->reloader->room);
     retire(server, &server->current);
     server->current = server->next;
-    server->next = GENERATION_NONE;
+    server->next = TEMPLATE_NONE;
     server->taking_over = server->current.number;
 }
 
@@ -289,7 +289,7 @@ static void finish_take_over(struct server *server)
 
 /* For the journal, which keeps what `systemctl status` shows for a while only. At a desk it would
  * be no news. */
-static void tell_start(const struct server *server, const struct generation *generation)
+static void tell_start(const struct server *server, const struct template *generation)
 {
     usec_t duration = deadline_now() - generation->started;
     char message[512], usec[24];
@@ -306,50 +306,50 @@ static void tell_start(const struct server *server, const struct generation *gen
 
 /* ---- what happens to templates -------------------------------------------------------------- */
 
-static void become_ready(struct server *server, struct generation *generation)
+static void become_ready(struct server *server, struct template *generation)
 {
     generation->ready = true;
     generation->deadline = DEADLINE_NEVER;
-    if (server->desk && generation->failure == 0)
-        desk_end_attempt(server->desk, generation, false);
+    if (server->reloader && generation->failure == 0)
+        reloader_import_ended(server->reloader, generation, false);
     if (generation == &server->next)
         take_over(server);
     else if (generation->failure == 0) {
         notify_ready();
         tell_start(server, generation);
-    } else if (server->desk)
+    } else if (server->reloader)
         notify_ready(); /* it serves, though not the app */
     tell_counts(server);
     if (server->reload_wanted)
         reload(server);
 }
 
-static void listen_to(struct server *server, struct generation *generation)
+static void read_control(struct server *server, struct template *generation)
 {
     char letter;
     ssize_t n = recv(generation->control, &letter, 1, 0);
 
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-        generation_hang_up(generation); /* it has left; SIGCHLD comes */
+        template_close_control(generation); /* it has left; SIGCHLD comes */
     if (n != 1)
         return;
     switch ((enum template_letter)letter) {
     case TEMPLATE_READY: become_ready(server, generation); break;
     case TEMPLATE_WAITS: generation->deadline = DEADLINE_NEVER; break; /* of the import */
     case TEMPLATE_COUNTS: tell_counts(server); break;
-    case TEMPLATE_REMAINS: hear_of_remains(server, generation); break;
+    case TEMPLATE_LEFTOVERS: read_leftovers(server, generation); break;
     }
 }
 
 /* The current template has left, because nobody asks. But the next one may go on; and somebody may
  * have come. */
-static void go_without(struct server *server, const struct generation *lost)
+static void go_without(struct server *server, const struct template *lost)
 {
-    bool is_asked = server->desk && server->desk->room.n_guests > 0;
+    bool is_asked = server->reloader && server->reloader->room.n_clients > 0;
 
     if (server->next.pid > 0)
         return;
-    server->is_idle_end = server->desk && !is_asked;
+    server->is_idle_end = server->reloader && !is_asked;
     if (!is_asked)
         end(server, lost->failure);
     else if (start(server, &server->current, 0) < 0)
@@ -358,7 +358,7 @@ static void go_without(struct server *server, const struct generation *lost)
 
 /* The current template has left without being told. */
 static void lose_current(
-    struct server *server, const struct generation *lost, const struct ending *ending)
+    struct server *server, const struct template *lost, const struct exit_info *ending)
 {
     int status = ending->status;
     bool exited = WIFEXITED(status);
@@ -368,13 +368,13 @@ static void lose_current(
     } else if (!exited && lost->ready && start(server, &server->current, 0) == 0)
         log_line(LOG_NOTICE, "the application is imported anew");
     else
-        fail(server, ending_is_explained(ending) ? WEXITSTATUS(status) : EX_SOFTWARE);
+        fail(server, exit_info_is_reported(ending) ? WEXITSTATUS(status) : EX_SOFTWARE);
 }
 
-static void lose_next(struct server *server, const struct ending *ending)
+static void lose_next(struct server *server, const struct exit_info *ending)
 {
     if (server->current.pid == 0) {
-        lose_current(server, &(struct generation){0}, ending);
+        lose_current(server, &(struct template){0}, ending);
         return;
     }
     log_event(LOG_ERR, MESSAGE_ID_RELOAD_FAILED, NULL, 0,
@@ -386,26 +386,26 @@ static void lose_next(struct server *server, const struct ending *ending)
         reload(server);
 }
 
-static void lose(struct server *server, struct generation *generation, const struct ending *ending)
+static void lose(struct server *server, struct template *generation, const struct exit_info *ending)
 {
-    struct generation lost = *generation;
+    struct template lost = *generation;
     bool is_retired = generation != &server->current && generation != &server->next;
     int status = ending->status;
 
-    if (server->desk && !is_retired && !lost.ready && lost.failure == 0)
-        desk_end_attempt(server->desk, generation, true);
-    if (server->desk)
-        queue_take_back(&generation->queue, &server->desk->room);
+    if (server->reloader && !is_retired && !lost.ready && lost.failure == 0)
+        reloader_import_ended(server->reloader, generation, true);
+    if (server->reloader)
+        queue_take_back(&generation->queue, &server->reloader->room);
     hear_out(server, generation);
-    generation_close(generation);
-    *generation = GENERATION_NONE;
+    template_close(generation);
+    *generation = TEMPLATE_NONE;
     workers_sweep(&server->workers, lost.number);
     if (server->ending || is_retired)
         return;
     if (!WIFEXITED(status) || ending->program[0] != '\0' ||
-        (!lost.ready && !ending_is_explained(ending))) {
+        (!lost.ready && !exit_info_is_reported(ending))) {
         char how[128];
-        ending_describe(ending, how, sizeof(how));
+        exit_info_describe(ending, how, sizeof(how));
         log_line(LOG_ERR, "the process %d that imported the application %s", lost.pid, how);
     }
     if (generation == &server->current)
@@ -420,20 +420,20 @@ static void lose(struct server *server, struct generation *generation, const str
 
 static void reap(struct server *server)
 {
-    struct departure departure;
+    struct worker_exit departure;
     pid_t pid;
 
-    while ((pid = workers_find_dead()) > 0) {
-        struct generation *generation = find_generation(server, pid);
+    while ((pid = workers_find_exited()) > 0) {
+        struct template *generation = find_generation(server, pid);
         if (generation)
-            remains_terminate(pid); /* what the import had started */
-        workers_bury(&server->workers, pid, &departure);
+            leftovers_terminate(pid); /* what the import had started */
+        workers_reap(&server->workers, pid, &departure);
         if (generation || departure.is_worker)
             look_after(server, pid);
         if (generation)
             lose(server, generation, &departure.ending);
-        generation_nudge(&server->current);
-        generation_nudge(&server->next);
+        template_notify(&server->current);
+        template_notify(&server->next);
     }
 }
 
@@ -481,7 +481,7 @@ static void ask_for_time(struct server *server, usec_t *next)
         return;
     notify_extend(EXTENSION);
     server->extend_again = deadline_after(EXTENSION_INTERVAL);
-    deadline_wake(server->extend_again, next);
+    deadline_update_next(server->extend_again, next);
 }
 
 /* Only as long as the template, too, goes round in its loop. */
@@ -493,12 +493,13 @@ static void feed_watchdog(struct server *server, usec_t *next)
     if (!server->current.ready || server->board.totals->alive + server->watchdog > now)
         notify_watchdog();
     server->watchdog_again = now + server->watchdog / 2;
-    deadline_wake(server->watchdog_again, next);
+    deadline_update_next(server->watchdog_again, next);
 }
 
 static void tend_desk(struct server *server, usec_t *next)
 {
-    while (desk_tend(server->desk, &server->current, is_trying(server), &server->board, next))
+    while (reloader_run_due(
+        server->reloader, &server->current, is_trying(server), &server->board, next))
         reload(server);
 }
 
@@ -508,11 +509,11 @@ static usec_t do_what_is_due(struct server *server)
     usec_t next = DEADLINE_NEVER;
 
     /* First, because it may start a template, whose deadline counts below. */
-    if (server->desk && !server->ending)
+    if (server->reloader && !server->ending)
         tend_desk(server, &next);
-    deadline_wake(workers_enforce_deadlines(&server->workers), &next);
-    generation_enforce_deadline(&server->current, &next);
-    generation_enforce_deadline(&server->next, &next);
+    deadline_update_next(workers_enforce_deadlines(&server->workers), &next);
+    template_enforce_deadline(&server->current, &next);
+    template_enforce_deadline(&server->next, &next);
     ask_for_time(server, &next);
     feed_watchdog(server, &next);
     if (server->ending)
@@ -521,8 +522,8 @@ static usec_t do_what_is_due(struct server *server)
         finish_take_over(server);
     if (server->ending && deadline_is_due(server->stop_deadline, &next))
         kill_all(server);
-    retired_enforce(&server->retired, false, &next);
-    remains_look(&server->remains, &next);
+    old_templates_enforce_deadlines(&server->old_templates, false, &next);
+    leftovers_check(&server->leftovers, &next);
     return next;
 }
 
@@ -532,24 +533,24 @@ static void wait_for_events(struct server *server, usec_t until)
         {.fd = server->signals, .events = POLLIN},
         {.fd = server->current.control, .events = POLLIN},
         {.fd = server->next.control, .events = POLLIN},
-        {.fd = server->desk ? server->desk->room.events : -1, .events = POLLIN},
-        {.fd = server->desk ? server->desk->watch : -1, .events = POLLIN},
+        {.fd = server->reloader ? server->reloader->room.events : -1, .events = POLLIN},
+        {.fd = server->reloader ? server->reloader->watch : -1, .events = POLLIN},
         {.fd = server->current.queue.server, .events = POLLIN},
     };
 
     if (poll(fds, sizeof(fds) / sizeof(fds[0]), deadline_poll_timeout(until)) <= 0)
         return;
     if (fds[3].revents)
-        desk_welcome(server->desk);
+        reloader_accept(server->reloader);
     if (fds[4].revents)
-        desk_notice(server->desk);
+        reloader_sources_changed(server->reloader);
     if (fds[5].revents)
         server->current.ready_spares += queue_count_ready(&server->current.queue);
     /* One at a time, because each may change which the others are. */
     if (fds[1].revents)
-        listen_to(server, &server->current);
+        read_control(server, &server->current);
     else if (fds[2].revents)
-        listen_to(server, &server->next);
+        read_control(server, &server->next);
     else if (fds[0].revents)
         take_signal(server);
 }
@@ -564,8 +565,8 @@ static int prepare(struct server *server, int failure)
     server->watchdog = notify_watchdog_interval();
     if (r == 0)
         r = open_signals(server);
-    if (r == 0 && server->desk)
-        r = desk_init(server->desk, options, server->activation);
+    if (r == 0 && server->reloader)
+        r = reloader_init(server->reloader, options, server->activation);
     if (r == 0)
         r = prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
     return r < 0 ? r : start(server, &server->current, failure);
@@ -576,7 +577,7 @@ static void excuse_rest(struct server *server)
 {
     if (server->signals >= 0)
         close(server->signals);
-    excuse_waiting(server->activation, server->desk ? &server->desk->room : NULL);
+    failure_answer_clients(server->activation, server->reloader ? &server->reloader->room : NULL);
 }
 
 int server_run(const struct options *options, const struct activation *activation,
@@ -588,17 +589,17 @@ int server_run(const struct options *options, const struct activation *activatio
         .activation = activation,
         .inherited = signals,
         .signals = -1,
-        .current = GENERATION_NONE,
-        .next = GENERATION_NONE,
+        .current = TEMPLATE_NONE,
+        .next = TEMPLATE_NONE,
         .stop_deadline = DEADLINE_NEVER,
     };
     struct terminal terminal;
-    struct desk desk = DESK_NONE;
+    struct reloader reloader = RELOADER_NONE;
 
     if (failure != 0)
         own.reload = false; /* nothing is imported, so nothing that is saved can mend it */
     if (own.reload)
-        server.desk = &desk;
+        server.reloader = &reloader;
     terminal_remember(&terminal);
     int r = prepare(&server, failure);
     if (r < 0)
@@ -613,11 +614,11 @@ int server_run(const struct options *options, const struct activation *activatio
     if (status != 0 && !server.is_idle_end)
         excuse_rest(&server);
     scoreboard_done(&server.board);
-    retired_done(&server.retired);
-    if (server.desk)
-        desk_done(server.desk);
+    old_templates_done(&server.old_templates);
+    if (server.reloader)
+        reloader_done(server.reloader);
     if (server.interrupted) /* not in the background, where a shell may be using it */
         terminal_restore(&terminal);
-    log_settle();
+    log_flush();
     return status;
 }

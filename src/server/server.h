@@ -11,8 +11,8 @@
  * the last worker at the end, and tells systemd.
  */
 
-#include "activation.h"
-#include "options.h"
+#include "options/options.h"
+#include "systemd/activation.h"
 
 #include <signal.h>
 

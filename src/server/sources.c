@@ -1,6 +1,6 @@
 #include "server/sources.h"
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,9 +1,9 @@
 #include "server/spare.h"
 
-#include "leave.h"
-#include "log.h"
-#include "server/load.h"
+#include "log/log.h"
+#include "server/import.h"
 #include "server/waiting_room.h"
+#include "worker/process_exit.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -62,7 +62,7 @@ static int wait_for_connection(const struct spare *spare)
 static void get_ready(struct spare *spare)
 {
     if (!slot_change(spare->slot, SLOT_STARTING, SLOT_SPARE))
-        leave(0); /* it is about to be killed */
+        process_exit(0); /* it is about to be killed */
     spare->slot->overdue = false;
     if (spare->announce)
         eventfd_write(spare->wake, 1);
@@ -87,7 +87,7 @@ static void begin(struct spare *spare)
     scoreboard_begin(spare->board, spare->slot);
     if (is_news(spare))
         eventfd_write(spare->wake, 1);
-    scoreboard_part(spare->board);
+    scoreboard_unmap_slots(spare->board);
     activation_close(spare->activation);
     close(spare->stop);
     close(spare->wake);
@@ -100,18 +100,18 @@ void spare_run(struct spare *spare)
     watch_exit(spare->worker.report);
     if (!spare->worker.gateway && spare->worker.failure == 0) {
         scoreboard_shield(spare->board, true);
-        load_in_worker(&spare->worker);
+        import_in_worker(&spare->worker);
         scoreboard_shield(spare->board, false);
     }
     if (spare->worker.gateway)
-        worker_rehearse(&spare->worker);
+        worker_prefault(&spare->worker);
     get_ready(spare);
     int fd = wait_for_connection(spare);
     if (fd == -ECANCELED)
-        leave(0);
+        process_exit(0);
     if (fd < 0) {
         log_line(LOG_ERR, "cannot accept a connection: %s", strerror(-fd));
-        leave(EX_OSERR);
+        process_exit(EX_OSERR);
     }
     begin(spare);
     int status = worker_serve(&spare->worker, fd);

@@ -2,9 +2,9 @@
 
 /* A spare: a worker that was forked ahead and waits for its connection. */
 
-#include "activation.h"
-#include "scoreboard.h"
-#include "worker.h"
+#include "systemd/activation.h"
+#include "worker/scoreboard.h"
+#include "worker/worker.h"
 
 struct spare {
     struct worker worker;

@@ -1,47 +1,76 @@
 #pragma once
 
-/* The template: a process that has imported the app, and of which every worker is a copy.
+/* The server's side of a template: its start, what the server says to it, its end.
  *
- * An interpreter cannot forget what it has imported. So the server itself imports nothing, and each
- * reload is a new template; the old one leaves once the new one is ready. A template runs no code
- * of the app but its import, the warm-up and the hooks of os.register_at_fork.
- *
- * It talks to the server through a socket. The server closes its end to make it leave, and sends
- * any byte to have it look at the scoreboard; the template sends one of the letters below. Its exit
- * status is 0 when it left as told, or because nobody has asked for anything (--idle-timeout), else
- * why the app cannot be loaded.
+ * One is current; one may be on trial, to take over; those before have been told to leave, and are
+ * remembered until they have.
  */
 
-#include "activation.h"
-#include "options.h"
-#include "scoreboard.h"
+#include "base/deadline.h"
 #include "server/sources.h"
+#include "server/template_process.h"
+#include "server/waiting_room.h"
 
-#include <signal.h>
-
-enum template_letter {
-    TEMPLATE_READY = 'r',  /* its first worker can accept */
-    TEMPLATE_WAITS = 'w',  /* the app is imported; it waits for a slot for its first worker */
-    TEMPLATE_COUNTS = 's', /* the scoreboard is worth another look */
-    /* A worker has left processes in its process group, whose number follows (a pid_t): the server
-     * kills them after a while, because it outlives the template. */
-    TEMPLATE_REMAINS = 'g',
-};
+#include <stdbool.h>
+#include <sys/types.h>
 
 struct template
 {
-    const struct options *options;
-    const struct activation *activation;
-    struct scoreboard *board;
-    const sigset_t *signals; /* the mask of the process when it was started: the app's */
-    unsigned generation;     /* a number of its own, not 0 */
-    int failure; /* not 0: import nothing, answer 500 to who waits now, then exit with this;
-                  * with --reload go on with that */
-    int control; /* the template's end of the socket */
-    int queue;   /* with --reload, where spares get connections, see waiting_room.h; or -1 */
-    struct sources sources; /* with --reload, where to note what the import reads */
-    usec_t watchdog;        /* show to be alive that often, in microseconds; 0: need not */
+    pid_t pid;   /* 0: there is none */
+    int control; /* see server/template.h; -1: closed */
+    unsigned number;
+    int failure;            /* the exit status that it excuses to the clients, or 0 */
+    bool ready;             /* its first worker can accept */
+    bool overdue;           /* --import-timeout has passed */
+    struct queue queue;     /* with --reload: where its spares get connections */
+    size_t ready_spares;    /* with --reload: those that can take one, as far as known */
+    struct sources sources; /* with --reload: what its import has read */
+    usec_t started;         /* not later than its import */
+    usec_t deadline;
 };
 
-/* Becomes the template, in a process that was just forked for it. */
-_Noreturn void template_run(const struct template *template);
+#define TEMPLATE_NONE                                                                              \
+    ((struct template){.control = -1, .queue = QUEUE_NONE, .sources = SOURCES_NONE})
+
+/* Those that were told to leave, and places for more. Zeroed at first. */
+struct old_templates {
+    struct template *generations;
+    size_t size;
+};
+
+/* Forks a template. It is given `template` with its end of the socket, after in_child(data) in the
+ * new process, which is to close what is the server's alone. Returns 0 or -errno. */
+int template_start(struct template *generation, struct template_config *template,
+    void (*in_child)(void *data), void *data);
+
+/* A slot has become free: it may want it. */
+void template_notify(const struct template *generation);
+
+/* Ends a template that is not ready when its deadline passes, after the tracebacks that show where
+ * it hangs. *next becomes the time at which to ask again, if that is earlier. */
+void template_enforce_deadline(struct template *generation, usec_t *next);
+
+/* Kills it, if there is one. What its import has started is the business of whoever reaps it, see
+ * leftovers.h. */
+void template_kill(const struct template *generation);
+
+/* Closes the socket of a template that has left. */
+void template_close_control(struct template *generation);
+
+/* Closes the server's ends of its sockets, and forgets its sources. */
+void template_close(struct template *generation);
+
+/* Makes a template leave, and remembers it; *generation is none afterwards. */
+void template_retire(struct template *generation, struct old_templates *old_templates);
+
+/* The one with this process, or NULL. */
+struct template *old_templates_find(struct old_templates *old_templates, pid_t pid);
+
+/* Kills those that should have left; all of them if `at_once`. *next as above. */
+void old_templates_enforce_deadlines(
+    struct old_templates *old_templates, bool at_once, usec_t *next);
+
+/* None may be there any more. */
+void old_templates_done(struct old_templates *old_templates);
+
+bool old_templates_are_gone(const struct old_templates *old_templates);

@@ -27,7 +27,7 @@ static int listen_at(const struct waiting_room *room, int operation)
 /* Nobody is let in as long as it is full. */
 static void open_or_close(struct waiting_room *room)
 {
-    bool has_room = !room->closed && room->pause_end == 0 && room->n_guests < WAITING_ROOM_SIZE;
+    bool has_room = !room->closed && room->pause_end == 0 && room->n_clients < WAITING_ROOM_SIZE;
 
     if (has_room != room->listens)
         listen_at(room, has_room ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
@@ -52,26 +52,26 @@ int waiting_room_init(
 
 void waiting_room_done(struct waiting_room *room)
 {
-    for (size_t i = 0; i < room->n_guests; i++)
-        close(room->guests[i].fd);
-    room->n_guests = 0;
+    for (size_t i = 0; i < room->n_clients; i++)
+        close(room->clients[i].fd);
+    room->n_clients = 0;
     if (room->events >= 0)
         close(room->events);
     room->events = -1;
 }
 
-/* ---- guests --------------------------------------------------------------------------------- */
+/* ---- clients --------------------------------------------------------------------------------- */
 
 static void add_guest(struct waiting_room *room, int fd, usec_t arrived)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.fd = fd};
 
-    if (room->n_guests == WAITING_ROOM_SIZE ||
+    if (room->n_clients == WAITING_ROOM_SIZE ||
         (arrived == 0 && epoll_ctl(room->events, EPOLL_CTL_ADD, fd, &event) < 0)) {
         close(fd);
         return;
     }
-    room->guests[room->n_guests++] = (struct guest){
+    room->clients[room->n_clients++] = (struct waiting_client){
         .fd = fd,
         .arrived = arrived,
         .deadline = arrived ? DEADLINE_NEVER : deadline_after(room->patience),
@@ -79,18 +79,18 @@ static void add_guest(struct waiting_room *room, int fd, usec_t arrived)
 }
 
 /* Returns the connection. */
-static int take_out(struct waiting_room *room, struct guest *guest)
+static int take_out(struct waiting_room *room, struct waiting_client *guest)
 {
     int fd = guest->fd;
 
     if (guest->arrived == 0)
         epoll_ctl(room->events, EPOLL_CTL_DEL, fd, NULL);
-    *guest = room->guests[--room->n_guests];
+    *guest = room->clients[--room->n_clients];
     open_or_close(room);
     return fd;
 }
 
-static void remove_guest(struct waiting_room *room, struct guest *guest)
+static void remove_guest(struct waiting_room *room, struct waiting_client *guest)
 {
     close(take_out(room, guest));
 }
@@ -103,14 +103,14 @@ static bool is_listener(const struct waiting_room *room, int fd)
     return false;
 }
 
-/* See waiting_room_look. */
+/* See waiting_room_poll. */
 static int let_in(struct waiting_room *room, int listener)
 {
     struct pollfd door = {.fd = listener, .events = POLLIN};
     bool lacked = room->lacks;
     int error = 0;
 
-    while (error == 0 && room->n_guests < WAITING_ROOM_SIZE && poll(&door, 1, 0) > 0) {
+    while (error == 0 && room->n_clients < WAITING_ROOM_SIZE && poll(&door, 1, 0) > 0) {
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
             add_guest(room, fd, 0);
@@ -127,14 +127,14 @@ static int let_in(struct waiting_room *room, int listener)
 static void hear(struct waiting_room *room, int fd)
 {
     epoll_ctl(room->events, EPOLL_CTL_DEL, fd, NULL);
-    for (size_t i = 0; i < room->n_guests; i++)
-        if (room->guests[i].fd == fd) {
-            room->guests[i].arrived = deadline_now();
-            room->guests[i].deadline = DEADLINE_NEVER;
+    for (size_t i = 0; i < room->n_clients; i++)
+        if (room->clients[i].fd == fd) {
+            room->clients[i].arrived = deadline_now();
+            room->clients[i].deadline = DEADLINE_NEVER;
         }
 }
 
-int waiting_room_look(struct waiting_room *room)
+int waiting_room_poll(struct waiting_room *room)
 {
     struct epoll_event events[32];
     int n = epoll_wait(room->events, events, 32, 0), result = 0;
@@ -151,43 +151,43 @@ int waiting_room_look(struct waiting_room *room)
 
 void waiting_room_enforce(struct waiting_room *room, usec_t *next)
 {
-    for (size_t i = room->n_guests; i > 0; i--)
-        if (deadline_is_due(room->guests[i - 1].deadline, next))
-            remove_guest(room, &room->guests[i - 1]);
+    for (size_t i = room->n_clients; i > 0; i--)
+        if (deadline_is_due(room->clients[i - 1].deadline, next))
+            remove_guest(room, &room->clients[i - 1]);
     if (room->pause_end == 0 || !deadline_is_due(room->pause_end, next))
         return;
     room->pause_end = 0;
     open_or_close(room);
 }
 
-static struct guest *find_first(struct waiting_room *room)
+static struct waiting_client *find_first(struct waiting_room *room)
 {
-    struct guest *first = NULL;
+    struct waiting_client *first = NULL;
 
-    for (size_t i = 0; i < room->n_guests; i++)
-        if (room->guests[i].arrived && (!first || room->guests[i].arrived < first->arrived))
-            first = &room->guests[i];
+    for (size_t i = 0; i < room->n_clients; i++)
+        if (room->clients[i].arrived && (!first || room->clients[i].arrived < first->arrived))
+            first = &room->clients[i];
     return first;
 }
 
 usec_t waiting_room_first(const struct waiting_room *room)
 {
-    const struct guest *first = find_first((struct waiting_room *)room);
+    const struct waiting_client *first = find_first((struct waiting_room *)room);
 
     return first ? first->arrived : 0;
 }
 
 int waiting_room_take(struct waiting_room *room)
 {
-    (void)waiting_room_look(room); /* one may have said something just now */
-    struct guest *first = find_first(room);
+    (void)waiting_room_poll(room); /* one may have said something just now */
+    struct waiting_client *first = find_first(room);
 
     return first ? take_out(room, first) : -EAGAIN;
 }
 
 int waiting_room_take_silent(struct waiting_room *room)
 {
-    return room->n_guests > 0 ? take_out(room, &room->guests[0]) : -EAGAIN;
+    return room->n_clients > 0 ? take_out(room, &room->clients[0]) : -EAGAIN;
 }
 
 /* ---- queues --------------------------------------------------------------------------------- */
@@ -217,7 +217,7 @@ union control {
     char buffer[CMSG_SPACE(sizeof(int))];
 };
 
-static bool send_guest(int queue, struct guest *guest)
+static bool send_guest(int queue, struct waiting_client *guest)
 {
     union control control = {0};
     struct iovec part = {&guest->arrived, sizeof(guest->arrived)};
@@ -264,7 +264,7 @@ static int receive_guest(int queue, usec_t *ret_arrived)
 
 bool queue_put(const struct queue *queue, struct waiting_room *room)
 {
-    struct guest *first = find_first(room);
+    struct waiting_client *first = find_first(room);
 
     if (!first || !send_guest(queue->server, first))
         return false;

@@ -10,8 +10,8 @@
  * Clients that are in here when the server is stopped are lost: it is for development.
  */
 
-#include "activation.h"
-#include "deadline.h"
+#include "base/deadline.h"
+#include "systemd/activation.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,18 +20,18 @@ enum { WAITING_ROOM_SIZE = 128 };
 
 struct waiting_room {
     const struct activation *activation;
-    int events;  /* an epoll descriptor, that can be read when waiting_room_look is to be called */
+    int events;  /* an epoll descriptor, that can be read when waiting_room_poll is to be called */
     bool closed; /* nobody is let in any more */
     bool lacks;  /* the last client could not be let in for lack of descriptors or memory */
     usec_t pause_end; /* because of that, nobody is let in until then; 0: there is no pause */
     bool listens;
     usec_t patience; /* for a client to say something, 0: for ever */
-    struct guest {
+    struct waiting_client {
         int fd;
         usec_t arrived; /* when it had said something, or 0 */
         usec_t deadline;
-    } guests[WAITING_ROOM_SIZE];
-    size_t n_guests;
+    } clients[WAITING_ROOM_SIZE];
+    size_t n_clients;
 };
 
 /* Begins to accept. Returns 0 or -errno. */
@@ -43,7 +43,7 @@ void waiting_room_done(struct waiting_room *room);
 
 /* Lets in whoever is at the door, and hears who says something. Returns 0; or -errno if descriptors
  * or memory lack for that, as they did not the last time: then there is a pause. */
-int waiting_room_look(struct waiting_room *room);
+int waiting_room_poll(struct waiting_room *room);
 
 /* Lets nobody in any more: clients that come wait for the next server. */
 void waiting_room_close(struct waiting_room *room);

@@ -1,7 +1,7 @@
 #include "server/warm_up.h"
 
-#include "cleanup.h"
-#include "log.h"
+#include "base/cleanup.h"
+#include "log/log.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 #include "server/watch.h"
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 #include <errno.h>
 #include <string.h>

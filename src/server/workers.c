@@ -1,10 +1,10 @@
 #include "server/workers.h"
 
-#include "access.h"
-#include "log.h"
-#include "message_ids.h"
-#include "overdue.h"
-#include "server/remains.h"
+#include "log/access.h"
+#include "log/log.h"
+#include "log/message_ids.h"
+#include "server/leftovers.h"
+#include "worker/request_timer.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -56,7 +56,7 @@ static void describe(const struct workers *workers, const struct slot *slot, str
 
 /* ---- burying -------------------------------------------------------------------------------- */
 
-pid_t workers_find_dead(void)
+pid_t workers_find_exited(void)
 {
     siginfo_t info = {0};
 
@@ -68,7 +68,7 @@ pid_t workers_find_dead(void)
 
 /* The app may exit with that status, too: but not before. */
 static bool is_overdue(
-    const struct options *options, const struct slot *slot, const struct ending *ending)
+    const struct options *options, const struct slot *slot, const struct exit_info *ending)
 {
     int status = ending->status;
 
@@ -77,7 +77,7 @@ static bool is_overdue(
 }
 
 /* What made it exit before its end, or "": of another program that is not known. */
-static const char *name_way_out(const struct report *report, const struct ending *ending)
+static const char *name_way_out(const struct report *report, const struct exit_info *ending)
 {
     if (!WIFEXITED(ending->status) || ending->program[0] != '\0' || report->done)
         return "";
@@ -86,7 +86,7 @@ static const char *name_way_out(const struct report *report, const struct ending
 
 /* Puts it into words, and returns the MESSAGE_ID, if it has one. */
 static const char *describe_end(const struct options *options, const struct slot *slot,
-    const struct report *report, const struct ending *ending, char *buffer, size_t size)
+    const struct report *report, const struct exit_info *ending, char *buffer, size_t size)
 {
     int status = ending->status;
 
@@ -96,7 +96,7 @@ static const char *describe_end(const struct options *options, const struct slot
         snprintf(buffer, size, "was ended by --limit-cpu");
     else {
         char how[128];
-        ending_describe(ending, how, sizeof(how));
+        exit_info_describe(ending, how, sizeof(how));
         snprintf(buffer, size, "%s%s", how, name_way_out(report, ending));
         return WIFEXITED(status) ? NULL : MESSAGE_ID_WORKER_KILLED;
     }
@@ -112,15 +112,15 @@ static bool is_worth_a_line(const struct report *report, int status)
 }
 
 /* Whether a worker that had no request has ended by itself: it was told to, or has said why. */
-static bool is_told(const struct slot *slot, const struct ending *ending)
+static bool is_told(const struct slot *slot, const struct exit_info *ending)
 {
-    if (ending_is_explained(ending))
+    if (exit_info_is_reported(ending))
         return true;
     return WIFEXITED(ending->status) && ending->program[0] == '\0' && slot->state != SLOT_STARTING;
 }
 
 static void log_end(
-    const struct workers *workers, const struct slot *slot, const struct ending *ending)
+    const struct workers *workers, const struct slot *slot, const struct exit_info *ending)
 {
     const struct report *report = scoreboard_report(workers->board, slot);
     struct about about = {0};
@@ -128,7 +128,7 @@ static void log_end(
     int status = ending->status;
     bool had_request = slot->state == SLOT_RUNNING;
 
-    if (slot->doomed || (!had_request && is_told(slot, ending)))
+    if (slot->killed || (!had_request && is_told(slot, ending)))
         return; /* it was said why, by this process or by the worker */
     if (!had_request) {
         const char *id = describe_end(workers->options, slot, report, ending, how, sizeof(how));
@@ -172,17 +172,17 @@ static void record_end(
     access_write(&record, about.fields, 4, workers->options); /* the duration is among its own */
 }
 
-void workers_bury(struct workers *workers, pid_t pid, struct departure *ret)
+void workers_reap(struct workers *workers, pid_t pid, struct worker_exit *ret)
 {
     struct scoreboard_totals *totals = workers->board->totals;
     struct slot *slot = scoreboard_find(workers->board, pid);
     struct rusage usage = {0};
 
     if (slot)
-        remains_terminate(pid);
-    *ret = (struct departure){.is_worker = slot};
+        leftovers_terminate(pid);
+    *ret = (struct worker_exit){.is_worker = slot};
     if (!slot || !scoreboard_report(workers->board, slot)->done) /* else it was itself to its end */
-        ending_find_program(pid, &ret->ending);
+        exit_info_find_program(pid, &ret->ending);
     wait4(pid, &ret->ending.status, 0, &usage);
     if (!slot)
         return;
@@ -234,13 +234,13 @@ static void log_doom(
         "%s: worker %d was killed after %.3f s: %s", about.name, slot->pid, seconds_of(slot), why);
 }
 
-/* What it has started is the business of workers_bury. Returns whether it is killed: else it has
+/* What it has started is the business of workers_reap. Returns whether it is killed: else it has
  * become another user. */
 static bool kill_worker(struct slot *slot)
 {
     bool is_killed = kill(slot->pid, SIGKILL) == 0;
 
-    slot->doomed = true;
+    slot->killed = true;
     return is_killed;
 }
 
@@ -248,7 +248,7 @@ static bool kill_worker(struct slot *slot)
 static void end_running(
     const struct workers *workers, struct slot *slot, const char *message_id, const char *why)
 {
-    bool is_logged = slot->doomed;
+    bool is_logged = slot->killed;
 
     bool is_killed = kill_worker(slot);
     if (is_logged)
@@ -263,7 +263,7 @@ static void end_running(
  * first that it shall not accept. */
 static void end_starting(struct slot *slot)
 {
-    if (!slot_change(slot, SLOT_STARTING, SLOT_DOOMED))
+    if (!slot_change(slot, SLOT_STARTING, SLOT_KILLED))
         return;
     kill_worker(slot);
 }
@@ -282,14 +282,14 @@ static void warn_starting(const struct scoreboard *board, struct slot *slot)
     if (!is_one_overdue(board)) {
         log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0,
             "worker %d has not imported the application after --import-timeout", slot->pid);
-        kill(slot->pid, OVERDUE_DUMP_SIGNAL);
+        kill(slot->pid, DUMP_SIGNAL);
     }
     slot->overdue = true;
 }
 
 static void end_overdue(const struct workers *workers, struct slot *slot, enum slot_state state)
 {
-    if (slot->doomed)
+    if (slot->killed)
         return; /* its end may take a moment */
     if (state != SLOT_STARTING)
         end_running(workers, slot, MESSAGE_ID_LIMIT_HIT, "it survived its --request-timeout");

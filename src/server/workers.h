@@ -6,9 +6,9 @@
  * their subreaper). Both call this, each for its own children.
  */
 
-#include "options.h"
-#include "scoreboard.h"
-#include "server/ending.h"
+#include "options/options.h"
+#include "worker/exit_info.h"
+#include "worker/scoreboard.h"
 
 #include <stdbool.h>
 
@@ -17,20 +17,20 @@ struct workers {
     struct scoreboard *board;
 };
 
-struct departure {
+struct worker_exit {
     bool is_worker;
     enum slot_state state; /* of a worker, when it ended */
     unsigned generation;   /* of a worker */
-    struct ending ending;
+    struct exit_info ending;
 };
 
 /* A child that has ended and was not buried, or 0. */
-pid_t workers_find_dead(void);
+pid_t workers_find_exited(void);
 
 /* Takes the status of a child that has ended. If it is a worker, tells the others in its process
- * group to end (the caller looks after those, see remains.h), logs an end that was none of its own,
- * and frees its slot. */
-void workers_bury(struct workers *workers, pid_t pid, struct departure *ret);
+ * group to end (the caller looks after those, see leftovers.h), logs an end that was none of its
+ * own, and frees its slot. */
+void workers_reap(struct workers *workers, pid_t pid, struct worker_exit *ret);
 
 /* Ends those that should have ended themselves: after --request-timeout, or --import-timeout.
  * Returns when to call it again, at the latest. */

@@ -1,6 +1,6 @@
 #include "wsgi/application.h"
 
-#include "problem.h"
+#include "base/problem.h"
 #include "wsgi/app_file.h"
 #include "wsgi/child.h"
 #include "wsgi/evaluate.h"
@@ -195,7 +195,7 @@ int application_load(
     PyGILState_STATE state = PyGILState_Ensure();
     pid_t server = getpid();
     PyObject *callable = load(&name, source);
-    child_end_if_forked(server);
+    child_exit_if_forked(server);
     if (callable && start_collecting() == 0)
         ret->callable = callable;
     else

@@ -25,7 +25,7 @@ void borrow_done(struct borrow *borrow)
 /* Another thread than the gateway's may still be waiting when the request ends. */
 static int prepare_wake(struct borrow *borrow)
 {
-    int r = borrow->thread == PyThread_get_thread_ident() ? 0 : conn_prepare_wake(borrow->conn);
+    int r = borrow->thread == PyThread_get_thread_ident() ? 0 : conn_enable_cancel(borrow->conn);
 
     if (r == 0)
         return 0;
@@ -55,7 +55,7 @@ void borrow_cut(struct borrow *borrow)
 {
     borrow->lent = NULL;
     if (!PyThread_acquire_lock(borrow->in_use, NOWAIT_LOCK)) {
-        conn_wake(borrow->conn);
+        conn_cancel(borrow->conn);
         Py_BEGIN_ALLOW_THREADS;
         PyThread_acquire_lock(borrow->in_use, WAIT_LOCK);
         Py_END_ALLOW_THREADS;

@@ -17,7 +17,7 @@ static int exit_status(PyObject *code)
     return 1;
 }
 
-void child_end_if_forked(pid_t server)
+void child_exit_if_forked(pid_t server)
 {
     if (getpid() == server)
         return;

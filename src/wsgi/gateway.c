@@ -1,7 +1,7 @@
 #include "wsgi/gateway.h"
 
-#include "log.h"
-#include "problem.h"
+#include "base/problem.h"
+#include "log/log.h"
 #include "wsgi/child.h"
 #include "wsgi/environ.h"
 #include "wsgi/file_wrapper.h"
@@ -164,7 +164,7 @@ static int know_length(struct reply *reply, uint64_t size)
 {
     const struct response *response = &reply->response;
 
-    if (reply->head_sent || (response->to_head && size == 0))
+    if (reply->head_sent || (response->is_head && size == 0))
         return 0;
     if (response_allows_content(response) && response->has_content_length &&
         response->content_length > size) {
@@ -172,7 +172,7 @@ static int know_length(struct reply *reply, uint64_t size)
             (unsigned long long)size, (unsigned long long)response->content_length);
         return -1;
     }
-    reply_know_length(reply, size);
+    reply_set_length(reply, size);
     return 0;
 }
 
@@ -253,7 +253,7 @@ static int send_blocks(struct reply *reply, PyObject *wrapper, PyObject *start_r
 
 static int send_file(const struct file_range *range, PyObject *start_response, struct reply *reply)
 {
-    reply_know_length(reply, range->size);
+    reply_set_length(reply, range->size);
     return start_response_send_file(start_response, range->file, range->offset, range->size);
 }
 
@@ -310,7 +310,7 @@ static void close_items(const struct exchange *exchange, PyObject *items, pid_t 
     _cleanup_ref_ PyObject *close = PyObject_GetAttrString(items, "close");
     _cleanup_ref_ PyObject *result = close ? PyObject_CallObject(close, NULL) : NULL;
 
-    child_end_if_forked(server);
+    child_exit_if_forked(server);
     if (result)
         return;
     _cleanup_ref_ PyObject *exception = exception_take();
@@ -327,9 +327,9 @@ static int call(
     _cleanup_ref_ PyObject *items =
         PyObject_CallFunctionObjArgs(gateway->callable, environ, start_response, NULL);
 
-    child_end_if_forked(server);
+    child_exit_if_forked(server);
     int r = items ? send_answer(gateway, exchange, items, start_response) : -1;
-    child_end_if_forked(server);
+    child_exit_if_forked(server);
     if (r < 0)
         r = take_blame(exchange);
     /* From here on nothing more goes out: the server itself may have to answer. */
@@ -362,11 +362,11 @@ static int run(struct gateway *gateway, struct exchange *exchange,
     int r = environ ? use(gateway, exchange, environ, start_response) : take_blame(exchange);
     if (input)
         input_cut(input);
-    conn_calm(exchange->conn);
+    conn_disable_cancel(exchange->conn);
     return r;
 }
 
-void gateway_rehearse(struct gateway *gateway, struct exchange *exchange)
+void gateway_prefault(struct gateway *gateway, struct exchange *exchange)
 {
     PyGILState_STATE state = PyGILState_Ensure();
     run(gateway, exchange, drop);

@@ -22,7 +22,7 @@ char *gateway_describe(const struct gateway *gateway);
 
 /* Makes the objects that the request would need, and drops them: what is written to in memory then
  * was not yet, in a process that was just forked. Nothing of the app is called. */
-void gateway_rehearse(struct gateway *gateway, struct exchange *exchange);
+void gateway_prefault(struct gateway *gateway, struct exchange *exchange);
 
 /* Runs the request. At the return, no Python object can reach the exchange any more, and the
  * close() of what the app returned was called.

@@ -1,6 +1,6 @@
 #include "wsgi/object.h"
 
-#include "standard_error.h"
+#include "log/standard_error.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -5,7 +5,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 static inline void decrefp(PyObject **object)
 {

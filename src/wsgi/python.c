@@ -1,6 +1,6 @@
 #include "wsgi/python.h"
 
-#include "problem.h"
+#include "base/problem.h"
 #include "wsgi/evaluate.h"
 #include "wsgi/object.h"
 

@@ -3,7 +3,7 @@
 /* What the fuzz targets share: an assertion that is always compiled in, and copies of the input
  * whose ends the address sanitizer watches. */
 
-#include "slice.h"
+#include "base/slice.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Fuzzes forwarded.h: the input is a field section. */
 
-#include "http/forwarded.h"
 #include "http/syntax.h"
+#include "proxy/forwarded.h"
 
 #include "fuzz.h"
 

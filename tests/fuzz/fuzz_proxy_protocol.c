@@ -1,6 +1,6 @@
 /* Fuzzes proxy_protocol_parse: the input is what a proxy sends. */
 
-#include "http/proxy_protocol.h"
+#include "proxy/proxy_protocol.h"
 
 #include "fuzz.h"
 

@@ -82,7 +82,7 @@ static void add_field(struct response *response, struct slice field, struct head
     bool accepted = !response_add_field(response, name, value, &drop);
 
     check_field(name, value, accepted);
-    FUZZ_ASSERT(response->status == before.status && response->to_head == before.to_head);
+    FUZZ_ASSERT(response->status == before.status && response->is_head == before.is_head);
     if (!accepted)
         return;
     if (fuzz_is_named(name, "Content-Length")) {
@@ -185,7 +185,7 @@ static void check_date(struct slice date, time_t now)
 /* RFC 9112 §6.3 */
 static enum response_framing expect_framing(const struct response *response)
 {
-    if (response->to_head || response->status == 204 || response->status == 205 ||
+    if (response->is_head || response->status == 204 || response->status == 205 ||
         response->status == 304)
         return RESPONSE_NO_CONTENT;
     if (response->has_content_length)
@@ -260,10 +260,10 @@ static void run_head(const uint8_t *data, size_t size)
 
 /* ---- the server's own answers, and chunks ---------------------------------------------------- */
 
-static void check_plain(unsigned status, const char *detail, bool to_head, time_t now)
+static void check_plain(unsigned status, const char *detail, bool is_head, time_t now)
 {
     char *buffer = malloc(RESPONSE_PLAIN_SIZE);
-    size_t size = response_write_plain(status, detail, to_head, now, buffer);
+    size_t size = response_write_plain(status, detail, is_head, now, buffer);
     FUZZ_ASSERT(size <= RESPONSE_PLAIN_SIZE);
     const char *end = memmem(buffer, size, "\r\n\r\n", 4);
     FUZZ_ASSERT(end);
@@ -276,7 +276,7 @@ static void check_plain(unsigned status, const char *detail, bool to_head, time_
     FUZZ_ASSERT(count.dates == 1 && count.servers == 1 && count.connections == 1);
     FUZZ_ASSERT(count.lengths == 1 && count.codings == 0);
     check_date(count.date, now);
-    if (to_head)
+    if (is_head)
         FUZZ_ASSERT(size == head_size);
     else
         check_number(count.length, size - head_size);

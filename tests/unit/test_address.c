@@ -1,6 +1,6 @@
-/* Addresses as text: src/net/address.h. */
+/* Addresses as text: src/proxy/address.h. */
 
-#include "net/address.h"
+#include "proxy/address.h"
 #include "unit.h"
 
 #include <sys/socket.h>

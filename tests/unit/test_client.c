@@ -1,6 +1,6 @@
-/* Who of the proxies is believed what: src/net/client.h. */
+/* Who of the proxies is believed what: src/proxy/client.h. */
 
-#include "net/client.h"
+#include "proxy/client.h"
 #include "unit.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* Lines of an access log: src/http/combined.h. */
+/* Lines of an access log: src/log/combined.h. */
 
-#include "http/combined.h"
+#include "log/combined.h"
 #include "unit.h"
 
 #include <stdlib.h>

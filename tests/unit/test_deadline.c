@@ -1,6 +1,6 @@
-/* Points in time: src/deadline.h. */
+/* Points in time: src/base/deadline.h. */
 
-#include "deadline.h"
+#include "base/deadline.h"
 #include "unit.h"
 
 static void test_after(void)
@@ -17,7 +17,7 @@ static void test_after(void)
 /* What wakes up at `next` as it was, and looks at a deadline. */
 static usec_t wake(usec_t deadline, usec_t next)
 {
-    deadline_wake(deadline, &next);
+    deadline_update_next(deadline, &next);
     return next;
 }
 

@@ -1,6 +1,6 @@
-/* What proxies say of a client, as it is read: src/http/forwarded.h. */
+/* What proxies say of a client, as it is read: src/proxy/forwarded.h. */
 
-#include "http/forwarded.h"
+#include "proxy/forwarded.h"
 #include "unit.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* Peers as an admin names them: src/net/peer.h. */
+/* Peers as an admin names them: src/proxy/peer.h. */
 
-#include "net/peer.h"
+#include "proxy/peer.h"
 #include "unit.h"
 
 #include <errno.h>

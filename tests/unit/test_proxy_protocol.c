@@ -1,9 +1,9 @@
-/* The PROXY protocol: src/http/proxy_protocol.h.
+/* The PROXY protocol: src/proxy/proxy_protocol.h.
  *
  * Each header is parsed whole, with a request behind it, and cut off at every byte: then it needs
  * more, or it is refused for the same reason. */
 
-#include "http/proxy_protocol.h"
+#include "proxy/proxy_protocol.h"
 #include "unit.h"
 
 #include <errno.h>

@@ -106,7 +106,7 @@ static void test_new_status(void)
     unit_same_number("status", response.status, 500);
     unit_ok(!response.has_content_length && !response.has_date && !response.has_server,
         "former fields are remembered");
-    unit_ok(response.to_head && response.to_http10, "the request is forgotten");
+    unit_ok(response.is_head && response.to_http10, "the request is forgotten");
     unit_ok(!response_add_field(&response, S("Content-Length"), S("6"), &drop),
         "the Content-Length counts as a second one");
 
@@ -417,7 +417,7 @@ static const struct plain_row {
     /* clang-format on */
 };
 
-static void check_plain(const struct plain_row *row, const char *detail, bool to_head)
+static void check_plain(const struct plain_row *row, const char *detail, bool is_head)
 {
     char text[RESPONSE_PLAIN_SIZE], expected[2 * RESPONSE_PLAIN_SIZE];
     char *buffer = unit_room_at_end(RESPONSE_PLAIN_SIZE);
@@ -426,11 +426,11 @@ static void check_plain(const struct plain_row *row, const char *detail, bool to
     int size = snprintf(expected, sizeof(expected),
         "HTTP/1.1 %u %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n" DATE
             SERVER CLOSE "%s",
-        row->status, row->reason, text_size, to_head ? "" : text);
+        row->status, row->reason, text_size, is_head ? "" : text);
 
-    unit_context("detail: %s, %s", detail ? detail : "none", to_head ? "HEAD" : "GET");
+    unit_context("detail: %s, %s", detail ? detail : "none", is_head ? "HEAD" : "GET");
     unit_same_slice("answer",
-        (struct slice){buffer, response_write_plain(row->status, detail, to_head, NOW, buffer)},
+        (struct slice){buffer, response_write_plain(row->status, detail, is_head, NOW, buffer)},
         (struct slice){expected, (size_t)size});
 }
 
@@ -438,10 +438,10 @@ static void test_plain(void)
 {
     for (size_t i = 0; i < LENGTH(plain_rows); i++) {
         unit_case("RFC 9110 §15: plain answer %u %s", plain_rows[i].status, plain_rows[i].reason);
-        for (int to_head = 0; to_head < 2; to_head++) {
-            check_plain(&plain_rows[i], NULL, to_head);
-            check_plain(&plain_rows[i], "some detail", to_head);
-            check_plain(&plain_rows[i], "", to_head);
+        for (int is_head = 0; is_head < 2; is_head++) {
+            check_plain(&plain_rows[i], NULL, is_head);
+            check_plain(&plain_rows[i], "some detail", is_head);
+            check_plain(&plain_rows[i], "", is_head);
         }
     }
 }

@@ -1,10 +1,10 @@
-/* Writing to a standard error that takes nothing: src/standard_error.h. */
+/* Writing to a standard error that takes nothing: src/log/standard_error.h. */
 
 /* What poll(2) says is true for a moment only: another process may take the room. */
 #include <poll.h>
 static int lying_poll(struct pollfd *fds, nfds_t count, int timeout);
 #define poll lying_poll
-#include "standard_error.c"
+#include "log/standard_error.c"
 #undef poll
 
 #include "unit.h"

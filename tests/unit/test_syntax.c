@@ -1,4 +1,4 @@
-/* Character classes and small grammars: src/slice.h and src/http/syntax.h. */
+/* Character classes and small grammars: src/base/slice.h and src/http/syntax.h. */
 
 #include "http/syntax.h"
 #include "unit.h"

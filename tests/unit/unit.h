@@ -6,7 +6,7 @@
  * all its checks held; what did not hold is shown above it, with the expected and the actual value.
  */
 
-#include "slice.h"
+#include "base/slice.h"
 
 #include <stdbool.h>
 #include <stddef.h>

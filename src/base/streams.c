@@ -1,0 +1,56 @@
+#include "base/streams.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void streams_open(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+            return;
+}
+
+static bool may_keep_waiting(int fd)
+{
+    struct stat status;
+
+    if (isatty(fd))
+        return tcgetpgrp(fd) != getpgrp(); /* also when that fails: it is another session's */
+    return fstat(fd, &status) < 0 || S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode);
+}
+
+void streams_secure_input(void)
+{
+    if (!may_keep_waiting(STDIN_FILENO))
+        return;
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null < 0)
+        return;
+    dup2(null, STDIN_FILENO);
+    close(null);
+}
+
+void streams_detach_terminal(void)
+{
+    int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
+
+    if (terminal < 0)
+        return;
+    if (getsid(0) != getpid()) /* a leader's leaving would hang up on all */
+        ioctl(terminal, TIOCNOTTY);
+    close(terminal);
+}
+
+void terminal_remember(struct terminal *ret)
+{
+    ret->is_one = tcgetattr(STDIN_FILENO, &ret->modes) == 0;
+}
+
+void terminal_restore(const struct terminal *terminal)
+{
+    if (terminal->is_one)
+        tcsetattr(STDIN_FILENO, TCSANOW, &terminal->modes);
+}

@@ -1,0 +1,177 @@
+#include "proxy/peer.h"
+
+#include "http/syntax.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+void peer_of_socket(int fd, struct peer *ret)
+{
+    struct ucred user = {.uid = (uid_t)-1};
+    socklen_t size = sizeof(user);
+
+    *ret = (struct peer){0};
+    address_of_peer(fd, &ret->address);
+    if (ret->address.family != AF_UNIX ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &size) < 0 || user.uid == (uid_t)-1)
+        return;
+    ret->has_user = true;
+    ret->pid = user.pid;
+    ret->uid = user.uid;
+    ret->gid = user.gid;
+}
+
+/* ---- patterns ------------------------------------------------------------------------------- */
+
+/* Reads an address into the pattern, all of whose bits count then. */
+static bool read_address(const char *text, struct peer_pattern *pattern)
+{
+    if (inet_pton(AF_INET, text, pattern->address) == 1) {
+        pattern->family = AF_INET;
+        pattern->bits = 32;
+        return true;
+    }
+    pattern->family = AF_INET6;
+    pattern->bits = 128;
+    return inet_pton(AF_INET6, text, pattern->address) == 1;
+}
+
+/* An IPv4 peer of an IPv6 socket has its IPv4 address in struct address. */
+static void unmap(struct peer_pattern *pattern)
+{
+    if (pattern->family != AF_INET6 || pattern->bits < 96 || !address_is_mapped(pattern->address))
+        return;
+    pattern->family = AF_INET;
+    pattern->bits -= 96;
+    memmove(pattern->address, pattern->address + 12, 4);
+}
+
+/* A user by number, or by a name of characters that passwd(5) files hold without harm. */
+static bool read_user(const char *text, struct peer_pattern *pattern)
+{
+    uint64_t number;
+
+    if (text[0] == '\0' || text[strcspn(text, ":/ \t\n")] != '\0')
+        return false;
+    int r = syntax_parse_decimal(slice_of(text), &number);
+    if (r == -EINVAL) {
+        pattern->user = text;
+        return true;
+    }
+    /* The last one means "nobody in particular" to the kernel (setreuid(2)). */
+    if (r < 0 || number >= (uid_t)-1)
+        return false;
+    pattern->has_uid = true;
+    pattern->uid = (uid_t)number;
+    return true;
+}
+
+bool peer_parse(const char *text, struct peer_pattern *ret_pattern)
+{
+    struct peer_pattern pattern = {0};
+    const char *slash = strchr(text, '/');
+    size_t size = slash ? (size_t)(slash - text) : strlen(text);
+    char address[INET6_ADDRSTRLEN];
+    uint64_t bits;
+
+    if (strcmp(text, "unix") == 0) {
+        *ret_pattern = (struct peer_pattern){.family = AF_UNIX};
+        return true;
+    }
+    if (strncmp(text, "unix:", 5) == 0) {
+        pattern.family = AF_UNIX;
+        if (!read_user(text + 5, &pattern))
+            return false;
+        *ret_pattern = pattern;
+        return true;
+    }
+    if (size >= sizeof(address))
+        return false;
+    memcpy(address, text, size);
+    address[size] = '\0';
+    if (!read_address(address, &pattern))
+        return false;
+    if (slash) {
+        const struct slice digits = {slash + 1, strlen(slash + 1)};
+        if (syntax_parse_decimal(digits, &bits) < 0 || bits > pattern.bits)
+            return false;
+        pattern.bits = (unsigned)bits;
+    }
+    unmap(&pattern);
+    *ret_pattern = pattern;
+    return true;
+}
+
+int peer_find_user(struct peer_pattern *pattern)
+{
+    errno = 0;
+    const struct passwd *user = getpwnam(pattern->user);
+    if (!user)
+        return errno != 0 && errno != ESRCH ? -errno : -ENOENT;
+    pattern->has_uid = true;
+    pattern->uid = user->pw_uid;
+    pattern->user = NULL;
+    return 0;
+}
+
+bool peer_is_user_distinct(uid_t uid)
+{
+    enum { OVERFLOW_UID = 65534 }; /* unless somebody has changed /proc/sys/kernel/overflowuid */
+    FILE *map = fopen("/proc/self/uid_map", "re");
+    unsigned long mapped = 0;
+    bool is_mapped = false;
+    char line[64], *rest;
+
+    if (!map)
+        return uid != OVERFLOW_UID;
+    while (fgets(line, sizeof(line), map)) {
+        unsigned long first = strtoul(line, &rest, 10);
+        strtoul(rest, &rest, 10); /* what it is outside */
+        unsigned long count = strtoul(rest, NULL, 10);
+        mapped += count;
+        is_mapped |= uid >= first && uid - first < count;
+    }
+    fclose(map);
+    return is_mapped && (uid != OVERFLOW_UID || mapped >= (uid_t)-1);
+}
+
+/* ---- comparing ------------------------------------------------------------------------------ */
+
+static bool are_bits_equal(const unsigned char *a, const unsigned char *b, unsigned bits)
+{
+    unsigned bytes = bits / 8, rest = bits % 8;
+
+    if (memcmp(a, b, bytes) != 0)
+        return false;
+    return rest == 0 || (a[bytes] ^ b[bytes]) >> (8 - rest) == 0;
+}
+
+/* Whether the pattern, of the same family, fits. */
+static bool fits(
+    const struct peer_pattern *pattern, const struct peer *peer, const unsigned char address[16])
+{
+    if (pattern->family != AF_UNIX)
+        return are_bits_equal(pattern->address, address, pattern->bits);
+    if (pattern->has_uid)
+        return peer->has_user && peer->uid == pattern->uid;
+    return !pattern->user;
+}
+
+bool peer_is_trusted(const struct peer *peer, const struct trust *trust)
+{
+    struct peer_pattern own = {.family = peer->address.family};
+
+    if (peer->is_for_another)
+        return false;
+    if (own.family != AF_UNIX && !read_address(peer->address.host, &own))
+        return false;
+    for (size_t i = 0; i < trust->n_proxies; i++)
+        if (trust->proxies[i].family == own.family && fits(&trust->proxies[i], peer, own.address))
+            return true;
+    return false;
+}

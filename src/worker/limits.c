@@ -1,0 +1,52 @@
+#include "worker/limits.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+
+/* A limit above the hard one is no error: that one is tighter already. */
+static int set(int resource, rlim_t soft, rlim_t hard)
+{
+    struct rlimit limit;
+
+    if (getrlimit((__rlimit_resource_t)resource, &limit) < 0)
+        return -errno;
+    if (hard < limit.rlim_max)
+        limit.rlim_max = hard;
+    limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
+    return setrlimit((__rlimit_resource_t)resource, &limit) < 0 ? -errno : 0;
+}
+
+/* Whole seconds, rounded up; the hard limit, a second later, is for who ignores SIGXCPU. */
+static int set_processor_time(usec_t time)
+{
+    struct rusage usage;
+
+    if (getrusage(RUSAGE_SELF, &usage) < 0)
+        return -errno;
+    usec_t used = (usec_t)usage.ru_utime.tv_usec + (usec_t)usage.ru_stime.tv_usec;
+    rlim_t seconds = (rlim_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec);
+    seconds += (used + time + USEC_PER_SEC - 1) / USEC_PER_SEC;
+    return set(RLIMIT_CPU, seconds, seconds + 1);
+}
+
+int limits_set(const struct options *options, const char **ret_option)
+{
+    const struct {
+        const char *option;
+        int resource;
+        uint64_t value;
+    } simple[] = {
+        {"--limit-memory", RLIMIT_DATA, options->limit_memory},
+        {"--limit-files", RLIMIT_NOFILE, options->limit_files},
+        {"--limit-processes", RLIMIT_NPROC, options->limit_processes},
+    };
+
+    *ret_option = "--limit-cpu";
+    int r = options->limit_cpu > 0 ? set_processor_time(options->limit_cpu) : 0;
+    for (size_t i = 0; r == 0 && i < sizeof(simple) / sizeof(simple[0]); i++) {
+        *ret_option = simple[i].option;
+        if (simple[i].value > 0)
+            r = set(simple[i].resource, simple[i].value, simple[i].value);
+    }
+    return r;
+}
