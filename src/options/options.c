@@ -270,7 +270,7 @@ static void make_getopt_table(struct option table[N_SPECS + 1])
     table[n] = (struct option){0};
 }
 
-static int refuse_option(int result, char **argv, char **ret_problem)
+static int refuse_option(int result, char **argv, struct problem *ret_problem)
 {
     if (result == ':')
         return problem_set(ret_problem, -EINVAL, "option '%s' needs an argument", argv[optind - 1]);
@@ -284,7 +284,7 @@ static int refuse_option(int result, char **argv, char **ret_problem)
 }
 
 /* What options say one by one may not make sense together. */
-static int check_together(const struct options *options, char **ret_problem)
+static int check_together(const struct options *options, struct problem *ret_problem)
 {
     const struct trust *trust = &options->trust;
 
@@ -304,7 +304,8 @@ static int check_together(const struct options *options, char **ret_problem)
     return 0;
 }
 
-static int take_application(int argc, char **argv, struct options *options, char **ret_problem)
+static int take_application(
+    int argc, char **argv, struct options *options, struct problem *ret_problem)
 {
     if (optind == argc)
         return problem_set(
@@ -318,7 +319,7 @@ static int take_application(int argc, char **argv, struct options *options, char
 }
 
 static int parse(int argc, char **argv, struct options *ret_options,
-    enum options_action *ret_action, char **ret_problem)
+    enum options_action *ret_action, struct problem *ret_problem)
 {
     struct option table[N_SPECS + 1];
     int result;
@@ -346,7 +347,7 @@ static int parse(int argc, char **argv, struct options *ret_options,
 }
 
 int options_parse(int argc, char **argv, struct options *ret_options,
-    enum options_action *ret_action, char **ret_problem)
+    enum options_action *ret_action, struct problem *ret_problem)
 {
     *ret_action = OPTIONS_SERVE;
     set_initial_values(ret_options);
@@ -358,7 +359,7 @@ int options_parse(int argc, char **argv, struct options *ret_options,
     return r;
 }
 
-int options_find_users(struct options *options, char **ret_problem)
+int options_find_users(struct options *options, struct problem *ret_problem)
 {
     struct trust *trust = &options->trust;
 

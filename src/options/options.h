@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct problem;
+
 /* Where the app is imported. */
 enum options_import {
     IMPORT_SERVER, /* once; workers are forked from there */
@@ -75,16 +77,16 @@ enum options_action {
 };
 
 /* Parses the command line. The strings borrow from argv. To be followed by options_done. Returns 0,
- * or -EINVAL with *ret_problem: one line for the admin, on the heap, that names the option, what is
+ * or -EINVAL with *ret_problem: one line for the admin that names the option, what is
  * wrong and what is allowed; *ret_options has the defaults then, and no application. *ret_action is
  * set also then, to what was asked for before the problem. */
 int options_parse(int argc, char **argv, struct options *ret_options,
-    enum options_action *ret_action, char **ret_problem);
+    enum options_action *ret_action, struct problem *ret_problem);
 
 /* Finds the users that --trusted-proxy gives by name; this is not for who only wants to know
  * whether options are well-formed, because it may ask a directory service. Returns 0 or -EINVAL
  * like options_parse. */
-int options_find_users(struct options *options, char **ret_problem);
+int options_find_users(struct options *options, struct problem *ret_problem);
 
 /* An option as a key of the section [App] of an app's file: its name in CamelCase, so that
  * IdleTimeout=90 says what --idle-timeout=90 does. */

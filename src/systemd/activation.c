@@ -102,7 +102,7 @@ static int get_int(int fd, int option)
 /* Adds one descriptor, as a listener or as the connection. That a stream which does not listen is
  * still connected is not asked: a client may have left already, and that is no fault of the unit.
  */
-static int add(struct activation *activation, int fd, const char *name, char **ret_problem)
+static int add(struct activation *activation, int fd, const char *name, struct problem *ret_problem)
 {
     int type = get_int(fd, SO_TYPE), family = get_int(fd, SO_DOMAIN);
 
@@ -124,7 +124,7 @@ static int add(struct activation *activation, int fd, const char *name, char **r
     return 0;
 }
 
-static int add_all(struct activation *activation, int count, char **ret_problem)
+static int add_all(struct activation *activation, int count, struct problem *ret_problem)
 {
     char name[sizeof("descriptor 2147483647")];
 
@@ -141,7 +141,7 @@ static int add_all(struct activation *activation, int count, char **ret_problem)
 }
 
 /* inetd's way: the socket is standard input. It moves up, out of the app's sight. */
-static int add_standard_input(struct activation *activation, char **ret_problem)
+static int add_standard_input(struct activation *activation, struct problem *ret_problem)
 {
     int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 
@@ -151,7 +151,7 @@ static int add_standard_input(struct activation *activation, char **ret_problem)
 }
 
 /* Why there is nothing to serve, and what would help. */
-static int explain_no_socket(const char *pid, char **ret_problem)
+static int explain_no_socket(const char *pid, struct problem *ret_problem)
 {
     if (pid)
         return problem_set(ret_problem, EX_NOINPUT,
@@ -188,8 +188,7 @@ static void keep_listeners(struct activation *activation, int count, void (*othe
     activation->connection = -1;
     activation->n_listeners = 0;
     for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; fd++) {
-        _cleanup_(freep) char *problem = NULL;
-        if (get_int(fd, SO_ACCEPTCONN) != 1 || add(activation, fd, "", &problem) != 0)
+        if (get_int(fd, SO_ACCEPTCONN) != 1 || add(activation, fd, "", NULL) != 0)
             others(fd);
     }
 }
@@ -220,7 +219,7 @@ static char *copy_variable(const char *name)
     return value ? strdup(value) : NULL;
 }
 
-static int take_sockets(struct activation *activation, char **ret_problem)
+static int take_sockets(struct activation *activation, struct problem *ret_problem)
 {
     /* sd_listen_fds clears them. */
     _cleanup_(freep) char *fds = copy_variable("LISTEN_FDS"), *pid = copy_variable("LISTEN_PID");
@@ -245,7 +244,7 @@ static int take_sockets(struct activation *activation, char **ret_problem)
     return explain_no_socket(fds ? pid : NULL, ret_problem);
 }
 
-int activation_take(struct activation *ret_activation, char **ret_problem)
+int activation_take(struct activation *ret_activation, struct problem *ret_problem)
 {
     struct activation activation = {.connection = -1};
     int r = take_sockets(&activation, ret_problem);

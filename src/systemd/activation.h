@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct problem;
+
 struct activation {
     int connection; /* the accepted connection, or -1 */
     int *listeners; /* on the heap; `n_listeners` of them, 0 when there is a connection */
@@ -21,11 +23,11 @@ struct activation {
  * standard stream is one of the sockets: standard input reads nothing then, and what is printed
  * goes to whichever of standard output and error is something else, or to the journal.
  *
- * Returns 0, or the exit status of sysexits(3) with *ret_problem, one line on the heap: EX_NOINPUT
+ * Returns 0, or the exit status of sysexits(3) with *ret_problem: EX_NOINPUT
  * when there is no socket, EX_CONFIG when the unit hands over the wrong ones, EX_OSERR. Also then
  * *ret_activation is set: to no connection, and to the listeners whose clients can be told; what
  * waited at other sockets is gone. To be followed by activation_done in any case. */
-int activation_take(struct activation *ret_activation, char **ret_problem);
+int activation_take(struct activation *ret_activation, struct problem *ret_problem);
 
 /* Frees the list of listeners; the sockets stay open. */
 void activation_done(struct activation *activation);

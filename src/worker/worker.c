@@ -111,7 +111,7 @@ static void answer(
 
 /* ---- loading -------------------------------------------------------------------------------- */
 
-int worker_load(struct worker *worker, char **ret_problem)
+int worker_load(struct worker *worker, struct problem *ret_problem)
 {
     const struct options *options = worker->options;
     struct application application;
@@ -170,14 +170,13 @@ static int judge(struct request *request)
 
 static int load_if_needed(struct worker *worker)
 {
-    _cleanup_(freep) char *problem = NULL;
+    struct problem problem;
 
     if (worker->gateway || worker->failure != 0)
         return worker->failure;
     int r = worker_load(worker, &problem);
     if (r != 0)
-        log_event(
-            LOG_ERR, MESSAGE_ID_IMPORT_FAILED, NULL, 0, "%s", problem ? problem : "out of memory");
+        log_event(LOG_ERR, MESSAGE_ID_IMPORT_FAILED, NULL, 0, "%s", problem.text);
     return r;
 }
 
