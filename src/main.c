@@ -69,7 +69,7 @@ static int get_connection(const struct activation *activation, const struct opti
         return activation->connection;
     /* systemd starts this process because a client is there; it may have gone again. */
     return activation_accept(
-        activation, random_number(), -1, deadline_after(options->head_timeout));
+        activation, random_number(), -1, deadline_after(options->timeouts.head));
 }
 
 static int serve_one(const struct options *options, const struct activation *activation,

@@ -328,8 +328,8 @@ static void try_words(struct reading *reading)
         return;
     }
     app->single = options.single;
-    if (options.request_timeout > 0)
-        app->longest_request = options.request_timeout + options.linger_timeout;
+    if (options.timeouts.request > 0)
+        app->longest_request = options.timeouts.request + options.timeouts.linger;
 }
 
 /* ---- all of it ------------------------------------------------------------------------------ */

@@ -25,6 +25,27 @@ enum options_access_log {
     ACCESS_LOG_NONE,
 };
 
+/* Microseconds; 0: no deadline. wsgi-once(8) states what each bounds. */
+struct timeouts {
+    usec_t head;
+    usec_t read;
+    usec_t write;
+    usec_t request;
+    usec_t linger;
+    usec_t import;
+    usec_t idle;
+    usec_t stop;
+    usec_t leftover;
+};
+
+/* Limits of a worker; 0: no limit. */
+struct resource_limits {
+    usec_t cpu;      /* microseconds of processor time */
+    uint64_t memory; /* bytes */
+    uint64_t files;
+    uint64_t processes;
+};
+
 struct options {
     const char *application; /* module:callable, module:factory() or a file */
     const char *directory;
@@ -39,12 +60,7 @@ struct options {
     uint64_t max_fields;
     uint64_t max_content;
 
-    /* microseconds, 0: none */
-    usec_t head_timeout;
-    usec_t read_timeout;
-    usec_t write_timeout;
-    usec_t request_timeout;
-    usec_t linger_timeout;
+    struct timeouts timeouts;
 
     /* the fork server */
     bool single; /* none: serve one connection */
@@ -53,20 +69,12 @@ struct options {
     enum options_import import;
     const char *warm_up; /* "/path" or "http://host/path", or NULL */
     bool reload;
-    usec_t idle_timeout;
-    usec_t stop_timeout;
-    usec_t leftover_timeout; /* 0: none */
-    usec_t import_timeout;
 
     enum options_access_log access_log;
     struct trust trust;  /* its patterns are on the heap */
     bool proxy_protocol; /* connections of trusted proxies begin with its header */
 
-    /* resource limits of a worker, 0: none */
-    usec_t limit_cpu;
-    uint64_t limit_memory; /* bytes */
-    uint64_t limit_files;
-    uint64_t limit_processes;
+    struct resource_limits limits;
 };
 
 enum options_action {
