@@ -105,7 +105,7 @@ endif
 
 sources := $(filter-out src/generator/% src/completion/%,$(wildcard src/*.c src/*/*.c))
 # What the table of the options needs.
-options_sources := $(addprefix src/,options/options.c options/value.c base/problem.c) \
+options_sources := $(wildcard src/options/*.c) src/base/problem.c \
 	$(addprefix src/http/,request.c syntax.c target.c) \
 	$(addprefix src/proxy/,address.c forwarded.c peer.c)
 generator_sources := $(wildcard src/generator/*.c) $(options_sources)

@@ -2,7 +2,7 @@
  * program is built, so that shells offer what the table of its options has. What bash makes of its
  * part is in wsgi-once.bash. */
 
-#include "options/options.h"
+#include "options/help.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,9 @@
 
 #include "base/cleanup.h"
 #include "base/problem.h"
+#include "options/keys.h"
 #include "options/options.h"
+#include "options/parse.h"
 #include "options/value.h"
 
 #include <ctype.h>
