@@ -8,6 +8,7 @@
 #include "options/value.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,9 +143,12 @@ static void check_option(struct reading *reading, const struct assignment *at)
     _cleanup_(freep) char *plain = expand_percent(reading, at);
     if (!plain || !*plain)
         return;
-    const char *allowed = options_check_value(&key, plain);
-    if (allowed)
+    const char *allowed;
+    int r = options_check_value(&key, plain, &allowed);
+    if (r == -EINVAL)
         error(reading, at, "%s: '%.*s' is not %s", at->key, MAX_SHOWN, plain, allowed);
+    else if (r < 0)
+        error(reading, at, "out of memory");
 }
 
 static void check_application(struct reading *reading, const struct assignment *at)

@@ -4,6 +4,7 @@
 #include "options/table.h"
 #include "options/value.h"
 
+#include <errno.h>
 #include <string.h>
 
 static bool is_key(const struct option_spec *spec)
@@ -52,11 +53,14 @@ bool options_find_key(const char *key, struct options_key *ret_key)
     return false;
 }
 
-const char *options_check_value(const struct options_key *key, const char *value)
+int options_check_value(const struct options_key *key, const char *value, const char **ret_allowed)
 {
     _cleanup_(options_done) struct options options = {0};
 
-    if (key->is_flag)
-        return value_parse_boolean(value) < 0 ? "yes or no" : NULL;
-    return option_set(&options, key->spec, value);
+    if (!key->is_flag)
+        return option_set(&options, key->spec, value, ret_allowed);
+    if (value_parse_boolean(value) >= 0)
+        return 0;
+    *ret_allowed = "yes or no";
+    return -EINVAL;
 }

@@ -24,6 +24,6 @@ bool options_find_key(const char *key, struct options_key *ret_key);
  * at the end. */
 bool options_next_key(size_t *cursor, char key[OPTIONS_KEY_SIZE]);
 
-/* Checks a value of a key. Returns NULL, or what is allowed instead (static), to follow "is not".
- */
-const char *options_check_value(const struct options_key *key, const char *value);
+/* Checks a value of a key. Returns 0; -EINVAL with what is allowed instead in *ret_allowed
+ * (static), to follow "is not"; or -ENOMEM. */
+int options_check_value(const struct options_key *key, const char *value, const char **ret_allowed);

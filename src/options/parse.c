@@ -14,10 +14,12 @@ enum { FIRST_VALUE = 256 };
 
 static void set_initial_values(struct options *options)
 {
+    const char *allowed; /* not needed: the defaults are valid */
+
     *options = (struct options){0};
     for (size_t i = 0; i < option_table_size; i++)
         if (option_table[i].name && option_table[i].initial)
-            option_set(options, &option_table[i], option_table[i].initial);
+            option_set(options, &option_table[i], option_table[i].initial, &allowed);
 }
 
 static void make_getopt_table(struct option table[OPTION_TABLE_MAX + 1])
@@ -103,10 +105,13 @@ static int parse_options(int argc, char **argv, struct options *ret_options,
                 return 0;
             continue;
         }
-        const char *allowed = option_set(ret_options, spec, optarg);
-        if (allowed)
+        const char *allowed;
+        int r = option_set(ret_options, spec, optarg, &allowed);
+        if (r == -EINVAL)
             return problem_set(
-                ret_problem, -EINVAL, "option --%s: '%s' is not %s", spec->name, optarg, allowed);
+                ret_problem, r, "option --%s: '%s' is not %s", spec->name, optarg, allowed);
+        if (r < 0)
+            return problem_set(ret_problem, r, "option --%s: out of memory", spec->name);
     }
     int r = check_together(ret_options, ret_problem);
     return r == 0 ? set_application(argc, argv, ret_options, ret_problem) : r;

@@ -9,9 +9,9 @@ struct problem;
 /* Parses the command line. The strings borrow from argv. Call options_done on the result in any
  * case.
  *
- * Returns 0, or -EINVAL with *ret_problem: one line for the administrator that names the option,
- * what is wrong with it, and what is allowed. In that case *ret_options has the defaults and no
- * application, and *ret_action is the action that stood before the error. */
+ * Returns 0, or -EINVAL or -ENOMEM with *ret_problem: one line for the administrator that names the
+ * option, what is wrong with it, and what is allowed. In that case *ret_options has the defaults
+ * and no application, and *ret_action is the action that stood before the error. */
 int options_parse(int argc, char **argv, struct options *ret_options,
     enum options_action *ret_action, struct problem *ret_problem);
 

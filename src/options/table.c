@@ -2,6 +2,7 @@
 
 #include "options/value.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,35 +160,37 @@ static const char *parse_access_log(const char *text, enum options_access_log *r
     return NULL;
 }
 
-static const char *add_python_path(struct options *options, const char *text)
+static int add_python_path(struct options *options, const char *text)
 {
     size_t size = (options->python_paths + 1) * sizeof(*options->python_path);
     const char **paths = realloc(options->python_path, size);
 
     if (!paths)
-        return "less: out of memory";
+        return -ENOMEM;
     paths[options->python_paths++] = text;
     options->python_path = paths;
-    return NULL;
+    return 0;
 }
 
-static const char *add_trusted_proxy(struct trust *trust, const char *text)
+static int add_trusted_proxy(struct trust *trust, const char *text, const char **ret_allowed)
 {
     struct peer_pattern pattern, *patterns;
     size_t size = (trust->n_proxies + 1) * sizeof(*patterns);
 
-    if (!peer_parse(text, &pattern))
-        return "unix, unix:USER, or an IP address such as 192.0.2.1, 192.0.2.0/24 or "
-               "2001:db8::/32";
+    if (!peer_parse(text, &pattern)) {
+        *ret_allowed = "unix, unix:USER, or an IP address such as 192.0.2.1, 192.0.2.0/24 or "
+                       "2001:db8::/32";
+        return -EINVAL;
+    }
     patterns = realloc(trust->proxies, size);
     if (!patterns)
-        return "less: out of memory";
+        return -ENOMEM;
     patterns[trust->n_proxies++] = pattern;
     trust->proxies = patterns;
-    return NULL;
+    return 0;
 }
 
-static const char *add_trusted_field(struct trust *trust, const char *text)
+static const char *add_trusted_field(const char *text, struct trust *trust)
 {
     unsigned field = forwarded_field_named(slice_of(text));
 
@@ -198,12 +201,10 @@ static const char *add_trusted_field(struct trust *trust, const char *text)
           "X-Forwarded-Prefix";
 }
 
-const char *option_set(struct options *options, const struct option_spec *spec, const char *text)
+/* Sets an option whose value needs no memory. Returns NULL, or what is allowed instead. */
+static const char *set_member(void *member, enum option_kind kind, const char *text)
 {
-    void *member = (char *)options + spec->offset;
-
-    switch (spec->kind) {
-    case OPTION_DIRECTORIES: return add_python_path(options, text);
+    switch (kind) {
     case OPTION_MOUNT: return value_parse_mount(text, member);
     case OPTION_SIZE: return value_parse_size(text, member);
     case OPTION_HEAD_SIZE: return value_parse_head_size(text, member);
@@ -213,9 +214,21 @@ const char *option_set(struct options *options, const struct option_spec *spec, 
     case OPTION_IMPORT: return parse_import(text, member);
     case OPTION_WARM_UP: return value_parse_warm_up(text, member);
     case OPTION_ACCESS: return parse_access_log(text, member);
-    case OPTION_PEERS: return add_trusted_proxy(member, text);
-    case OPTION_FIELDS: return add_trusted_field(member, text);
+    case OPTION_FIELDS: return add_trusted_field(text, member);
     case OPTION_FLAG: *(bool *)member = true; return NULL;
     default: *(const char **)member = text; return NULL;
     }
+}
+
+int option_set(struct options *options, const struct option_spec *spec, const char *text,
+    const char **ret_allowed)
+{
+    if (spec->kind == OPTION_DIRECTORIES)
+        return add_python_path(options, text);
+    if (spec->kind == OPTION_PEERS)
+        return add_trusted_proxy(&options->trust, text, ret_allowed);
+    const char *allowed = set_member((char *)options + spec->offset, spec->kind, text);
+    if (allowed)
+        *ret_allowed = allowed;
+    return allowed ? -EINVAL : 0;
 }

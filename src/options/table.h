@@ -51,5 +51,7 @@ bool option_is_list(const struct option_spec *spec);
 const char *const *option_words(const struct option_spec *spec);
 
 /* Sets the option to a value; a list gets one more. text: may be NULL for a flag; *options borrows
- * it. Returns NULL, or what is allowed instead (static), to follow "is not". */
-const char *option_set(struct options *options, const struct option_spec *spec, const char *text);
+ * it. Returns 0; -EINVAL with what is allowed instead in *ret_allowed (static), to follow "is not";
+ * or -ENOMEM. */
+int option_set(struct options *options, const struct option_spec *spec, const char *text,
+    const char **ret_allowed);
