@@ -282,7 +282,7 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(http_sources:%.c=$(BUI
 	$(call say,LINK)
 	$(link)
 
-$(BUILD)/fuzz/fuzz_conf: $(addprefix $(BUILD)/fuzz/src/generator/,conf_file.o report.o)
+$(BUILD)/fuzz/fuzz_conf: $(addprefix $(BUILD)/fuzz/src/generator/,conf_file.o diagnostics.o)
 
 unit-tests: $(unit_tests:%=$(BUILD)/unit/%)
 

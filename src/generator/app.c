@@ -24,14 +24,14 @@ enum { MAX_SHOWN = 200 };
 /* What is understood here; the sections of units are systemd's affair. */
 struct reading {
     struct app *app;
-    struct report *report;
+    struct diagnostics *diagnostics;
     unsigned errors_before;
 };
 
-static void error(struct reading *reading, const struct assignment *at, const char *format, ...)
+static void app_error(struct reading *reading, const struct assignment *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static void error(struct reading *reading, const struct assignment *at, const char *format, ...)
+static void app_error(struct reading *reading, const struct assignment *at, const char *format, ...)
 {
     const char *path = reading->app->file->path;
     char *text = NULL;
@@ -41,7 +41,8 @@ static void error(struct reading *reading, const struct assignment *at, const ch
     if (vasprintf(&text, format, arguments) < 0)
         text = NULL;
     va_end(arguments);
-    report_error(reading->report, path, at ? at->line : 0, "%s", text ? text : "out of memory");
+    diagnostics_error(
+        reading->diagnostics, path, at ? at->line : 0, "%s", text ? text : "out of memory");
     free(text);
 }
 
@@ -99,9 +100,9 @@ static void refuse_key(struct reading *reading, const struct assignment *at)
     _cleanup_(freep) char *keys = list_keys();
 
     if (find_meant(at->key, key))
-        error(reading, at, "[App] has no key '%s'; is %s meant?", at->key, key);
+        app_error(reading, at, "[App] has no key '%s'; is %s meant?", at->key, key);
     else
-        error(reading, at, "[App] has no key '%.*s'; it has %s", MAX_SHOWN, at->key,
+        app_error(reading, at, "[App] has no key '%.*s'; it has %s", MAX_SHOWN, at->key,
             keys ? keys : "others");
 }
 
@@ -112,7 +113,7 @@ static char *expand_percent(struct reading *reading, const struct assignment *at
     char *plain = strdup(at->value), *out = plain;
 
     if (!plain) {
-        error(reading, at, "out of memory");
+        app_error(reading, at, "out of memory");
         return NULL;
     }
     for (const char *in = at->value; *in; in++) {
@@ -122,7 +123,7 @@ static char *expand_percent(struct reading *reading, const struct assignment *at
         if (in[1] == '%')
             in++;
         else if (!isalpha((unsigned char)in[1])) {
-            error(
+            app_error(
                 reading, at, "%s: a percent sign is written as %%%%: see systemd.unit(5)", at->key);
             free(plain);
             return NULL;
@@ -146,17 +147,17 @@ static void check_option(struct reading *reading, const struct assignment *at)
     const char *allowed;
     int r = options_check_value(&key, plain, &allowed);
     if (r == -EINVAL)
-        error(reading, at, "%s: '%.*s' is not %s", at->key, MAX_SHOWN, plain, allowed);
+        app_error(reading, at, "%s: '%.*s' is not %s", at->key, MAX_SHOWN, plain, allowed);
     else if (r < 0)
-        error(reading, at, "out of memory");
+        app_error(reading, at, "out of memory");
 }
 
-static void check_application(struct reading *reading, const struct assignment *at)
+static void check_application_name(struct reading *reading, const struct assignment *at)
 {
     _cleanup_(freep) char *plain = expand_percent(reading, at);
 
     if (plain && *plain == '-')
-        error(reading, at, "Application: '%s' begins with '-': it would be an option", plain);
+        app_error(reading, at, "Application: '%s' begins with '-': it would be an option", plain);
 }
 
 /* ---- the other sections --------------------------------------------------------------------- */
@@ -182,13 +183,14 @@ static bool listens_behind(const struct conf_file *file, const struct assignment
 static void check_socket(struct reading *reading, const struct assignment *at)
 {
     if (strcmp(at->key, "Service") == 0)
-        error(reading, at, "[Socket] Service: the service of this socket is the one of this file");
+        app_error(
+            reading, at, "[Socket] Service: the service of this socket is the one of this file");
     else if (app_is_listening(at) && *at->value && strcmp(at->key, "ListenStream") != 0)
-        error(reading, at, "[Socket] %s: HTTP needs ListenStream=", at->key);
+        app_error(reading, at, "[Socket] %s: HTTP needs ListenStream=", at->key);
     else if (strcmp(at->key, "Accept") == 0 && value_parse_boolean(at->value) < 0)
-        error(reading, at, "[Socket] Accept: '%s' is not yes or no", at->value);
+        app_error(reading, at, "[Socket] Accept: '%s' is not yes or no", at->value);
     else if (app_is_listening(at) && !*at->value && !listens_behind(reading->app->file, at))
-        error(reading, at,
+        app_error(reading, at,
             "[Socket] %s: is empty, and nothing is left to listen on; leave it out for the default",
             at->key);
 }
@@ -196,7 +198,7 @@ static void check_socket(struct reading *reading, const struct assignment *at)
 static void check_service(struct reading *reading, const struct assignment *at)
 {
     if (strcmp(at->key, "ExecStart") == 0)
-        error(reading, at, "[Service] ExecStart: it is made of [App]; options have keys there");
+        app_error(reading, at, "[Service] ExecStart: it is made of [App]; options have keys there");
 }
 
 /* Names as in systemd.unit(5), without quotes and specifiers. */
@@ -222,10 +224,10 @@ static void check_units(struct reading *reading, const struct assignment *at)
     char *rest = units, *unit;
 
     if (!units)
-        error(reading, at, "out of memory");
+        app_error(reading, at, "out of memory");
     while ((unit = strsep(&rest, " \t")))
         if (*unit && !is_unit(unit))
-            error(reading, at,
+            app_error(reading, at,
                 "[Install] %s: '%s' is not the name of a unit, such as sockets.target", at->key,
                 unit);
 }
@@ -239,18 +241,19 @@ static void check_install(struct reading *reading, const struct assignment *at)
             check_units(reading, at);
             return;
         }
-    error(reading, at, "[Install] has no key '%s'; it has WantedBy, RequiredBy, UpheldBy", at->key);
+    app_error(
+        reading, at, "[Install] has no key '%s'; it has WantedBy, RequiredBy, UpheldBy", at->key);
 }
 
 /* As systemd does, "X-" is left to others. */
-static void check(struct reading *reading, const struct assignment *at)
+static void check_assignment(struct reading *reading, const struct assignment *at)
 {
     const char *section = at->section;
 
     if (strncmp(section, "X-", 2) == 0 || strncmp(at->key, "X-", 2) == 0)
         return;
     if (strcmp(section, "App") == 0 && strcmp(at->key, "Application") == 0)
-        check_application(reading, at);
+        check_application_name(reading, at);
     else if (strcmp(section, "App") == 0)
         check_option(reading, at);
     else if (strcmp(section, "Socket") == 0)
@@ -260,7 +263,7 @@ static void check(struct reading *reading, const struct assignment *at)
     else if (strcmp(section, "Install") == 0)
         check_install(reading, at);
     else if (strcmp(section, "Unit") != 0)
-        error(reading, at,
+        app_error(reading, at,
             "there is no section [%s]: there are [App], [Unit], [Socket], [Service], [Install]",
             section);
 }
@@ -274,7 +277,7 @@ static void add_word(struct reading *reading, const char *option, const char *va
 
     if (asprintf(&word, "%s%s%s%s", option ? "--" : "", option ? option : "",
             option && value ? "=" : "", value ? value : "") < 0)
-        error(reading, NULL, "out of memory");
+        app_error(reading, NULL, "out of memory");
     else
         app->words[app->n_words++] = word;
 }
@@ -299,13 +302,13 @@ static void add_words(struct reading *reading)
     const char *application = conf_file_get(file, "App", "Application");
 
     if (!application || !*application) {
-        error(
+        app_error(
             reading, NULL, "[App] has no Application: module:callable, module:factory() or a file");
         return;
     }
     app->words = calloc(file->count + 1, sizeof(*app->words));
     if (!app->words) {
-        error(reading, NULL, "out of memory");
+        app_error(reading, NULL, "out of memory");
         return;
     }
     for (size_t i = 0; i < file->count; i++)
@@ -324,13 +327,13 @@ static void try_words(struct reading *reading)
     char program[] = "wsgi-once";
 
     if (!argv) {
-        error(reading, NULL, "out of memory");
+        app_error(reading, NULL, "out of memory");
         return;
     }
     argv[0] = program;
     memcpy(argv + 1, app->words, app->n_words * sizeof(*argv));
     if (options_parse((int)app->n_words + 1, argv, &options, &action, &problem) < 0) {
-        error(reading, NULL, "%s", problem.text);
+        app_error(reading, NULL, "%s", problem.text);
         return;
     }
     app->single = options.single;
@@ -342,20 +345,21 @@ static void try_words(struct reading *reading)
 
 static bool has_errors(const struct reading *reading)
 {
-    return reading->report->errors > reading->errors_before;
+    return reading->diagnostics->errors > reading->errors_before;
 }
 
-bool app_read(
-    struct app *app, const char *name, const struct conf_file *file, struct report *report)
+bool app_read(struct app *app, const char *name, const struct conf_file *file,
+    struct diagnostics *diagnostics)
 {
-    struct reading reading = {.app = app, .report = report, .errors_before = report->errors};
+    struct reading reading = {
+        .app = app, .diagnostics = diagnostics, .errors_before = diagnostics->errors};
     const char *problem = app_check_name(name);
 
     *app = (struct app){.name = name, .file = file};
     if (problem)
-        error(&reading, NULL, "%s", problem);
+        app_error(&reading, NULL, "%s", problem);
     for (size_t i = 0; i < file->count; i++)
-        check(&reading, &file->assignments[i]);
+        check_assignment(&reading, &file->assignments[i]);
     if (!has_errors(&reading))
         add_words(&reading);
     if (!has_errors(&reading))

@@ -28,7 +28,7 @@ bool app_is_listening(const struct assignment *assignment);
 
 /* Understands the file of the app with that name. Returns whether it is right; each error was
  * reported with its line. To be followed by app_done. */
-bool app_read(
-    struct app *app, const char *name, const struct conf_file *file, struct report *report);
+bool app_read(struct app *app, const char *name, const struct conf_file *file,
+    struct diagnostics *diagnostics);
 
 void app_done(struct app *app);

@@ -8,7 +8,7 @@
 
 struct reader {
     struct conf_file *file;
-    struct report *report;
+    struct diagnostics *diagnostics;
     char *next; /* the rest of the text */
     unsigned physical_line;
     unsigned line; /* where the logical line that was read last began */
@@ -114,7 +114,7 @@ static bool is_comment(char *line)
 }
 
 /* Takes the next line with those that continue it. Comments between them do not end it. */
-static char *next_line(struct reader *reader)
+static char *next_logical_line(struct reader *reader)
 {
     char *line, *start = NULL, *end = NULL;
 
@@ -137,19 +137,19 @@ static char *next_line(struct reader *reader)
 
 /* ---- what they say -------------------------------------------------------------------------- */
 
-static void error(struct reader *reader, const char *what)
+static void syntax_error(struct reader *reader, const char *what)
 {
-    report_error(reader->report, reader->file->path, reader->line, "%s", what);
+    diagnostics_error(reader->diagnostics, reader->file->path, reader->line, "%s", what);
 }
 
-static void add(struct reader *reader, const char *key, const char *value)
+static void add_assignment(struct reader *reader, const char *key, const char *value)
 {
     struct conf_file *file = reader->file;
     size_t size = (file->count + 1) * sizeof(*file->assignments);
     struct assignment *assignments = realloc(file->assignments, size);
 
     if (!assignments) {
-        error(reader, "out of memory");
+        syntax_error(reader, "out of memory");
         return;
     }
     file->assignments = assignments;
@@ -166,7 +166,7 @@ static void take_section(struct reader *reader, char *line)
     size_t size = strlen(line);
 
     if (size < 3 || line[size - 1] != ']') {
-        error(reader, "a section is written as [Section]");
+        syntax_error(reader, "a section is written as [Section]");
         return;
     }
     line[size - 1] = '\0';
@@ -178,33 +178,34 @@ static void take_assignment(struct reader *reader, char *line)
     char *equals = strchr(line, '=');
 
     if (!equals || equals == line) {
-        error(reader, "neither a section, an assignment Key=value, nor a comment");
+        syntax_error(reader, "neither a section, an assignment Key=value, nor a comment");
         return;
     }
     if (!reader->section) {
-        error(reader, "an assignment before the first section");
+        syntax_error(reader, "an assignment before the first section");
         return;
     }
     *equals = '\0';
-    add(reader, trim(line), trim(equals + 1));
+    add_assignment(reader, trim(line), trim(equals + 1));
 }
 
-void conf_file_parse(struct conf_file *file, const char *path, char *text, struct report *report)
+void conf_file_parse(
+    struct conf_file *file, const char *path, char *text, struct diagnostics *diagnostics)
 {
     static const char byte_order_mark[] = "\xEF\xBB\xBF";
     bool has_mark = strncmp(text, byte_order_mark, strlen(byte_order_mark)) == 0;
     struct reader reader = {
         .file = file,
-        .report = report,
+        .diagnostics = diagnostics,
         .next = text + (has_mark ? strlen(byte_order_mark) : 0),
     };
     char *line;
 
     *file = (struct conf_file){.path = path};
-    while ((line = next_line(&reader))) {
+    while ((line = next_logical_line(&reader))) {
         line = trim(line);
         if (!is_text(line))
-            error(&reader, "a control character, or not UTF-8");
+            syntax_error(&reader, "a control character, or not UTF-8");
         else if (*line == '[')
             take_section(&reader, line);
         else if (*line)

@@ -2,7 +2,7 @@
 
 /* A file in the syntax of unit files: systemd.syntax(7). Pure: text in, assignments out. */
 
-#include "generator/report.h"
+#include "generator/diagnostics.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +23,8 @@ struct conf_file {
 /* Takes a file apart, whose text is written to: the assignments point into it. Errors are reported,
  * each with its line; what can be understood is taken nevertheless, so that all errors show at
  * once. To be followed by conf_file_done. */
-void conf_file_parse(struct conf_file *file, const char *path, char *text, struct report *report);
+void conf_file_parse(
+    struct conf_file *file, const char *path, char *text, struct diagnostics *diagnostics);
 
 void conf_file_done(struct conf_file *file);
 

@@ -2,14 +2,14 @@
 
 /* Where the units go: a directory that systemd has named, or, to be looked at, standard output. */
 
-#include "generator/report.h"
+#include "generator/diagnostics.h"
 
 #include <stdio.h>
 
 struct output {
     const char *directory;
     bool dry_run; /* write to standard output what would be written there */
-    struct report *report;
+    struct diagnostics *diagnostics;
 };
 
 /* Begins a file; `name` may have one directory in front, which is made. Returns NULL when that

@@ -43,7 +43,8 @@ static bool has_private_users(const struct app *app, bool user)
     return strcmp(value, "self") == 0 || value_parse_boolean(value) > 0;
 }
 
-static void check(const struct app *app, const struct assignment *at, struct report *report)
+static void check_trusted_proxy(
+    const struct app *app, const struct assignment *at, struct diagnostics *diagnostics)
 {
     static const char prefix[] = "unix:";
     const char *user = at->value + strlen(prefix);
@@ -51,13 +52,13 @@ static void check(const struct app *app, const struct assignment *at, struct rep
     if (strncmp(at->value, prefix, strlen(prefix)) != 0 || strchr(user, '%') ||
         keeps_its_number(app, user))
         return;
-    report_error(report, app->file->path, at->line,
+    diagnostics_error(diagnostics, app->file->path, at->line,
         "TrustedProxy: '%s' cannot be told from other users in this service, which has "
         "PrivateUsers=yes: set PrivateUsers=no in [Service], or trust 'unix', whoever connects",
         at->value);
 }
 
-void proxies_check(const struct app *app, bool user, struct report *report)
+void proxies_check(const struct app *app, bool user, struct diagnostics *diagnostics)
 {
     const struct conf_file *file = app->file;
 
@@ -67,6 +68,6 @@ void proxies_check(const struct app *app, bool user, struct report *report)
         const struct assignment *at = &file->assignments[i];
         if (strcmp(at->section, "App") == 0 && strcmp(at->key, "TrustedProxy") == 0 &&
             !conf_file_is_replaced(file, at, true))
-            check(app, at, report);
+            check_trusted_proxy(app, at, diagnostics);
     }
 }

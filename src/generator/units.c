@@ -38,7 +38,7 @@ static void write_path(FILE *file, const char *key, const char *path)
     fputc('\n', file);
 }
 
-static FILE *begin(const struct units *units, const char *name, const char *what)
+static FILE *begin_unit(const struct units *units, const char *name, const char *what)
 {
     const struct app *app = units->app;
     FILE *file = output_open(units->output, name);
@@ -62,7 +62,7 @@ static void write_seconds(FILE *file, const char *key, usec_t time)
 }
 
 /* One word of a command line of systemd.service(5). Specifiers ("%h") keep their meaning. */
-static void write_word(FILE *file, const char *word)
+static void write_quoted_word(FILE *file, const char *word)
 {
     fputs(" \"", file);
     for (; *word; word++) {
@@ -76,31 +76,31 @@ static void write_word(FILE *file, const char *word)
 }
 
 /* Whether a word means nothing else to systemd than to its reader. */
-static bool is_plain(const char *word)
+static bool is_plain_word(const char *word)
 {
     return *word && strpbrk(word, " \t\"'\\$;") == NULL;
 }
 
-static void write_command(FILE *file, const struct app *app)
+static void write_exec_start(FILE *file, const struct app *app)
 {
     fprintf(file, "ExecStart=" PROGRAM_PATH);
     for (size_t i = 0; i < app->n_words; i++)
-        if (is_plain(app->words[i]))
+        if (is_plain_word(app->words[i]))
             fprintf(file, " %s", app->words[i]);
         else
-            write_word(file, app->words[i]);
+            write_quoted_word(file, app->words[i]);
     fputc('\n', file);
 }
 
 /* ---- units ---------------------------------------------------------------------------------- */
 
-static bool is_in(const struct assignment *assignment, const char *section)
+static bool is_in_section(const struct assignment *assignment, const char *section)
 {
     return strcmp(assignment->section, section) == 0;
 }
 
 /* Whether it listens somewhere else than at the usual place, and there on the network only. */
-static void look_where_it_listens(const struct app *app, bool *ret_elsewhere, bool *ret_network)
+static void find_listening_places(const struct app *app, bool *ret_elsewhere, bool *ret_network)
 {
     const struct conf_file *file = app->file;
 
@@ -120,11 +120,11 @@ static void write_socket(const struct units *units)
 {
     const struct app *app = units->app;
     bool elsewhere, network;
-    FILE *file = begin(units, units->socket, ", socket");
+    FILE *file = begin_unit(units, units->socket, ", socket");
 
     if (!file)
         return;
-    look_where_it_listens(app, &elsewhere, &network);
+    find_listening_places(app, &elsewhere, &network);
     fprintf(file, "\n[Socket]\n");
     if (!elsewhere)
         fprintf(
@@ -150,13 +150,13 @@ static void write_restart(FILE *file)
 /* The service of a listener. Started by hand, it needs its socket. */
 static void write_service(const struct units *units)
 {
-    FILE *file = begin(units, units->service, "");
+    FILE *file = begin_unit(units, units->service, "");
 
     if (!file)
         return;
     fprintf(file, "Requires=%s\n\n[Service]\nType=%s\n", units->socket,
         units->app->single ? "exec" : "notify");
-    write_command(file, units->app);
+    write_exec_start(file, units->app);
     fprintf(file,
         "ExecReload=sh -c \"kill -HUP $MAINPID\"\n"
         "%s"
@@ -169,14 +169,14 @@ static void write_service(const struct units *units)
 }
 
 /* The service of one connection. */
-static void write_template(const struct units *units)
+static void write_instance_template(const struct units *units)
 {
-    FILE *file = begin(units, units->service, ", connection %i");
+    FILE *file = begin_unit(units, units->service, ", connection %i");
 
     if (!file)
         return;
     fprintf(file, "\n[Service]\n");
-    write_command(file, units->app);
+    write_exec_start(file, units->app);
     fprintf(file, "MemoryMax=256M\nTasksMax=64\n");
     if (units->app->longest_request > 0)
         write_seconds(file, "RuntimeMaxSec", units->app->longest_request + RUNTIME_SLACK);
@@ -188,7 +188,7 @@ static void write_template(const struct units *units)
 static bool has_section(const struct app *app, const char *section)
 {
     for (size_t i = 0; i < app->file->count; i++)
-        if (is_in(&app->file->assignments[i], section))
+        if (is_in_section(&app->file->assignments[i], section))
             return true;
     return false;
 }
@@ -209,7 +209,7 @@ static void write_section(FILE *file, const struct app *app, const char *section
         return;
     fprintf(file, "\n[%s]\n", section);
     for (size_t i = 0; i < app->file->count; i++)
-        if (is_in(&app->file->assignments[i], section))
+        if (is_in_section(&app->file->assignments[i], section))
             write_assignment(file, &app->file->assignments[i]);
 }
 
@@ -260,13 +260,13 @@ static void link_from(const struct units *units, const char *wanting, const char
 }
 
 /* What `systemctl enable` would do: generated units cannot be enabled. */
-static void install(const struct units *units, const char *key, const char *suffix)
+static void link_install(const struct units *units, const char *key, const char *suffix)
 {
     const struct conf_file *file = units->app->file;
 
     for (size_t i = 0; i < file->count; i++) {
         const struct assignment *at = &file->assignments[i];
-        if (is_in(at, "Install") && strcmp(at->key, key) == 0 &&
+        if (is_in_section(at, "Install") && strcmp(at->key, key) == 0 &&
             !conf_file_is_replaced(file, at, true))
             link_from(units, at->value, suffix);
     }
@@ -282,13 +282,13 @@ void units_write(const struct app *app, bool user, struct output *output)
     write_socket(&units);
     write_drop_in(&units, units.socket, "Socket", NULL);
     if (app->accept)
-        write_template(&units);
+        write_instance_template(&units);
     else
         write_service(&units);
     if (app->accept && !user)
         link_lean_drop_in(&units);
     write_drop_in(&units, units.service, "Unit", "Service");
-    install(&units, "WantedBy", "wants");
-    install(&units, "RequiredBy", "requires");
-    install(&units, "UpheldBy", "upholds");
+    link_install(&units, "WantedBy", "wants");
+    link_install(&units, "RequiredBy", "requires");
+    link_install(&units, "UpheldBy", "upholds");
 }

@@ -1,4 +1,4 @@
-#include "generator/report.h"
+#include "generator/diagnostics.h"
 
 #include "base/cleanup.h"
 
@@ -12,28 +12,30 @@
 
 enum { MOST_SHOWN = 50 };
 
-void report_init(struct report *report, bool to_kernel_log)
+void diagnostics_init(struct diagnostics *diagnostics, bool to_kernel_log)
 {
     const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY; /* containers may have a file */
     int kmsg = to_kernel_log ? open("/dev/kmsg", flags) : -1;
 
-    *report = (struct report){.fd = kmsg < 0 ? STDERR_FILENO : kmsg, .is_kmsg = kmsg >= 0};
+    *diagnostics =
+        (struct diagnostics){.fd = kmsg < 0 ? STDERR_FILENO : kmsg, .is_kmsg = kmsg >= 0};
 }
 
-void report_done(struct report *report)
+void diagnostics_done(struct diagnostics *diagnostics)
 {
-    if (report->is_kmsg)
-        close(report->fd);
+    if (diagnostics->is_kmsg)
+        close(diagnostics->fd);
 }
 
-void report_next_file(struct report *report)
+void diagnostics_next_file(struct diagnostics *diagnostics)
 {
-    report->shown = 0;
+    diagnostics->shown = 0;
 }
 
-static void begin_record(FILE *words, const struct report *report, const char *path, unsigned line)
+static void begin_record(
+    FILE *words, const struct diagnostics *diagnostics, const char *path, unsigned line)
 {
-    if (report->is_kmsg)
+    if (diagnostics->is_kmsg)
         fprintf(words, "<%d>" PROGRAM "[%ld]: ", LOG_DAEMON | LOG_ERR, (long)getpid());
     else
         fprintf(words, PROGRAM ": ");
@@ -44,32 +46,33 @@ static void begin_record(FILE *words, const struct report *report, const char *p
 }
 
 /* The kernel takes a record of one line with each write(2). `record` has room for one more byte. */
-static void write_record(const struct report *report, char *record, size_t size)
+static void write_record(const struct diagnostics *diagnostics, char *record, size_t size)
 {
     for (size_t i = 0; i < size; i++)
         if ((unsigned char)record[i] < ' ' || record[i] == '\x7f')
             record[i] = '?';
     record[size++] = '\n';
-    ssize_t written = write(report->fd, record, size);
+    ssize_t written = write(diagnostics->fd, record, size);
     (void)written; /* nobody is left to tell */
 }
 
-void report_error(struct report *report, const char *path, unsigned line, const char *format, ...)
+void diagnostics_error(
+    struct diagnostics *diagnostics, const char *path, unsigned line, const char *format, ...)
 {
     char record[960]; /* the kernel's limit is a little more */
     int saved_errno = errno;
     va_list arguments;
 
-    report->errors++;
-    if (report->shown > MOST_SHOWN)
+    diagnostics->errors++;
+    if (diagnostics->shown > MOST_SHOWN)
         return;
     FILE *words = fmemopen(record, sizeof(record), "w");
     if (!words)
         return;
-    begin_record(words, report, path, line);
+    begin_record(words, diagnostics, path, line);
     errno = saved_errno; /* for %m */
     va_start(arguments, format);
-    if (report->shown++ < MOST_SHOWN)
+    if (diagnostics->shown++ < MOST_SHOWN)
         vfprintf(words, format, arguments);
     else
         fprintf(words, "and more");
@@ -79,5 +82,5 @@ void report_error(struct report *report, const char *path, unsigned line, const 
     if (size > (long)sizeof(record) - 1)
         size = sizeof(record) - 1;
     if (size > 0)
-        write_record(report, record, (size_t)size);
+        write_record(diagnostics, record, (size_t)size);
 }

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-struct report {
+struct diagnostics {
     int fd;          /* standard error, or /dev/kmsg */
     bool is_kmsg;    /* lines have a priority in front */
     unsigned errors; /* so far */
@@ -17,15 +17,15 @@ struct report {
 };
 
 /* Reports go to standard error; or to the kernel's log if that can be opened. */
-void report_init(struct report *report, bool to_kernel_log);
-void report_done(struct report *report);
+void diagnostics_init(struct diagnostics *diagnostics, bool to_kernel_log);
+void diagnostics_done(struct diagnostics *diagnostics);
 
 /* What follows is about another file. Each has a bounded number of lines: one that is something
  * else and is called .conf by chance must not push out everything else that the kernel's log has.
  */
-void report_next_file(struct report *report);
+void diagnostics_next_file(struct diagnostics *diagnostics);
 
 /* Reports an error, as "path:line: message"; without the line when that is 0, and without both when
  * path is NULL. */
-void report_error(struct report *report, const char *path, unsigned line, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void diagnostics_error(struct diagnostics *diagnostics, const char *path, unsigned line,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
