@@ -15,13 +15,13 @@
 #include <string.h>
 #include <strings.h>
 
-/* A user name has at most 31 characters (it must fit into utmp(5)), and "wsgi-once-" goes first. */
+/* A user name has at most 31 characters, because it must fit into utmp(5). The user of an app is
+ * wsgi-once-NAME. */
 enum { MAX_NAME = 31 - (sizeof("wsgi-once-") - 1) };
 
-/* Of a text that may be long, so that there is room for what is wrong with it. */
+/* How much of a long value a message shows, to leave room for what is wrong with it. */
 enum { MAX_SHOWN = 200 };
 
-/* What is understood here; the sections of units are systemd's affair. */
 struct reading {
     struct app *app;
     struct diagnostics *diagnostics;
@@ -34,16 +34,13 @@ static void app_error(struct reading *reading, const struct assignment *at, cons
 static void app_error(struct reading *reading, const struct assignment *at, const char *format, ...)
 {
     const char *path = reading->app->file->path;
-    char *text = NULL;
+    char text[1024]; /* more than diagnostics_error shows */
     va_list arguments;
 
     va_start(arguments, format);
-    if (vasprintf(&text, format, arguments) < 0)
-        text = NULL;
+    vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    diagnostics_error(
-        reading->diagnostics, path, at ? at->line : 0, "%s", text ? text : "out of memory");
-    free(text);
+    diagnostics_error(reading->diagnostics, path, at ? at->line : 0, "%s", text);
 }
 
 /* ---- names ---------------------------------------------------------------------------------- */
@@ -69,8 +66,8 @@ const char *app_check_name(const char *name)
 
 /* ---- [App] ---------------------------------------------------------------------------------- */
 
-/* The key that was meant, if only its capitals are wrong. */
-static bool find_meant(const char *text, char key[OPTIONS_KEY_SIZE])
+/* Finds a key that differs only in case. */
+static bool find_similar_key(const char *text, char key[OPTIONS_KEY_SIZE])
 {
     for (size_t cursor = 0; options_next_key(&cursor, key);)
         if (strcasecmp(key, text) == 0)
@@ -78,7 +75,7 @@ static bool find_meant(const char *text, char key[OPTIONS_KEY_SIZE])
     return false;
 }
 
-/* "Application, Directory, ...", on the heap. */
+/* Returns "Application, Directory, ..." on the heap, or NULL. */
 static char *list_keys(void)
 {
     char key[OPTIONS_KEY_SIZE], *text = NULL;
@@ -99,15 +96,16 @@ static void refuse_key(struct reading *reading, const struct assignment *at)
     char key[OPTIONS_KEY_SIZE];
     _cleanup_(freep) char *keys = list_keys();
 
-    if (find_meant(at->key, key))
+    if (find_similar_key(at->key, key))
         app_error(reading, at, "[App] has no key '%s'; is %s meant?", at->key, key);
     else
         app_error(reading, at, "[App] has no key '%.*s'; it has %s", MAX_SHOWN, at->key,
             keys ? keys : "others");
 }
 
-/* What systemd will make of a value: "%%" is a percent sign. Another specifier stays as it is; to
- * what it will expand is not known here. Returns it on the heap, or NULL with an error reported. */
+/* Expands a value as systemd will, as far as possible: "%%" is a percent sign. Other specifiers
+ * stay, because their values are not known here. Returns the result on the heap, or NULL after
+ * reporting an error. */
 static char *expand_percent(struct reading *reading, const struct assignment *at)
 {
     char *plain = strdup(at->value), *out = plain;
@@ -168,8 +166,9 @@ bool app_is_listening(const struct assignment *assignment)
         strncmp(assignment->key, "Listen", strlen("Listen")) == 0;
 }
 
-/* An empty Listen...= takes back those in front of it, and the usual place. */
-static bool listens_behind(const struct conf_file *file, const struct assignment *at)
+/* Whether a later assignment opens a socket. An empty Listen...= removes the sockets before it,
+ * including the default. */
+static bool listens_later(const struct conf_file *file, const struct assignment *at)
 {
     const struct assignment *end = file->assignments + file->count;
 
@@ -179,7 +178,7 @@ static bool listens_behind(const struct conf_file *file, const struct assignment
     return false;
 }
 
-/* What the generator writes itself, and what would leave nothing to listen on. */
+/* Rejects what the generator writes itself, and what leaves no socket to listen on. */
 static void check_socket(struct reading *reading, const struct assignment *at)
 {
     if (strcmp(at->key, "Service") == 0)
@@ -189,7 +188,7 @@ static void check_socket(struct reading *reading, const struct assignment *at)
         app_error(reading, at, "[Socket] %s: HTTP needs ListenStream=", at->key);
     else if (strcmp(at->key, "Accept") == 0 && value_parse_boolean(at->value) < 0)
         app_error(reading, at, "[Socket] Accept: '%s' is not yes or no", at->value);
-    else if (app_is_listening(at) && !*at->value && !listens_behind(reading->app->file, at))
+    else if (app_is_listening(at) && !*at->value && !listens_later(reading->app->file, at))
         app_error(reading, at,
             "[Socket] %s: is empty, and nothing is left to listen on; leave it out for the default",
             at->key);
@@ -201,8 +200,8 @@ static void check_service(struct reading *reading, const struct assignment *at)
         app_error(reading, at, "[Service] ExecStart: it is made of [App]; options have keys there");
 }
 
-/* Names as in systemd.unit(5), without quotes and specifiers. */
-static bool is_unit(const char *name)
+/* Whether it is a unit name of systemd.unit(5), without quotes and specifiers. */
+static bool is_unit_name(const char *name)
 {
     static const char letters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
@@ -218,7 +217,7 @@ static bool is_unit(const char *name)
     return false;
 }
 
-static void check_units(struct reading *reading, const struct assignment *at)
+static void check_unit_names(struct reading *reading, const struct assignment *at)
 {
     _cleanup_(freep) char *units = strdup(at->value);
     char *rest = units, *unit;
@@ -226,7 +225,7 @@ static void check_units(struct reading *reading, const struct assignment *at)
     if (!units)
         app_error(reading, at, "out of memory");
     while ((unit = strsep(&rest, " \t")))
-        if (*unit && !is_unit(unit))
+        if (*unit && !is_unit_name(unit))
             app_error(reading, at,
                 "[Install] %s: '%s' is not the name of a unit, such as sockets.target", at->key,
                 unit);
@@ -238,14 +237,15 @@ static void check_install(struct reading *reading, const struct assignment *at)
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (strcmp(at->key, keys[i]) == 0) {
-            check_units(reading, at);
+            check_unit_names(reading, at);
             return;
         }
     app_error(
         reading, at, "[Install] has no key '%s'; it has WantedBy, RequiredBy, UpheldBy", at->key);
 }
 
-/* As systemd does, "X-" is left to others. */
+/* Sections and keys that begin with "X-" belong to other programs, as in systemd.syntax(7). The
+ * other keys of [Unit], [Socket] and [Service] are checked by systemd. */
 static void check_assignment(struct reading *reading, const struct assignment *at)
 {
     const char *section = at->section;
@@ -316,8 +316,8 @@ static void add_words(struct reading *reading)
     add_word(reading, NULL, application);
 }
 
-/* What the program itself will say of all of them together. */
-static void try_words(struct reading *reading)
+/* Parses the words as the program will, which also checks how they fit together. */
+static void parse_words(struct reading *reading)
 {
     struct app *app = reading->app;
     _cleanup_(options_done) struct options options = {0};
@@ -341,7 +341,7 @@ static void try_words(struct reading *reading)
         app->longest_request = options.timeouts.request + options.timeouts.linger;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------ */
+/* ---- the whole file ------------------------------------------------------------------------- */
 
 static bool has_errors(const struct reading *reading)
 {
@@ -363,7 +363,7 @@ bool app_read(struct app *app, const char *name, const struct conf_file *file,
     if (!has_errors(&reading))
         add_words(&reading);
     if (!has_errors(&reading))
-        try_words(&reading);
+        parse_words(&reading);
     const char *accept = conf_file_get(file, "Socket", "Accept");
     app->accept = accept && value_parse_boolean(accept) > 0;
     return !has_errors(&reading);

@@ -12,13 +12,12 @@
 #include <sys/sysmacros.h>
 
 static const char suffix[] = ".conf";
-/* What execve(2) takes as one argument, and more than any app's file has: one that is longer is
- * something else. */
+/* No argument of execve(2) is longer, and no app's file: a longer file is something else. */
 enum { MAX_SIZE = 128 << 10 };
 
 /* ---- finding -------------------------------------------------------------------------------- */
 
-static bool is_wanted(const char *name)
+static bool is_conf_name(const char *name)
 {
     size_t size = strlen(name), suffix_size = sizeof(suffix) - 1;
 
@@ -33,11 +32,11 @@ static bool is_known(const struct apps *apps, const char *name, size_t size)
     return false;
 }
 
-/* Takes over the path. */
+/* Takes ownership of the path. */
 static void add_app_file(struct apps *apps, char *path, struct diagnostics *diagnostics)
 {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    size_t size = strlen(base) - (is_wanted(base) ? sizeof(suffix) - 1 : 0);
+    size_t size = strlen(base) - (is_conf_name(base) ? sizeof(suffix) - 1 : 0);
 
     if (is_known(apps, base, size)) {
         free(path);
@@ -69,7 +68,7 @@ static void find_in_directory(
     }
     while ((entry = readdir(directory))) {
         char *path;
-        if (is_wanted(entry->d_name) &&
+        if (is_conf_name(entry->d_name) &&
             asprintf(&path, "%s/%s", directory_path, entry->d_name) >= 0)
             add_app_file(apps, path, diagnostics);
     }
@@ -136,7 +135,7 @@ static char *read_stream(FILE *stream, size_t *ret_size)
 
 char *apps_read(const struct app_file *file, struct diagnostics *diagnostics)
 {
-    /* Without waiting: it might be a fifo, and this the boot. */
+    /* Never block on a FIFO: this may run at boot. */
     _cleanup_(closep) int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat status;
     size_t size;

@@ -10,7 +10,7 @@
 
 #define PROGRAM "wsgi-once-generator"
 
-enum { MOST_SHOWN = 50 };
+enum { MAX_SHOWN_PER_FILE = 50 };
 
 void diagnostics_init(struct diagnostics *diagnostics, bool to_kernel_log)
 {
@@ -45,7 +45,7 @@ static void begin_record(
         fprintf(words, "%s: ", path);
 }
 
-/* The kernel takes a record of one line with each write(2). `record` has room for one more byte. */
+/* The kernel takes one record of one line per write(2). `record` has room for one more byte. */
 static void write_record(const struct diagnostics *diagnostics, char *record, size_t size)
 {
     for (size_t i = 0; i < size; i++)
@@ -53,7 +53,7 @@ static void write_record(const struct diagnostics *diagnostics, char *record, si
             record[i] = '?';
     record[size++] = '\n';
     ssize_t written = write(diagnostics->fd, record, size);
-    (void)written; /* nobody is left to tell */
+    (void)written; /* there is nowhere else to report it */
 }
 
 void diagnostics_error(
@@ -64,7 +64,7 @@ void diagnostics_error(
     va_list arguments;
 
     diagnostics->errors++;
-    if (diagnostics->shown > MOST_SHOWN)
+    if (diagnostics->shown > MAX_SHOWN_PER_FILE)
         return;
     FILE *words = fmemopen(record, sizeof(record), "w");
     if (!words)
@@ -72,7 +72,7 @@ void diagnostics_error(
     begin_record(words, diagnostics, path, line);
     errno = saved_errno; /* for %m */
     va_start(arguments, format);
-    if (diagnostics->shown++ < MOST_SHOWN)
+    if (diagnostics->shown++ < MAX_SHOWN_PER_FILE)
         vfprintf(words, format, arguments);
     else
         fprintf(words, "and more");

@@ -1,31 +1,30 @@
 #pragma once
 
-/* What the generator has to say of a file, where it will be found.
+/* Reports errors in files to the administrator.
  *
- * systemd starts generators before there is a journal to write to, and does not read what they
- * print; as systemd.generator(7) tells, the kernel's log is the place then, from where the journal
- * takes it.
+ * The system's service manager runs generators before the journal, and discards what they print. So
+ * they write to the kernel's log (systemd.generator(7)), and journald reads it from there.
  */
 
 #include <stdbool.h>
 
 struct diagnostics {
     int fd;          /* standard error, or /dev/kmsg */
-    bool is_kmsg;    /* lines have a priority in front */
+    bool is_kmsg;    /* lines begin with a priority */
     unsigned errors; /* so far */
-    unsigned shown;  /* of the file at hand */
+    unsigned shown;  /* of the current file */
 };
 
-/* Reports go to standard error; or to the kernel's log if that can be opened. */
+/* Opens the kernel's log if `to_kernel_log` and if that is possible; else errors go to standard
+ * error. */
 void diagnostics_init(struct diagnostics *diagnostics, bool to_kernel_log);
 void diagnostics_done(struct diagnostics *diagnostics);
 
-/* What follows is about another file. Each has a bounded number of lines: one that is something
- * else and is called .conf by chance must not push out everything else that the kernel's log has.
- */
+/* Starts the next file. The number of lines per file is limited, so that a file that is something
+ * else in spite of its .conf does not push other records out of the kernel's log. */
 void diagnostics_next_file(struct diagnostics *diagnostics);
 
-/* Reports an error, as "path:line: message"; without the line when that is 0, and without both when
- * path is NULL. */
+/* Reports an error as "path:line: message". line: 0 for none; path: NULL for neither. A long
+ * message is cut, and control characters are replaced. %m works. */
 void diagnostics_error(struct diagnostics *diagnostics, const char *path, unsigned line,
     const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -1,7 +1,7 @@
-/* wsgi-once-generator: one small file per app in, units out. See systemd.generator(7).
+/* wsgi-once-generator: turns one small file per app into units. See systemd.generator(7).
  *
- * The table of contents: read the command line, find the files, understand each, write its units.
- * What is wrong with one of them is reported and does not keep it from the others.
+ * It reads the command line, finds the files, checks each and writes its units. An error in one
+ * file is reported and does not affect the others.
  */
 
 #include "base/cleanup.h"
@@ -22,9 +22,9 @@
 struct settings {
     bool dry_run;
     bool user;             /* for a user's service manager */
-    const char *root;      /* look for the files below this directory; "" */
-    const char *directory; /* where units go */
-    char **files;          /* look at these files only, up to NULL; empty: at all */
+    const char *root;      /* find the files below this directory; "" for / */
+    const char *directory; /* write the units here */
+    char **files;          /* read only these files, up to a NULL; none: all */
 };
 
 static const char help[] =
@@ -56,14 +56,14 @@ static int print_text(const char *text)
     return fputs(text, stdout) == EOF || fflush(stdout) == EOF ? EX_IOERR : 0;
 }
 
-/* systemd says for whom it runs a generator. */
+/* systemd sets SYSTEMD_SCOPE (systemd.generator(7)). */
 static bool is_for_user(void)
 {
     const char *scope = getenv("SYSTEMD_SCOPE");
     return scope && strcmp(scope, "user") == 0;
 }
 
-/* Returns -1 to go on, or the exit status. */
+/* Returns -1 to continue, or the exit status. */
 static int read_settings(int argc, char **argv, struct settings *settings)
 {
     static const struct option options[] = {
@@ -121,9 +121,9 @@ static void make_units(const struct settings *settings, const struct app_file *f
     conf_file_done(&conf);
 }
 
-/* ---- all of them ---------------------------------------------------------------------------- */
+/* ---- all apps ------------------------------------------------------------------------------- */
 
-/* Where the files of a user's apps are, on the heap; NULL when that is not known. */
+/* Returns the directory of a user's files, on the heap, or NULL after reporting an error. */
 static char *user_directory(struct diagnostics *diagnostics)
 {
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
@@ -163,7 +163,7 @@ int main(int argc, char **argv)
 
     if (status >= 0)
         return status;
-    /* A user's manager passes on what is printed; the system's does not. */
+    /* A user's service manager logs the standard error of generators; the system's does not. */
     diagnostics_init(&diagnostics, !settings.dry_run && !settings.user);
     struct output output = {
         .directory = settings.directory,

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The directory in front of the name, and the path of the whole. Returns the path, on the heap, or
- * NULL, which was reported. */
+/* Creates the directory of a name that has one. Returns the whole path, on the heap, or NULL after
+ * reporting an error. */
 static char *make_path(struct output *output, const char *name)
 {
     _cleanup_(freep) char *directory = NULL;

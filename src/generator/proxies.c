@@ -13,9 +13,9 @@ static bool is_number(const char *user)
     return isdigit((unsigned char)*user);
 }
 
-/* In a user namespace two users keep their numbers: root, and the one that the service runs as. One
- * that may be the latter is given the benefit of the doubt. */
-static bool keeps_its_number(const struct app *app, const char *user)
+/* With PrivateUsers=yes only root and the user of the service keep their numbers in the service. A
+ * user who may turn out to be the latter passes. */
+static bool may_keep_number(const struct app *app, const char *user)
 {
     const char *own = conf_file_get(app->file, "Service", "User");
     enum { DYNAMIC_FIRST = 61184, DYNAMIC_LAST = 65519 }; /* https://systemd.io/UIDS-GIDS */
@@ -33,13 +33,14 @@ static bool keeps_its_number(const struct app *app, const char *user)
     return strcmp(user, dynamic) == 0;
 }
 
-/* Other values than those of systemd.exec(5) here, such as "identity", keep more users apart. */
+/* Whether the service has PrivateUsers=yes or self. Other values of systemd.exec(5), such as
+ * identity, keep more users apart. */
 static bool has_private_users(const struct app *app, bool user)
 {
     const char *value = conf_file_get(app->file, "Service", "PrivateUsers");
 
     if (!value)
-        return !user && !app->accept; /* 10-wsgi-once.conf, lean.conf */
+        return !user && !app->accept; /* see 10-wsgi-once.conf and lean.conf */
     return strcmp(value, "self") == 0 || value_parse_boolean(value) > 0;
 }
 
@@ -50,7 +51,7 @@ static void check_trusted_proxy(
     const char *user = at->value + strlen(prefix);
 
     if (strncmp(at->value, prefix, strlen(prefix)) != 0 || strchr(user, '%') ||
-        keeps_its_number(app, user))
+        may_keep_number(app, user))
         return;
     diagnostics_error(diagnostics, app->file->path, at->line,
         "TrustedProxy: '%s' cannot be told from other users in this service, which has "
