@@ -168,9 +168,9 @@ floor() {
   # completions come from.
   local writers='v?f?printf|v?dprintf|f?puts|f?putc|putchar|fwrite|perror|stderr|stdout'
   symbols 'U' | grep -E " ($writers|__v?[fd]?printf_chk)$" | sed 's/ .*//' | sort -u |
-    only '(main|check|options/options|version|server/fork_safety|generator/.*|completion/.*)\.o'
+    only '(main|check|options/help|version|server/fork_safety|generator/.*|completion/.*)\.o'
   symbols 'U' | grep -E ' (write|writev)$' |
-    only '(log/standard_error|worker/request_timer|generator/report)\.o write'
+    only '(log/standard_error|worker/request_timer|generator/diagnostics)\.o write'
 }
 
 @test "exit() is for main, _exit() for the end of a worker" {

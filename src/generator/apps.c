@@ -12,7 +12,7 @@
 #include <sys/sysmacros.h>
 
 static const char suffix[] = ".conf";
-/* No argument of execve(2) is longer, and no app's file: a longer file is something else. */
+/* The longest argument of execve(2). A longer file is not an app's. */
 enum { MAX_SIZE = 128 << 10 };
 
 /* ---- finding -------------------------------------------------------------------------------- */

@@ -33,16 +33,16 @@ void diagnostics_next_file(struct diagnostics *diagnostics)
 }
 
 static void begin_record(
-    FILE *words, const struct diagnostics *diagnostics, const char *path, unsigned line)
+    FILE *stream, const struct diagnostics *diagnostics, const char *path, unsigned line)
 {
     if (diagnostics->is_kmsg)
-        fprintf(words, "<%d>" PROGRAM "[%ld]: ", LOG_DAEMON | LOG_ERR, (long)getpid());
+        fprintf(stream, "<%d>" PROGRAM "[%ld]: ", LOG_DAEMON | LOG_ERR, (long)getpid());
     else
-        fprintf(words, PROGRAM ": ");
+        fprintf(stream, PROGRAM ": ");
     if (path && line > 0)
-        fprintf(words, "%s:%u: ", path, line);
+        fprintf(stream, "%s:%u: ", path, line);
     else if (path)
-        fprintf(words, "%s: ", path);
+        fprintf(stream, "%s: ", path);
 }
 
 /* The kernel takes one record of one line per write(2). `record` has room for one more byte. */
@@ -66,19 +66,19 @@ void diagnostics_error(
     diagnostics->errors++;
     if (diagnostics->shown > MAX_SHOWN_PER_FILE)
         return;
-    FILE *words = fmemopen(record, sizeof(record), "w");
-    if (!words)
+    FILE *stream = fmemopen(record, sizeof(record), "w");
+    if (!stream)
         return;
-    begin_record(words, diagnostics, path, line);
+    begin_record(stream, diagnostics, path, line);
     errno = saved_errno; /* for %m */
     va_start(arguments, format);
     if (diagnostics->shown++ < MAX_SHOWN_PER_FILE)
-        vfprintf(words, format, arguments);
+        vfprintf(stream, format, arguments);
     else
-        fprintf(words, "and more");
+        fprintf(stream, "and more");
     va_end(arguments);
-    long size = ftell(words);
-    fclose(words);
+    long size = ftell(stream);
+    fclose(stream);
     if (size > (long)sizeof(record) - 1)
         size = sizeof(record) - 1;
     if (size > 0)

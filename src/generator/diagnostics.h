@@ -2,8 +2,8 @@
 
 /* Reports errors in files to the administrator.
  *
- * The system's service manager runs generators before the journal, and discards what they print. So
- * they write to the kernel's log (systemd.generator(7)), and journald reads it from there.
+ * The system's service manager runs generators before the journal starts, and discards what they
+ * print. So they write to the kernel's log (systemd.generator(7)), from where the journal takes it.
  */
 
 #include <stdbool.h>

@@ -99,38 +99,37 @@ static bool is_in_section(const struct assignment *assignment, const char *secti
     return strcmp(assignment->section, section) == 0;
 }
 
-/* Whether the file replaces the default socket, and whether all of its sockets are on the network.
- */
-static void find_listening_places(const struct app *app, bool *ret_elsewhere, bool *ret_network)
+/* Whether the file replaces the default socket, and whether it does so by network sockets only. */
+static void inspect_sockets(const struct app *app, bool *ret_is_replaced, bool *ret_is_network)
 {
     const struct conf_file *file = app->file;
 
-    *ret_elsewhere = *ret_network = false;
+    *ret_is_replaced = *ret_is_network = false;
     for (size_t i = 0; i < file->count; i++) {
         const struct assignment *at = &file->assignments[i];
         if (!app_is_listening(at))
             continue;
         /* An empty assignment removes those before it. */
-        *ret_network =
-            *at->value && (!*ret_elsewhere || *ret_network) && !strchr("/@%", *at->value);
-        *ret_elsewhere = *at->value != '\0';
+        *ret_is_network =
+            *at->value && (!*ret_is_replaced || *ret_is_network) && !strchr("/@%", *at->value);
+        *ret_is_replaced = *at->value != '\0';
     }
 }
 
 static void write_socket(const struct units *units)
 {
     const struct app *app = units->app;
-    bool elsewhere, network;
+    bool is_replaced, is_network;
     FILE *file = begin_unit(units, units->socket, ", socket");
 
     if (!file)
         return;
-    find_listening_places(app, &elsewhere, &network);
+    inspect_sockets(app, &is_replaced, &is_network);
     fprintf(file, "\n[Socket]\n");
-    if (!elsewhere)
+    if (!is_replaced)
         fprintf(
             file, "ListenStream=%s/wsgi-once/%s.sock\n", units->user ? "%t" : "/run", app->name);
-    if (network) /* systemd does not start the app for a client that sends nothing */
+    if (is_network) /* systemd does not start the app for a client that sends nothing */
         fprintf(file, "DeferAcceptSec=10s\n");
     output_close(units->output, units->socket, file);
 }
@@ -244,7 +243,7 @@ static void link_lean_drop_in(const struct units *units)
 
 /* ---- [Install] ------------------------------------------------------------------------------ */
 
-static void link_from(const struct units *units, const char *wanting, const char *suffix)
+static void link_to_socket(const struct units *units, const char *wanting, const char *suffix)
 {
     _cleanup_(freep) char *names = strdup(wanting);
     _cleanup_(freep) char *target = NULL;
@@ -260,7 +259,7 @@ static void link_from(const struct units *units, const char *wanting, const char
 }
 
 /* Does what `systemctl enable` does, because generated units cannot be enabled. */
-static void link_install(const struct units *units, const char *key, const char *suffix)
+static void write_install_links(const struct units *units, const char *key, const char *suffix)
 {
     const struct conf_file *file = units->app->file;
 
@@ -268,7 +267,7 @@ static void link_install(const struct units *units, const char *key, const char 
         const struct assignment *at = &file->assignments[i];
         if (is_in_section(at, "Install") && strcmp(at->key, key) == 0 &&
             !conf_file_is_replaced(file, at, true))
-            link_from(units, at->value, suffix);
+            link_to_socket(units, at->value, suffix);
     }
 }
 
@@ -288,7 +287,7 @@ void units_write(const struct app *app, bool user, struct output *output)
     if (app->accept && !user)
         link_lean_drop_in(&units);
     write_drop_in(&units, units.service, "Unit", "Service");
-    link_install(&units, "WantedBy", "wants");
-    link_install(&units, "RequiredBy", "requires");
-    link_install(&units, "UpheldBy", "upholds");
+    write_install_links(&units, "WantedBy", "wants");
+    write_install_links(&units, "RequiredBy", "requires");
+    write_install_links(&units, "UpheldBy", "upholds");
 }

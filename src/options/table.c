@@ -109,7 +109,7 @@ static const char *const access_log_words[] = {
     NULL,
 };
 
-/* Only a part of what the option accepts, the one that is a word. */
+/* The one value of --trusted-proxy that is a word. */
 static const char *const peer_words[] = {"unix", NULL};
 
 const char *const *option_words(const struct option_spec *spec)

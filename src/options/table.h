@@ -47,7 +47,7 @@ extern const size_t option_table_size; /* up to OPTION_TABLE_MAX */
 /* Whether the option may be given several times. */
 bool option_is_list(const struct option_spec *spec);
 
-/* The words that the option accepts, up to a NULL; or NULL if its values are not words. Static. */
+/* The words that a shell can offer as values, up to a NULL; or NULL if there are none. Static. */
 const char *const *option_words(const struct option_spec *spec);
 
 /* Sets the option to a value; a list gets one more. text: may be NULL for a flag; *options borrows
