@@ -112,7 +112,7 @@ generator_sources := $(wildcard src/generator/*.c) $(options_sources)
 completion_sources := src/completion/completion.c $(options_sources)
 http_sources := $(wildcard src/http/*.c) $(addprefix src/proxy/,forwarded.c proxy_protocol.c)
 # What is tested as a table.
-pure_sources := $(wildcard src/http/*.c src/proxy/*.c) src/log/combined.c
+pure_sources := $(wildcard src/http/*.c src/proxy/*.c) src/log/combined.c src/base/problem.c
 
 define program_rules
 $(1)/wsgi-once: $(sources:%.c=$(1)/%.o)

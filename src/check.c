@@ -151,7 +151,7 @@ static bool has_ended(pid_t pid, usec_t deadline)
  * have its number. */
 static void await_end(pid_t pid, const struct options *options, struct exit_info *ret)
 {
-    bool in_time = has_ended(pid, deadline_after(options->import_timeout));
+    bool in_time = has_ended(pid, deadline_after(options->timeouts.import));
 
     if (!in_time) {
         log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0,

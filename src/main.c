@@ -5,6 +5,7 @@
  */
 
 #include "base/cleanup.h"
+#include "base/problem.h"
 #include "base/streams.h"
 #include "check.h"
 #include "log/log.h"
@@ -24,9 +25,9 @@
 #include <sys/random.h>
 #include <sysexits.h>
 
-static int fail(int status, const char *problem)
+static int fail(int status, const struct problem *problem)
 {
-    log_line(LOG_ERR, "%s", problem ? problem : "out of memory");
+    log_line(LOG_ERR, "%s", problem->text);
     log_flush();
     return status;
 }
@@ -68,7 +69,7 @@ static int get_connection(const struct activation *activation, const struct opti
         return activation->connection;
     /* systemd starts this process because a client is there; it may have gone again. */
     return activation_accept(
-        activation, random_number(), -1, deadline_after(options->head_timeout));
+        activation, random_number(), -1, deadline_after(options->timeouts.head));
 }
 
 static int serve_one(const struct options *options, const struct activation *activation,
@@ -93,10 +94,10 @@ static int serve_one(const struct options *options, const struct activation *act
  * the clients' problem, too: they are told, because one that nobody takes away would make systemd
  * start this process again and again. */
 static int serve(const struct options *options, const struct signal_policy *survival, int failure,
-    const char *problem)
+    const struct problem *problem)
 {
     _cleanup_(activation_done) struct activation activation = {.connection = -1};
-    _cleanup_(freep) char *own_problem = NULL;
+    struct problem own_problem;
 
     int status = activation_take(&activation, &own_problem);
     log_open(); /* standard error may be another one now */
@@ -105,7 +106,7 @@ static int serve(const struct options *options, const struct signal_policy *surv
     if (failure != 0)
         fail(failure, problem);
     else if (status != 0)
-        failure = fail(status, own_problem);
+        failure = fail(status, &own_problem);
     if (activation.connection < 0 && activation.n_listeners == 0)
         return failure;
     if (activation.connection >= 0 || options->single)
@@ -113,8 +114,8 @@ static int serve(const struct options *options, const struct signal_policy *surv
     return server_run(options, &activation, &survival->mask, failure);
 }
 
-static int read_options(
-    int argc, char **argv, struct options *options, enum options_action *action, char **ret_problem)
+static int read_options(int argc, char **argv, struct options *options, enum options_action *action,
+    struct problem *ret_problem)
 {
     int r = options_parse(argc, argv, options, action, ret_problem);
 
@@ -128,7 +129,7 @@ int main(int argc, char **argv)
     struct signal_policy survival = {.of_stop = false};
     _cleanup_(options_done) struct options options = {0};
     enum options_action action;
-    _cleanup_(freep) char *problem = NULL;
+    struct problem problem;
 
     /* To stop this process is to end its request, but a reload is not. First of all, because to
      * find users by their names may take a while. (While the dynamic linker runs, that is the end.)
@@ -145,8 +146,8 @@ int main(int argc, char **argv)
     switch (action) {
     case OPTIONS_HELP: return print_help();
     case OPTIONS_VERSION: return print_version();
-    case OPTIONS_CHECK: return failure ? fail(failure, problem) : check_application(&options);
+    case OPTIONS_CHECK: return failure ? fail(failure, &problem) : check_application(&options);
     case OPTIONS_SERVE: break;
     }
-    return serve(&options, &survival, failure, problem);
+    return serve(&options, &survival, failure, &problem);
 }

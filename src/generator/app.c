@@ -1,6 +1,7 @@
 #include "generator/app.h"
 
 #include "base/cleanup.h"
+#include "base/problem.h"
 #include "options/options.h"
 #include "options/value.h"
 
@@ -312,7 +313,7 @@ static void try_words(struct reading *reading)
     struct app *app = reading->app;
     _cleanup_(options_done) struct options options = {0};
     _cleanup_(freep) char **argv = calloc(app->n_words + 2, sizeof(*argv));
-    _cleanup_(freep) char *problem = NULL;
+    struct problem problem;
     enum options_action action;
     char program[] = "wsgi-once";
 
@@ -323,12 +324,12 @@ static void try_words(struct reading *reading)
     argv[0] = program;
     memcpy(argv + 1, app->words, app->n_words * sizeof(*argv));
     if (options_parse((int)app->n_words + 1, argv, &options, &action, &problem) < 0) {
-        error(reading, NULL, "%s", problem ? problem : "out of memory");
+        error(reading, NULL, "%s", problem.text);
         return;
     }
     app->single = options.single;
-    if (options.request_timeout > 0)
-        app->longest_request = options.request_timeout + options.linger_timeout;
+    if (options.timeouts.request > 0)
+        app->longest_request = options.timeouts.request + options.timeouts.linger;
 }
 
 /* ---- all of it ------------------------------------------------------------------------------ */

@@ -59,15 +59,15 @@ static const struct spec specs[] = {
         "larger content: 413"},
 
     {NULL, 0, NULL, 0, NULL, "Deadlines (30, 500ms, 5min, ...; 0: none)"},
-    {"head-timeout", DURATION, "TIME", offsetof(struct options, head_timeout), "10s",
+    {"head-timeout", DURATION, "TIME", offsetof(struct options, timeouts.head), "10s",
         "for the whole request head to arrive: 408"},
-    {"read-timeout", DURATION, "TIME", offsetof(struct options, read_timeout), "30s",
+    {"read-timeout", DURATION, "TIME", offsetof(struct options, timeouts.read), "30s",
         "for the client to send more content: 408"},
-    {"write-timeout", DURATION, "TIME", offsetof(struct options, write_timeout), "30s",
+    {"write-timeout", DURATION, "TIME", offsetof(struct options, timeouts.write), "30s",
         "for the client to take more of the answer"},
-    {"request-timeout", DURATION, "TIME", offsetof(struct options, request_timeout), "5min",
+    {"request-timeout", DURATION, "TIME", offsetof(struct options, timeouts.request), "5min",
         "for everything, to the process's end: 504"},
-    {"linger-timeout", DURATION, "TIME", offsetof(struct options, linger_timeout), "10s",
+    {"linger-timeout", DURATION, "TIME", offsetof(struct options, timeouts.linger), "10s",
         "to take in what still comes after the answer"},
 
     {NULL, 0, NULL, 0, NULL, "The server, with a listening socket"},
@@ -79,15 +79,15 @@ static const struct spec specs[] = {
         "workers at a time; further connections wait"},
     {"import", IMPORT, "WHERE", offsetof(struct options, import), "server",
         "server: once; worker: in each worker"},
-    {"import-timeout", DURATION, "TIME", offsetof(struct options, import_timeout), "5min",
+    {"import-timeout", DURATION, "TIME", offsetof(struct options, timeouts.import), "5min",
         "for the application to be imported"},
     {"warm-up", WARM_UP, "TARGET", offsetof(struct options, warm_up), NULL,
         "request this before forking: /path, http://host/..."},
-    {"idle-timeout", DURATION, "TIME", offsetof(struct options, idle_timeout), "60s",
+    {"idle-timeout", DURATION, "TIME", offsetof(struct options, timeouts.idle), "60s",
         "exit when nobody asked for so long; 0: never"},
-    {"stop-timeout", DURATION, "TIME", offsetof(struct options, stop_timeout), "30s",
+    {"stop-timeout", DURATION, "TIME", offsetof(struct options, timeouts.stop), "30s",
         "for running requests to finish after SIGTERM"},
-    {"leftover-timeout", DURATION, "TIME", offsetof(struct options, leftover_timeout), "5s",
+    {"leftover-timeout", DURATION, "TIME", offsetof(struct options, timeouts.leftover), "5s",
         "for what a request leaves running to end"},
     {"reload", FLAG, NULL, offsetof(struct options, reload), NULL,
         "reload when a source file of the app changes"},
@@ -105,12 +105,12 @@ static const struct spec specs[] = {
         "of each request: journal, stderr or none"},
 
     {NULL, 0, NULL, 0, NULL, "Resources of a worker (setrlimit(2); 0: no limit)"},
-    {"limit-cpu", DURATION, "TIME", offsetof(struct options, limit_cpu), "0",
+    {"limit-cpu", DURATION, "TIME", offsetof(struct options, limits.cpu), "0",
         "processor time, in whole seconds"},
-    {"limit-memory", SIZE, "SIZE", offsetof(struct options, limit_memory), "0",
+    {"limit-memory", SIZE, "SIZE", offsetof(struct options, limits.memory), "0",
         "memory of its own (RLIMIT_DATA)"},
-    {"limit-files", NUMBER, "N", offsetof(struct options, limit_files), "0", "open descriptors"},
-    {"limit-processes", NUMBER, "N", offsetof(struct options, limit_processes), "0",
+    {"limit-files", NUMBER, "N", offsetof(struct options, limits.files), "0", "open descriptors"},
+    {"limit-processes", NUMBER, "N", offsetof(struct options, limits.processes), "0",
         "processes and threads of the user"},
 
     {NULL, 0, NULL, 0, NULL, "Information"},
@@ -270,7 +270,7 @@ static void make_getopt_table(struct option table[N_SPECS + 1])
     table[n] = (struct option){0};
 }
 
-static int refuse_option(int result, char **argv, char **ret_problem)
+static int refuse_option(int result, char **argv, struct problem *ret_problem)
 {
     if (result == ':')
         return problem_set(ret_problem, -EINVAL, "option '%s' needs an argument", argv[optind - 1]);
@@ -284,7 +284,7 @@ static int refuse_option(int result, char **argv, char **ret_problem)
 }
 
 /* What options say one by one may not make sense together. */
-static int check_together(const struct options *options, char **ret_problem)
+static int check_together(const struct options *options, struct problem *ret_problem)
 {
     const struct trust *trust = &options->trust;
 
@@ -304,7 +304,8 @@ static int check_together(const struct options *options, char **ret_problem)
     return 0;
 }
 
-static int take_application(int argc, char **argv, struct options *options, char **ret_problem)
+static int take_application(
+    int argc, char **argv, struct options *options, struct problem *ret_problem)
 {
     if (optind == argc)
         return problem_set(
@@ -318,7 +319,7 @@ static int take_application(int argc, char **argv, struct options *options, char
 }
 
 static int parse(int argc, char **argv, struct options *ret_options,
-    enum options_action *ret_action, char **ret_problem)
+    enum options_action *ret_action, struct problem *ret_problem)
 {
     struct option table[N_SPECS + 1];
     int result;
@@ -346,7 +347,7 @@ static int parse(int argc, char **argv, struct options *ret_options,
 }
 
 int options_parse(int argc, char **argv, struct options *ret_options,
-    enum options_action *ret_action, char **ret_problem)
+    enum options_action *ret_action, struct problem *ret_problem)
 {
     *ret_action = OPTIONS_SERVE;
     set_initial_values(ret_options);
@@ -358,7 +359,7 @@ int options_parse(int argc, char **argv, struct options *ret_options,
     return r;
 }
 
-int options_find_users(struct options *options, char **ret_problem)
+int options_find_users(struct options *options, struct problem *ret_problem)
 {
     struct trust *trust = &options->trust;
 

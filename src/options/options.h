@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct problem;
+
 /* Where the app is imported. */
 enum options_import {
     IMPORT_SERVER, /* once; workers are forked from there */
@@ -21,6 +23,27 @@ enum options_access_log {
     ACCESS_LOG_JOURNAL, /* to the journal where there is one, else as text to standard error */
     ACCESS_LOG_STDERR,
     ACCESS_LOG_NONE,
+};
+
+/* Microseconds; 0: no deadline. wsgi-once(8) states what each bounds. */
+struct timeouts {
+    usec_t head;
+    usec_t read;
+    usec_t write;
+    usec_t request;
+    usec_t linger;
+    usec_t import;
+    usec_t idle;
+    usec_t stop;
+    usec_t leftover;
+};
+
+/* Limits of a worker; 0: no limit. */
+struct resource_limits {
+    usec_t cpu;      /* microseconds of processor time */
+    uint64_t memory; /* bytes */
+    uint64_t files;
+    uint64_t processes;
 };
 
 struct options {
@@ -37,12 +60,7 @@ struct options {
     uint64_t max_fields;
     uint64_t max_content;
 
-    /* microseconds, 0: none */
-    usec_t head_timeout;
-    usec_t read_timeout;
-    usec_t write_timeout;
-    usec_t request_timeout;
-    usec_t linger_timeout;
+    struct timeouts timeouts;
 
     /* the fork server */
     bool single; /* none: serve one connection */
@@ -51,20 +69,12 @@ struct options {
     enum options_import import;
     const char *warm_up; /* "/path" or "http://host/path", or NULL */
     bool reload;
-    usec_t idle_timeout;
-    usec_t stop_timeout;
-    usec_t leftover_timeout; /* 0: none */
-    usec_t import_timeout;
 
     enum options_access_log access_log;
     struct trust trust;  /* its patterns are on the heap */
     bool proxy_protocol; /* connections of trusted proxies begin with its header */
 
-    /* resource limits of a worker, 0: none */
-    usec_t limit_cpu;
-    uint64_t limit_memory; /* bytes */
-    uint64_t limit_files;
-    uint64_t limit_processes;
+    struct resource_limits limits;
 };
 
 enum options_action {
@@ -75,16 +85,16 @@ enum options_action {
 };
 
 /* Parses the command line. The strings borrow from argv. To be followed by options_done. Returns 0,
- * or -EINVAL with *ret_problem: one line for the admin, on the heap, that names the option, what is
+ * or -EINVAL with *ret_problem: one line for the admin that names the option, what is
  * wrong and what is allowed; *ret_options has the defaults then, and no application. *ret_action is
  * set also then, to what was asked for before the problem. */
 int options_parse(int argc, char **argv, struct options *ret_options,
-    enum options_action *ret_action, char **ret_problem);
+    enum options_action *ret_action, struct problem *ret_problem);
 
 /* Finds the users that --trusted-proxy gives by name; this is not for who only wants to know
  * whether options are well-formed, because it may ask a directory service. Returns 0 or -EINVAL
  * like options_parse. */
-int options_find_users(struct options *options, char **ret_problem);
+int options_find_users(struct options *options, struct problem *ret_problem);
 
 /* An option as a key of the section [App] of an app's file: its name in CamelCase, so that
  * IdleTimeout=90 says what --idle-timeout=90 does. */

@@ -1,6 +1,7 @@
 #include "server/import.h"
 
 #include "base/cleanup.h"
+#include "base/problem.h"
 #include "base/streams.h"
 #include "log/log.h"
 #include "log/message_ids.h"
@@ -69,13 +70,12 @@ static void note_search_path(const struct options *options, struct sources *sour
 /* Starts Python and imports the app. Leaves when that fails. */
 static void import(struct worker *worker)
 {
-    _cleanup_(freep) char *problem = NULL;
+    struct problem problem;
     int status = worker_load(worker, &problem);
 
     if (status == 0)
         return;
-    log_event(
-        LOG_ERR, MESSAGE_ID_IMPORT_FAILED, NULL, 0, "%s", problem ? problem : "out of memory");
+    log_event(LOG_ERR, MESSAGE_ID_IMPORT_FAILED, NULL, 0, "%s", problem.text);
     process_exit(status);
 }
 

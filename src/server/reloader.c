@@ -13,7 +13,7 @@ int reloader_init(
     struct reloader *ret, const struct options *options, const struct activation *activation)
 {
     *ret = (struct reloader){.watch = -1, .tried = SOURCES_NONE, .look = DEADLINE_NEVER};
-    return waiting_room_init(&ret->room, activation, options->head_timeout);
+    return waiting_room_init(&ret->room, activation, options->timeouts.head);
 }
 
 static void stop_watching(struct reloader *reloader)

@@ -333,7 +333,7 @@ static void wake_up(struct state *state)
 static usec_t idle_deadline(const struct state *state)
 {
     const struct template_config *template = state->template;
-    usec_t timeout = template->options->idle_timeout;
+    usec_t timeout = template->options->timeouts.idle;
     usec_t last_request = template->board->totals->last_request;
     usec_t since = last_request > state->idle_since ? last_request : state->idle_since;
 

@@ -67,8 +67,8 @@ static void serve_to(const struct worker *worker, int fd)
 
     options.access_log = ACCESS_LOG_NONE; /* it is nobody's request */
     options.proxy_protocol = false;       /* and comes from no proxy */
-    options.request_timeout = 0;
-    options.limit_cpu = options.limit_memory = options.limit_files = options.limit_processes = 0;
+    options.timeouts.request = 0;
+    options.limits = (struct resource_limits){0};
     worker_serve(&rehearsal, fd);
 }
 

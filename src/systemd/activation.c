@@ -92,7 +92,7 @@ static int socket_option(int fd, int option)
  * does not listen is still connected: that the client has disconnected already is no error of the
  * unit. */
 static int activation_add(
-    struct activation *activation, int fd, const char *name, char **ret_problem)
+    struct activation *activation, int fd, const char *name, struct problem *ret_problem)
 {
     int type = socket_option(fd, SO_TYPE), family = socket_option(fd, SO_DOMAIN);
 
@@ -114,7 +114,7 @@ static int activation_add(
     return 0;
 }
 
-static int activation_add_all(struct activation *activation, int count, char **ret_problem)
+static int activation_add_all(struct activation *activation, int count, struct problem *ret_problem)
 {
     char name[sizeof("descriptor 2147483647")];
 
@@ -132,7 +132,7 @@ static int activation_add_all(struct activation *activation, int count, char **r
 
 /* inetd passes the socket as standard input. Duplicates it, so that standard input can be replaced
  * and the app does not see the socket. */
-static int add_standard_input(struct activation *activation, char **ret_problem)
+static int add_standard_input(struct activation *activation, struct problem *ret_problem)
 {
     int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 
@@ -142,7 +142,7 @@ static int add_standard_input(struct activation *activation, char **ret_problem)
 }
 
 /* Sets *ret_problem to why there is no socket, and to what helps. */
-static int explain_no_socket(const char *pid, char **ret_problem)
+static int explain_no_socket(const char *pid, struct problem *ret_problem)
 {
     if (pid)
         return problem_set(ret_problem, EX_NOINPUT,
@@ -179,9 +179,8 @@ static void keep_listeners(struct activation *activation, int count, bool discar
     activation->connection = -1;
     activation->n_listeners = 0;
     for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; fd++) {
-        _cleanup_(freep) char *problem = NULL;
-        bool is_kept = socket_option(fd, SO_ACCEPTCONN) == 1 &&
-            activation_add(activation, fd, "", &problem) == 0;
+        bool is_kept =
+            socket_option(fd, SO_ACCEPTCONN) == 1 && activation_add(activation, fd, "", NULL) == 0;
         if (!is_kept && discard)
             discard_waiting(fd);
     }
@@ -209,7 +208,7 @@ static char *copy_variable(const char *name)
     return value ? strdup(value) : NULL;
 }
 
-static int take_sockets(struct activation *activation, char **ret_problem)
+static int take_sockets(struct activation *activation, struct problem *ret_problem)
 {
     /* sd_listen_fds removes them from the environment. */
     _cleanup_(freep) char *fds = copy_variable("LISTEN_FDS"), *pid = copy_variable("LISTEN_PID");
@@ -234,7 +233,7 @@ static int take_sockets(struct activation *activation, char **ret_problem)
     return explain_no_socket(fds ? pid : NULL, ret_problem);
 }
 
-int activation_take(struct activation *ret_activation, char **ret_problem)
+int activation_take(struct activation *ret_activation, struct problem *ret_problem)
 {
     struct activation activation = {.connection = -1};
     int r = take_sockets(&activation, ret_problem);

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct problem;
+
 struct activation {
     int connection; /* the accepted connection, or -1 */
     int *listeners; /* on the heap; `n_listeners` of them, 0 when there is a connection */
@@ -23,11 +25,11 @@ struct activation {
  * /dev/null; output goes to standard output or error, whichever is not a socket, or else to the
  * journal.
  *
- * Returns 0, or an exit status of sysexits(3) with *ret_problem, one line on the heap: EX_NOINPUT
- * if there is no socket, EX_CONFIG if the unit passes wrong ones, EX_OSERR. *ret_activation is set
- * in any case. On failure it has no connection, and those listeners whose clients can get an
- * answer; connections that waited at wrong sockets are closed. Call activation_done in any case. */
-int activation_take(struct activation *ret_activation, char **ret_problem);
+ * Returns 0, or an exit status of sysexits(3) with *ret_problem: EX_NOINPUT if there is no socket,
+ * EX_CONFIG if the unit passes wrong ones, EX_OSERR. *ret_activation is set in any case. On failure
+ * it has no connection, and those listeners whose clients can get an answer; connections that
+ * waited at wrong sockets are closed. Call activation_done in any case. */
+int activation_take(struct activation *ret_activation, struct problem *ret_problem);
 
 /* Frees the list of listeners. The sockets stay open. */
 void activation_done(struct activation *activation);

@@ -36,13 +36,13 @@ int limits_set(const struct options *options, const char **ret_option)
         int resource;
         uint64_t value;
     } simple[] = {
-        {"--limit-memory", RLIMIT_DATA, options->limit_memory},
-        {"--limit-files", RLIMIT_NOFILE, options->limit_files},
-        {"--limit-processes", RLIMIT_NPROC, options->limit_processes},
+        {"--limit-memory", RLIMIT_DATA, options->limits.memory},
+        {"--limit-files", RLIMIT_NOFILE, options->limits.files},
+        {"--limit-processes", RLIMIT_NPROC, options->limits.processes},
     };
 
     *ret_option = "--limit-cpu";
-    int r = options->limit_cpu > 0 ? set_processor_time(options->limit_cpu) : 0;
+    int r = options->limits.cpu > 0 ? set_processor_time(options->limits.cpu) : 0;
     for (size_t i = 0; r == 0 && i < sizeof(simple) / sizeof(simple[0]); i++) {
         *ret_option = simple[i].option;
         if (simple[i].value > 0)

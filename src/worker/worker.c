@@ -105,13 +105,13 @@ static void answer(
     if (!conn_claim_response(exchange->conn, (unsigned)status))
         return;
     exchange->own_head_size = content ? (size_t)(content + 4 - buffer) : size;
-    while (conn_send(exchange->conn, &parts, &count, options->write_timeout) == -EINTR)
+    while (conn_send(exchange->conn, &parts, &count, options->timeouts.write) == -EINTR)
         ;
 }
 
 /* ---- loading -------------------------------------------------------------------------------- */
 
-int worker_load(struct worker *worker, char **ret_problem)
+int worker_load(struct worker *worker, struct problem *ret_problem)
 {
     const struct options *options = worker->options;
     struct application application;
@@ -170,14 +170,13 @@ static int judge(struct request *request)
 
 static int load_if_needed(struct worker *worker)
 {
-    _cleanup_(freep) char *problem = NULL;
+    struct problem problem;
 
     if (worker->gateway || worker->failure != 0)
         return worker->failure;
     int r = worker_load(worker, &problem);
     if (r != 0)
-        log_event(
-            LOG_ERR, MESSAGE_ID_IMPORT_FAILED, NULL, 0, "%s", problem ? problem : "out of memory");
+        log_event(LOG_ERR, MESSAGE_ID_IMPORT_FAILED, NULL, 0, "%s", problem.text);
     return r;
 }
 
@@ -195,8 +194,8 @@ static int prepare(struct exchange *exchange, const struct options *options, cha
         request->problem = "no application is mounted there";
         return 404;
     }
-    content_init(&exchange->content, exchange->conn, request, &limits, options->read_timeout);
-    reply_init(&exchange->reply, exchange->conn, request, options->write_timeout);
+    content_init(&exchange->content, exchange->conn, request, &limits, options->timeouts.read);
+    reply_init(&exchange->reply, exchange->conn, request, options->timeouts.write);
     return 0;
 }
 
@@ -212,7 +211,7 @@ static void finish(struct exchange *exchange, int r, const struct options *optio
         return;
     }
     conn_end_output(conn);
-    conn_linger(conn, !content_is_received(&exchange->content), options->linger_timeout);
+    conn_linger(conn, !content_is_received(&exchange->content), options->timeouts.linger);
 }
 
 /* Passes a good request on to the app. Returns the exit status of the process. */
@@ -245,7 +244,7 @@ static void refuse(
     conn_end_output(exchange->conn);
     if (status != 200)
         log_line(LOG_INFO, "%s: answered %d: %s", exchange->name, status, problem ? problem : "");
-    conn_linger(exchange->conn, expect, options->linger_timeout);
+    conn_linger(exchange->conn, expect, options->timeouts.linger);
 }
 
 /* A request whose head is whole. Returns the exit status of the process. */
@@ -301,7 +300,7 @@ static int serve(struct worker *worker, struct exchange *exchange)
 {
     const struct options *options = worker->options;
     struct request_limits limits = request_limits(options);
-    usec_t deadline = deadline_after(options->head_timeout);
+    usec_t deadline = deadline_after(options->timeouts.head);
     /* After a reset getpeername(2) fails, but what came before it can be read: an app is not to act
      * for somebody without an address. */
     bool has_left = exchange->peer.address.family == 0;
@@ -401,7 +400,7 @@ int worker_serve(struct worker *worker, int fd)
     else {
         set_limits(worker);
         if (request_timer_start(
-                &conn, worker->report, options->request_timeout, options->linger_timeout) < 0)
+                &conn, worker->report, options->timeouts.request, options->timeouts.linger) < 0)
             log_line(LOG_ERR, "cannot set the timer of --request-timeout: %m");
         status = serve(worker, &exchange);
         request_timer_forget_connection();

@@ -10,6 +10,7 @@
 
 struct gateway;
 struct observer;
+struct problem;
 struct report;
 struct signal_policy;
 
@@ -22,9 +23,9 @@ struct worker {
     struct observer *observer;            /* of what the import reads, or NULL */
 };
 
-/* Starts Python and loads the app. Returns 0, or the exit status of sysexits(3) with *ret_problem,
- * one line on the heap. */
-int worker_load(struct worker *worker, char **ret_problem);
+/* Starts Python and loads the app. Returns 0, or the exit status of sysexits(3) with
+ * *ret_problem. */
+int worker_load(struct worker *worker, struct problem *ret_problem);
 
 /* Goes through the motions of a request as far as they need no client and nothing of the app: a
  * forked process has its own copy of the memory that is written to for that, before its connection

@@ -42,7 +42,7 @@ static bool is_file(const struct name *name)
     return ends_with(name->module, ".wsgi") && (!name->callable || access(name->module, F_OK) == 0);
 }
 
-static int name_parse(const char *text, struct name *ret, char **ret_problem)
+static int name_parse(const char *text, struct name *ret, struct problem *ret_problem)
 {
     const char *colon = strrchr(text, ':');
     if (colon && strchr(colon, '/')) /* it belongs to a directory */
@@ -174,7 +174,7 @@ static int start_collecting(void)
     return enabled ? 0 : -1;
 }
 
-static int explain(const char *text, char **ret_problem)
+static int explain(const char *text, struct problem *ret_problem)
 {
     _cleanup_ref_ PyObject *exception = exception_take();
     _cleanup_(freep) char *reason = exception_text(exception);
@@ -185,7 +185,7 @@ static int explain(const char *text, char **ret_problem)
 }
 
 int application_load(
-    const struct application_source *source, struct application *ret, char **ret_problem)
+    const struct application_source *source, struct application *ret, struct problem *ret_problem)
 {
     _cleanup_(name_done) struct name name = {0};
     int r = name_parse(source->name, &name, ret_problem);

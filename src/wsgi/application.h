@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+struct problem;
+
 struct application_source {
     const char *name;        /* see application_load */
     const char *const *path; /* `n_path` directories for the front of sys.path */
@@ -21,9 +23,9 @@ struct application {
  * afterwards.
  *
  * Returns 0, or the exit status of sysexits(3), EX_SOFTWARE, EX_CONFIG or EX_OSERR, with
- * *ret_problem, one line on the heap; the traceback of an exception was printed then. */
+ * *ret_problem; the traceback of an exception was printed then. */
 int application_load(
-    const struct application_source *source, struct application *ret, char **ret_problem);
+    const struct application_source *source, struct application *ret, struct problem *ret_problem);
 
 /* What it is, for people: "function app, /srv/blog/blog.py:3", or "Flask object of flask.app". On
  * the heap; NULL when that fails. */

@@ -31,8 +31,8 @@ static bool fill(struct gateway *gateway)
         (gateway->environ_base = environ_new_base(gateway->file_wrapper_type));
 }
 
-int gateway_new(
-    const struct application *application, struct gateway **ret_gateway, char **ret_problem)
+int gateway_new(const struct application *application, struct gateway **ret_gateway,
+    struct problem *ret_problem)
 {
     struct gateway *gateway = calloc(1, sizeof(*gateway));
     if (!gateway)

@@ -9,13 +9,15 @@
 #include "net/exchange.h"
 #include "wsgi/application.h"
 
+struct problem;
+
 /* What all requests share: the types and the constant part of the environ. */
 struct gateway;
 
 /* Prepares for requests to the app. The gateway lives until the process ends. Returns 0, or
- * EX_SOFTWARE or EX_OSERR with *ret_problem, one line on the heap. */
-int gateway_new(
-    const struct application *application, struct gateway **ret_gateway, char **ret_problem);
+ * EX_SOFTWARE or EX_OSERR with *ret_problem. */
+int gateway_new(const struct application *application, struct gateway **ret_gateway,
+    struct problem *ret_problem);
 
 /* application_describe of its app. */
 char *gateway_describe(const struct gateway *gateway);

@@ -72,7 +72,7 @@ static const char *read_venv_version(const char *venv, char version[64])
     return version;
 }
 
-static int check_venv(const char *venv, char **ret_problem)
+static int check_venv(const char *venv, struct problem *ret_problem)
 {
     size_t length = strlen(MINOR_VERSION);
     char buffer[64];
@@ -134,7 +134,7 @@ static PyStatus set_arguments(PyConfig *config)
     return PyConfig_SetBytesArgv(config, 1, argv);
 }
 
-static int initialize(const char *venv, char **ret_problem)
+static int initialize(const char *venv, struct problem *ret_problem)
 {
     PyConfig config;
 
@@ -216,7 +216,7 @@ static int prepare(const struct python_config *config)
     return 0;
 }
 
-int python_start(const struct python_config *config, char **ret_problem)
+int python_start(const struct python_config *config, struct problem *ret_problem)
 {
     int r = config->venv ? check_venv(config->venv, ret_problem) : 0;
     if (r == 0)

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct problem;
+
 struct python_config {
     const char *venv;      /* a virtual environment, or NULL */
     int dump_signal;       /* on this signal the tracebacks of all threads go to standard error */
@@ -15,9 +17,8 @@ struct python_config {
  * sys.executable are that one's, whatever PATH and PYTHONHOME say. Garbage collection is off until
  * the app is loaded. The calling thread is the main thread and does not hold the GIL afterwards.
  *
- * Returns 0, or the exit status of sysexits(3), EX_CONFIG or EX_SOFTWARE, with *ret_problem, one
- * line on the heap. */
-int python_start(const struct python_config *config, char **ret_problem);
+ * Returns 0, or the exit status of sysexits(3), EX_CONFIG or EX_SOFTWARE, with *ret_problem. */
+int python_start(const struct python_config *config, struct problem *ret_problem);
 
 /* fork(2) with the interpreter's hooks before and after it, those of os.register_at_fork included;
  * also when the interpreter was not started. In the child, in_child(data) comes before the hooks,

@@ -5,6 +5,7 @@
  * times, and the number of allocated blocks has to stay the same.
  */
 
+#include "base/problem.h"
 #include "net/exchange.h"
 #include "unit.h"
 #include "wsgi/application.h"
@@ -159,7 +160,8 @@ static long long count_blocks(void)
 
 static struct gateway *load(const char *directory, const char *app)
 {
-    char name[256], *problem;
+    char name[256];
+    struct problem problem;
     struct application application;
     struct gateway *gateway;
 
@@ -168,7 +170,7 @@ static struct gateway *load(const char *directory, const char *app)
     snprintf(name, sizeof(name), MODULE ":%s", app);
     if (application_load(&source, &application, &problem) != 0 ||
         gateway_new(&application, &gateway, &problem) != 0) {
-        fprintf(stderr, "%s\n", problem);
+        fprintf(stderr, "%s\n", problem.text);
         abort();
     }
     return gateway;
@@ -207,7 +209,8 @@ static void check(const char *directory, const char *app, const char *request)
 
 int main(void)
 {
-    char directory[] = "/tmp/wsgi-once-test-XXXXXX", file[128], *problem;
+    char directory[] = "/tmp/wsgi-once-test-XXXXXX", file[128];
+    struct problem problem;
     struct python_config config = {.dump_signal = SIGRTMAX - 1};
 
     if (!mkdtemp(directory))
