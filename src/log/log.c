@@ -1,6 +1,7 @@
 #include "log/log.h"
 
 #include "base/cleanup.h"
+#include "base/printable.h"
 #include "log/standard_error.h"
 #include "systemd/journal.h"
 
@@ -159,9 +160,7 @@ static void log_arguments(int priority, const char *message_id, const struct log
 
     memcpy(line, prefix, sizeof(prefix));
     vsnprintf(message, sizeof(line) - sizeof(prefix), format, arguments);
-    for (char *c = message; *c; c++) /* names and values may hold anything, UTF-8 too */
-        if ((unsigned char)*c < ' ' || *c == '\x7f')
-            *c = '?';
+    printable_replace(message, PRINTABLE_LINE, '?');
     if (!log_to_journal(priority, message_id, fields, n_fields, message))
         log_to_stderr(line);
 }

@@ -1,6 +1,7 @@
 #include "worker/worker.h"
 
 #include "base/cleanup.h"
+#include "base/printable.h"
 #include "base/problem.h"
 #include "http/response.h"
 #include "log/access.h"
@@ -48,9 +49,7 @@ static void name_request(struct exchange *exchange)
     else
         snprintf(exchange->name, sizeof(exchange->name), "%.*s %.*s", (int)request->method.size,
             request->method.data, (int)request->target.size, request->target.data);
-    for (char *c = exchange->name; *c; c++)
-        if (*c < ' ' || *c > '~')
-            *c = '?';
+    printable_replace(exchange->name, PRINTABLE_ASCII, '?');
 }
 
 /* An ID that came with the request, from who is trusted with that, or else a new one. None at all
