@@ -1,6 +1,7 @@
 #include "generator/report.h"
 
 #include "base/cleanup.h"
+#include "base/printable.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,9 +47,8 @@ static void begin_record(FILE *words, const struct report *report, const char *p
 /* The kernel takes a record of one line with each write(2). `record` has room for one more byte. */
 static void write_record(const struct report *report, char *record, size_t size)
 {
-    for (size_t i = 0; i < size; i++)
-        if ((unsigned char)record[i] < ' ' || record[i] == '\x7f')
-            record[i] = '?';
+    record[size] = '\0';
+    printable_replace(record, PRINTABLE_LINE, '?');
     record[size++] = '\n';
     ssize_t written = write(report->fd, record, size);
     (void)written; /* nobody is left to tell */
