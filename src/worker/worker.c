@@ -219,7 +219,7 @@ static int pass_on(struct worker *worker, struct exchange *exchange)
     const struct options *options = worker->options;
 
     if (!worker->report) /* nobody else can name it when this process is killed */
-        access_report_begin(exchange, options);
+        access_report_begin(exchange, options->access_log);
     int status = load_if_needed(worker);
     int r = status != 0 ? 500 : gateway_run(worker->gateway, exchange);
 
@@ -370,7 +370,7 @@ static void record(
     const struct worker *worker, const struct access *access, const struct exchange *exchange)
 {
     if (exchange->name[0] != '\0') {
-        access_end(access, exchange, worker->options);
+        access_end(access, exchange, worker->options->access_log);
         if (worker->report)
             worker->report->recorded = true;
     }
