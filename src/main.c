@@ -75,7 +75,7 @@ static int get_connection(const struct activation *activation, const struct opti
 static int serve_one(const struct options *options, const struct activation *activation,
     const struct signal_policy *survival, int failure)
 {
-    struct worker worker = {.options = options, .failure = failure, .survival = survival};
+    struct worker worker = {.options = options, .failure = failure, .signal_policy = survival};
     int fd = get_connection(activation, options);
 
     if (fd == -ETIMEDOUT)
@@ -126,7 +126,7 @@ static int read_options(int argc, char **argv, struct options *options, enum opt
 
 int main(int argc, char **argv)
 {
-    struct signal_policy survival = {.of_stop = false};
+    struct signal_policy survival = {.ignores_stop = false};
     _cleanup_(options_done) struct options options = {0};
     enum options_action action;
     struct problem problem;

@@ -10,7 +10,7 @@ static size_t count_signals(const struct signal_policy *survival)
 {
     size_t count = sizeof(signals) / sizeof(signals[0]);
 
-    return survival->of_stop ? count : count - 2;
+    return survival->ignores_stop ? count : count - 2;
 }
 
 void signals_block(const struct signal_policy *survival)

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 
 struct signal_policy {
-    bool of_stop;  /* survive SIGTERM and SIGINT as well */
-    sigset_t mask; /* the signals that are blocked for the app: what the process began with */
+    bool ignores_stop; /* survive SIGTERM and SIGINT as well */
+    sigset_t mask;     /* the signals that are blocked for the app: what the process began with */
 };
 
 /* Blocks the signals, beyond the mask. An interpreter that starts must see no handler that is not

@@ -117,7 +117,7 @@ int worker_load(struct worker *worker, struct problem *ret_problem)
     struct python_config config = {
         .venv = options->venv,
         .dump_signal = DUMP_SIGNAL,
-        .is_interruptible = !worker->survival || !worker->survival->of_stop,
+        .is_interruptible = !worker->signal_policy || !worker->signal_policy->ignores_stop,
     };
     struct application_source source = {
         .name = options->application,
@@ -129,8 +129,8 @@ int worker_load(struct worker *worker, struct problem *ret_problem)
         return problem_set(ret_problem, EX_CONFIG, "option --directory: cannot enter '%s': %m",
             options->directory);
     int r = python_start(&config, ret_problem);
-    if (r == 0 && worker->survival)
-        signals_ignore(worker->survival);
+    if (r == 0 && worker->signal_policy)
+        signals_ignore(worker->signal_policy);
     if (r == 0 && worker->observer)
         observe_sources(worker->observer);
     if (r == 0)

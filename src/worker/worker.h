@@ -19,8 +19,8 @@ struct worker {
     struct gateway *gateway; /* NULL until the app is loaded */
     int failure;             /* nothing can be served: the exit status that says why; or 0 */
     struct report *report;   /* where it says what becomes of its request, or NULL */
-    const struct signal_policy *survival; /* of signals, once the interpreter runs; or NULL */
-    struct observer *observer;            /* of what the import reads, or NULL */
+    const struct signal_policy *signal_policy; /* of signals, once the interpreter runs; or NULL */
+    struct observer *observer;                 /* of what the import reads, or NULL */
 };
 
 /* Starts Python and loads the app. Returns 0, or the exit status of sysexits(3) with
