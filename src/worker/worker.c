@@ -357,7 +357,7 @@ void worker_prefault(const struct worker *worker)
 static void set_limits(struct worker *worker)
 {
     const char *option;
-    int r = limits_set(worker->options, &option);
+    int r = limits_set(&worker->options->limits, &option);
 
     if (r == 0)
         return;
