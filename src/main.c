@@ -27,7 +27,7 @@
 #include <sysexits.h>
 
 /* Logs the problem and returns the exit status. */
-static int fail(int status, const struct problem *problem)
+static int report_problem(int status, const struct problem *problem)
 {
     log_line(LOG_ERR, "%s", problem->text);
     log_flush();
@@ -106,9 +106,9 @@ static int serve(const struct options *options, const struct signal_policy *sign
     streams_secure_input();
     streams_detach_terminal();
     if (failure != 0)
-        fail(failure, problem);
+        report_problem(failure, problem);
     else if (status != 0)
-        failure = fail(status, &activation_problem);
+        failure = report_problem(status, &activation_problem);
     if (activation.connection < 0 && activation.n_listeners == 0)
         return failure;
     if (activation.connection >= 0 || options->single)
@@ -149,7 +149,8 @@ int main(int argc, char **argv)
     switch (action) {
     case OPTIONS_HELP: return print_help();
     case OPTIONS_VERSION: return print_version();
-    case OPTIONS_CHECK: return failure ? fail(failure, &problem) : check_application(&options);
+    case OPTIONS_CHECK:
+        return failure ? report_problem(failure, &problem) : check_application(&options);
     case OPTIONS_SERVE: return serve(&options, &signals, failure, &problem);
     }
 }

@@ -309,8 +309,8 @@ void worker_prefault(const struct worker *worker)
     char path[] = "/";
     size_t size = sizeof(head) - 1;
 
-    conn_init(
-        &conn, -1, buffer_capacity(worker->options)); /* fails without a socket, after malloc */
+    /* It fails because there is no socket, but makes the buffer first. */
+    conn_init(&conn, -1, buffer_capacity(worker->options));
     if (conn.buffer) {
         memcpy(conn.buffer, head, size);
         if (request_parse(&request, conn.buffer, size, &limits, &size) == 0 &&
@@ -336,7 +336,7 @@ static void set_limits(struct worker *worker)
 
 /* Writes the access record after the connection was closed; its buffer still exists. A connection
  * without a request has no name, and no record. */
-static void write_record(
+static void write_access_record(
     const struct worker *worker, const struct access *access, const struct exchange *exchange)
 {
     if (exchange->name[0] != '\0') {
@@ -375,7 +375,7 @@ int worker_serve(struct worker *worker, int fd)
         request_timer_forget_connection();
     }
     conn_close(&conn);
-    write_record(worker, &access, &exchange);
+    write_access_record(worker, &access, &exchange);
     conn_done(&conn);
     return worker->failure != 0 ? worker->failure : status;
 }
