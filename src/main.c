@@ -57,6 +57,13 @@ static int print_version(void)
     return flush_output();
 }
 
+static int check(const struct options *options)
+{
+    int status = check_application(options);
+
+    return status != 0 ? status : flush_output();
+}
+
 /* ---- serving -------------------------------------------------------------------------------- */
 
 /* Returns the connection that was passed, or accepts one; or -ETIMEDOUT or another -errno. */
@@ -149,8 +156,7 @@ int main(int argc, char **argv)
     switch (action) {
     case OPTIONS_HELP: return print_help();
     case OPTIONS_VERSION: return print_version();
-    case OPTIONS_CHECK:
-        return failure ? report_problem(failure, &problem) : check_application(&options);
+    case OPTIONS_CHECK: return failure ? report_problem(failure, &problem) : check(&options);
     case OPTIONS_SERVE: return serve(&options, &signals, failure, &problem);
     }
 }
