@@ -182,17 +182,13 @@ static int judge(pid_t pid, const struct exit_info *ending, bool reported)
     return EX_SOFTWARE;
 }
 
-static int print(int fd)
+static void print_report(int fd)
 {
     char buffer[4096];
     ssize_t size;
 
     for (off_t at = 0; (size = pread(fd, buffer, sizeof(buffer), at)) > 0; at += size)
         fwrite(buffer, 1, (size_t)size, stdout);
-    if (fflush(stdout) == 0 && !ferror(stdout)) /* an error may have come earlier */
-        return 0;
-    log_line(LOG_ERR, "cannot write to standard output: %m");
-    return EX_IOERR;
 }
 
 /* Where the report goes, and a socket, as a server has one, which the import must leave alone. */
@@ -224,8 +220,10 @@ int check_application(const struct options *options)
     struct exit_info ending;
     await_end(pid, options, &ending);
     int result = judge(pid, &ending, lseek(fd, 0, SEEK_END) > 0);
-    if (result == 0)
-        return print(fd);
+    if (result == 0) {
+        print_report(fd);
+        return 0;
+    }
     /* What the import did may have kept the process from saying why. */
     log_line(LOG_ERR, "the application '%s' would not be served (exit status %d)",
         options->application, result);

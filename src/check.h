@@ -8,6 +8,6 @@
  * Then prints to standard output, in lines for people: the interpreter, the virtual environment,
  * sys.path, the app, and what loading it took. Nothing is printed to it when that fails.
  *
- * Returns 0, or the exit status that serving would have had, after the same messages; EX_IOERR when
- * what was found out cannot be printed. */
+ * Returns 0, or the exit status that serving would have had, after the same messages. Standard
+ * output is not flushed. */
 int check_application(const struct options *options);

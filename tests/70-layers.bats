@@ -197,7 +197,7 @@ floor() {
   # its reason.
   local allowed=(
     # the deadline of the request: what on_deadline needs to answer 504
-    'worker/request_timer\.o overdue'
+    'worker/request_timer\.o request_timer'
     # what the handler of fork(2) closes, which has no parameter
     'net/conn\.o kept'
     # where messages go, and what all of a process have in common: whoever logs should not need to
@@ -212,7 +212,7 @@ floor() {
     # whose end it is when a library calls exit(3)
     'server/spare\.o exiting'
     # which process ignores the signals that are sent to a whole unit
-    'worker/signals\.o survivor'
+    'worker/signals\.o ignoring_process'
     # where on_child says that it was called
     'server/template_process\.o children_event'
     # never written, but full of pointers: the generator's table of long options

@@ -1,6 +1,7 @@
 #include "generator/diagnostics.h"
 
 #include "base/cleanup.h"
+#include "base/printable.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,9 +49,8 @@ static void begin_record(
 /* The kernel takes one record of one line per write(2). `record` has room for one more byte. */
 static void write_record(const struct diagnostics *diagnostics, char *record, size_t size)
 {
-    for (size_t i = 0; i < size; i++)
-        if ((unsigned char)record[i] < ' ' || record[i] == '\x7f')
-            record[i] = '?';
+    record[size] = '\0';
+    printable_replace(record, PRINTABLE_LINE, '?');
     record[size++] = '\n';
     ssize_t written = write(diagnostics->fd, record, size);
     (void)written; /* there is nowhere else to report it */

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* How much of the line each part may take, so that all of them fit. */
+/* The maximum size of each part, chosen so that all of them fit into the line. */
 enum { MAX_HOST = 64, MAX_LINE = 2304, MAX_FIELD = 768 };
 
 struct writer {
@@ -42,7 +42,7 @@ static void put_byte(struct writer *writer, char byte)
     *writer->next++ = hex[value & 15];
 }
 
-/* An escaped byte takes 4, and so much is left for the last one and for the dots. */
+/* Leaves space for one more escaped byte (4) and for the dots (3). */
 static void put_escaped(struct writer *writer, struct slice text, size_t room)
 {
     const char *end = writer->next + room - 4 - 3;

@@ -102,7 +102,7 @@ static int take_signals(struct state *state)
     children_event = state->children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
-    signals_block(state->worker.survival);
+    signals_block(state->worker.signal_policy);
     if (sigaction(SIGCHLD, &action, &state->on_child) < 0)
         return -1;
     return sigprocmask(SIG_UNBLOCK, &children, NULL);
@@ -157,7 +157,7 @@ static void part(const void *data)
     log_after_fork();
     sigaction(SIGCHLD, &state->on_child, NULL);
     if (state->worker.gateway || state->worker.failure != 0)
-        signals_ignore(state->worker.survival); /* else worker_load does */
+        signals_ignore(state->worker.signal_policy); /* else worker_load does */
 }
 
 static _Noreturn void become_spare(const struct state *state, struct slot *slot)
@@ -459,12 +459,12 @@ static void import(struct state *state)
 
 void template_process_main(const struct template_config *template)
 {
-    struct signal_policy survival = {.of_stop = true, .mask = *template->signals};
+    struct signal_policy survival = {.ignores_stop = true, .mask = *template->signals};
     struct state state = {
         .template = template,
         .worker = {.options = template->options,
             .failure = template->failure,
-            .survival = &survival},
+            .signal_policy = &survival},
         .workers = {.options = template->options, .board = template->board},
         .observer = {sources_note, &state.sources, template->options->application},
         .sources = template->sources,

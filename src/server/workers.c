@@ -169,7 +169,7 @@ static void record_end(
     describe(workers, slot, &about);
     report_client(report, &record.peer);
     record.line = slice_unless_empty(about.request);
-    access_write(&record, about.fields, 4, workers->options); /* the duration is among its own */
+    access_write(&record, about.fields, 4, workers->options->access_log); /* it has the duration */
 }
 
 void workers_reap(struct workers *workers, pid_t pid, struct worker_exit *ret)

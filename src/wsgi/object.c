@@ -1,5 +1,6 @@
 #include "wsgi/object.h"
 
+#include "base/printable.h"
 #include "log/standard_error.h"
 
 #include <stdio.h>
@@ -115,8 +116,6 @@ char *exception_text(PyObject *exception)
     if (asprintf(&line, "%s%s%s", Py_TYPE(exception)->tp_name, text && *text ? ": " : "",
             text ? text : "") < 0)
         return NULL;
-    for (char *c = line; *c; c++)
-        if (*c < ' ' || *c == 0x7F)
-            *c = ' ';
+    printable_replace(line, PRINTABLE_ASCII, ' ');
     return line;
 }
