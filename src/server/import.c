@@ -15,14 +15,14 @@
 #include <string.h>
 #include <sysexits.h>
 
-/* That many modules take some tens of milliseconds to compile. */
+/* Compiling this many modules takes some tens of milliseconds. */
 enum { MANY_MODULES = 20 };
 
-/* An app that makes itself a daemon closes all that it did not open. */
-static void check_descriptors(const struct sockets *before)
+/* An app that turns itself into a daemon closes descriptors that it did not open. */
+static void check_descriptors(const struct fork_safety *before)
 {
     streams_open();
-    if (sockets_are_open(before))
+    if (fork_safety_has_sockets(before))
         return;
     log_line(LOG_ERR,
         "the import has closed descriptors that are not its own, the sockets of the server "
@@ -30,7 +30,7 @@ static void check_descriptors(const struct sockets *before)
     process_exit(EX_SOFTWARE);
 }
 
-static void check_leftovers(const struct sockets *before)
+static void check_fork_safety(const struct fork_safety *before)
 {
     _cleanup_(freep) char *leftovers = fork_safety_describe(before);
 
@@ -41,7 +41,8 @@ static void check_leftovers(const struct sockets *before)
             leftovers);
 }
 
-static void note_directory(struct sources *sources, const char *base, const char *path, size_t size)
+static void record_directory(
+    struct sources *sources, const char *base, const char *path, size_t size)
 {
     char directory[PATH_MAX];
 
@@ -52,21 +53,22 @@ static void note_directory(struct sources *sources, const char *base, const char
     sources_note_directory(sources, directory);
 }
 
-/* Where modules are looked for, which may not be there yet. Relative to --directory, as they will
- * be for the import. */
-static void note_search_path(const struct options *options, struct sources *sources)
+/* Records the directories in which the import looks for modules, even those that do not exist yet.
+ * Relative paths refer to --directory, as in the import. */
+static void record_search_path(const struct options *options, struct sources *sources)
 {
     const char *base = options->directory;
     const char *slash = strrchr(options->application, '/');
 
     sources_note_directory(sources, base ? base : ".");
     for (size_t i = 0; i < options->python_paths; i++)
-        note_directory(sources, base, options->python_path[i], strlen(options->python_path[i]));
+        record_directory(sources, base, options->python_path[i], strlen(options->python_path[i]));
     if (slash)
-        note_directory(sources, base, options->application, (size_t)(slash - options->application));
+        record_directory(
+            sources, base, options->application, (size_t)(slash - options->application));
 }
 
-/* Starts Python and imports the app. Leaves when that fails. */
+/* Starts Python and imports the app. Ends the process if that fails. */
 static void import(struct worker *worker)
 {
     _cleanup_(freep) char *problem = NULL;
@@ -94,20 +96,20 @@ void import_report_bytecode(void)
 void import_in_template(
     const struct options *options, struct worker *worker, struct sources *sources)
 {
-    _cleanup_(sockets_done) struct sockets before;
+    _cleanup_(fork_safety_done) struct fork_safety before;
 
     if (sources)
-        note_search_path(options, sources);
-    sockets_init(&before);
+        record_search_path(options, sources);
+    fork_safety_init(&before);
     import(worker);
     check_descriptors(&before);
     if (options->warm_up) {
         warm_up(worker);
         python_freeze();
     }
-    python_flush(); /* forked processes are not to repeat it */
+    python_flush(); /* or each forked process would write it again */
     fflush(NULL);
-    check_leftovers(&before);
+    check_fork_safety(&before);
 }
 
 void import_in_worker(struct worker *worker)

@@ -1,22 +1,22 @@
 #pragma once
 
-/* Importing the app, in either of the places of --import, with the warm-up. Both functions log why
- * that fails, and end the process with the exit status that says so. */
+/* Imports the app, in either place of --import, and sends the request of --warm-up. If the import
+ * fails, both functions log why and end the process with the exit status for that. */
 
 #include "options/options.h"
 #include "server/sources.h"
 #include "worker/worker.h"
 
-/* Before workers are forked: what the import has left behind that they should not have is logged,
- * and what is held in buffers is written. `sources`, or NULL, is where those are noted that may be
- * read. */
+/* In the process that workers are forked from. Warns about what the import has left behind that
+ * forked workers cannot use, and flushes all buffered output. Records the sources that the import
+ * may read in `sources`, unless that is NULL. */
 void import_in_template(
     const struct options *options, struct worker *worker, struct sources *sources);
 
-/* Logs how many modules each start compiles again, and what mends it, if one of them has stale
- * bytecode, or many have none: an app of a few files works well without. After import_in_template.
+/* After import_in_template: if a module has stale bytecode, or many have none, warns how many of
+ * them each start compiles again, and how to prevent it. An app of a few files needs no bytecode.
  */
 void import_report_bytecode(void);
 
-/* For this worker only. */
+/* In one worker, for itself only. */
 void import_in_worker(struct worker *worker);

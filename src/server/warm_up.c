@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* Writes the request for "/path" or "http://host/path". Returns -1 when there is no memory. */
+/* Writes the request for "/path" or "http://host/path". Returns -1 if out of memory. */
 static int write_request(const char *target, char **ret_request)
 {
     static const char scheme[] = "http://";
@@ -27,16 +27,17 @@ static int write_request(const char *target, char **ret_request)
         path, host_size, host);
 }
 
-/* The client: takes the whole answer, so that no app waits for that. Returns its status, or 0. Only
- * what signal-safety(7) allows: it was forked off an interpreter that may have threads. */
-static int play_client(int fd, const char *request)
+/* The client: reads the whole response, so that the app never waits to send. Returns the status of
+ * the response, or 0. Calls only what signal-safety(7) allows, because it was forked from an
+ * interpreter that may have threads. */
+static int run_client(int fd, const char *request)
 {
     char head[12], rest[4096];
     sigset_t all;
     size_t size = 0;
     ssize_t n;
 
-    sigfillset(&all); /* it ends when the request does, whatever the unit gets */
+    sigfillset(&all); /* it ends with the request, not by a signal to the unit */
     sigprocmask(SIG_BLOCK, &all, NULL);
     if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0)
         return 0;
@@ -48,8 +49,8 @@ static int play_client(int fd, const char *request)
     return (head[9] - '0') * 100 + (head[10] - '0') * 10 + head[11] - '0';
 }
 
-/* What an exit status has room for: the status class. */
-static void report(const char *target, int status)
+/* status: of the client, whose exit status is the class of the response's status. */
+static void report_warm_up(const char *target, int status)
 {
     int class = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 
@@ -59,17 +60,17 @@ static void report(const char *target, int status)
         log_line(LOG_WARNING, "--warm-up=%s: answered with an error (%dxx)", target, class);
 }
 
-static void serve_to(const struct worker *worker, int fd)
+/* Without deadlines and limits, which apply to the whole process: this one lives on. */
+static void serve_warm_up(const struct worker *worker, int fd)
 {
-    /* Deadlines and limits are for the process of a request. */
     struct options options = *worker->options;
-    struct worker rehearsal = {.options = &options, .gateway = worker->gateway};
+    struct worker serving = {.options = &options, .gateway = worker->gateway};
 
-    options.access_log = ACCESS_LOG_NONE; /* it is nobody's request */
-    options.proxy_protocol = false;       /* and comes from no proxy */
+    options.access_log = ACCESS_LOG_NONE; /* no client has sent this request */
+    options.proxy_protocol = false;       /* and no proxy passes it on */
     options.request_timeout = 0;
     options.limit_cpu = options.limit_memory = options.limit_files = options.limit_processes = 0;
-    worker_serve(&rehearsal, fd);
+    worker_serve(&serving, fd);
 }
 
 void warm_up(const struct worker *worker)
@@ -86,7 +87,7 @@ void warm_up(const struct worker *worker)
     pid_t client = fork();
     if (client == 0) {
         close(pair[0]);
-        _exit(play_client(pair[1], request) / 100);
+        _exit(run_client(pair[1], request) / 100);
     }
     close(pair[1]);
     if (client < 0) {
@@ -94,9 +95,9 @@ void warm_up(const struct worker *worker)
         close(pair[0]);
         return;
     }
-    serve_to(worker, pair[0]);
+    serve_warm_up(worker, pair[0]);
     while (waitpid(client, &status, 0) < 0)
         if (errno != EINTR)
-            return; /* the app has had SIGCHLD ignored */
-    report(target, status);
+            return; /* the app ignores SIGCHLD */
+    report_warm_up(target, status);
 }

@@ -1,9 +1,10 @@
 #pragma once
 
-/* One request that no client has sent, so that the app does before forking what it puts off until
- * its first request. */
+/* A request that no client has sent: the app does before the fork what it would otherwise do at its
+ * first request. */
 
 #include "worker/worker.h"
 
-/* Requests what --warm-up names. An answer that is no success is logged, and harms nothing else. */
+/* Requests the target of --warm-up. Logs a response that is not a success; nothing else fails then.
+ */
 void warm_up(const struct worker *worker);
