@@ -1,7 +1,10 @@
 #pragma once
 
-/* Imports the app, in either place of --import, and sends the request of --warm-up. If the import
- * fails, both functions log why and end the process with the exit status for that. */
+/* Imports the app, in either place of --import.
+ *
+ * With --warm-up, one request that no client has sent follows: the app does before the fork what it
+ * would otherwise do at its first request. If the import fails, both functions log why and end the
+ * process with the exit status for that. */
 
 #include "options/options.h"
 #include "server/sources.h"
