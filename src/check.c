@@ -52,12 +52,10 @@ static double processor_seconds(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static void load(const struct options *options, struct worker *worker)
+static int load(const struct options *options, struct worker *worker)
 {
-    if (options->import == IMPORT_WORKER || options->single)
-        import_in_worker(worker);
-    else
-        import_in_template(options, worker, NULL);
+    return options->import == IMPORT_WORKER || options->single ? import_in_worker(worker)
+                                                               : import_in_template(worker, NULL);
 }
 
 static void report_bytecode(FILE *file)
@@ -116,7 +114,9 @@ static _Noreturn void load_and_report(const struct options *options, int fd)
     log_after_fork();
     set_streams();
     before = (struct cost){.begun = deadline_now(), .memory = resident()};
-    load(&loading, &worker);
+    int status = load(&loading, &worker);
+    if (status != 0)
+        process_exit(status);
     if (file && report(file, &worker, &before))
         process_exit(0);
     log_line(LOG_ERR, "cannot pass on what the application is: %m");

@@ -5,7 +5,6 @@
 #include "log/log.h"
 #include "log/message_ids.h"
 #include "server/fork_safety.h"
-#include "worker/process_exit.h"
 #include "wsgi/bytecode.h"
 #include "wsgi/python.h"
 
@@ -52,29 +51,29 @@ static void record_search_path(const struct options *options, struct sources *so
 
 /* ---- import --------------------------------------------------------------------------------- */
 
-/* Starts Python and imports the app. Ends the process if that fails. */
-static void import(struct worker *worker)
+/* Starts Python and imports the app. Returns 0, or the exit status after logging why. */
+static int import_app(struct worker *worker)
 {
     _cleanup_(freep) char *problem = NULL;
     int status = worker_load(worker, &problem);
 
-    if (status == 0)
-        return;
-    log_event(
-        LOG_ERR, MESSAGE_ID_IMPORT_FAILED, NULL, 0, "%s", problem ? problem : "out of memory");
-    process_exit(status);
+    if (status != 0)
+        log_event(
+            LOG_ERR, MESSAGE_ID_IMPORT_FAILED, NULL, 0, "%s", problem ? problem : "out of memory");
+    return status;
 }
 
-/* An app that turns itself into a daemon closes descriptors that it did not open. */
-static void check_descriptors(const struct fork_safety *before)
+/* An app that turns itself into a daemon closes descriptors that it did not open. Returns 0, or the
+ * exit status after logging that. */
+static int check_descriptors(const struct fork_safety *before)
 {
     streams_open();
     if (fork_safety_has_sockets(before))
-        return;
+        return 0;
     log_line(LOG_ERR,
         "the import has closed descriptors that are not its own, the sockets of the server "
         "among them");
-    process_exit(EX_SOFTWARE);
+    return EX_SOFTWARE;
 }
 
 static void check_fork_safety(const struct fork_safety *before)
@@ -186,16 +185,19 @@ static void warm_up(const struct worker *worker)
 
 /* ---- entry points --------------------------------------------------------------------------- */
 
-void import_in_template(
-    const struct options *options, struct worker *worker, struct sources *sources)
+int import_in_template(struct worker *worker, struct sources *sources)
 {
+    const struct options *options = worker->options;
     _cleanup_(fork_safety_done) struct fork_safety before;
 
     if (sources)
         record_search_path(options, sources);
     fork_safety_init(&before);
-    import(worker);
-    check_descriptors(&before);
+    int status = import_app(worker);
+    if (status == 0)
+        status = check_descriptors(&before);
+    if (status != 0)
+        return status;
     if (options->warm_up) {
         warm_up(worker);
         python_freeze();
@@ -203,13 +205,16 @@ void import_in_template(
     python_flush(); /* or each forked process would write it again */
     fflush(NULL);
     check_fork_safety(&before);
+    return 0;
 }
 
-void import_in_worker(struct worker *worker)
+int import_in_worker(struct worker *worker)
 {
-    import(worker);
-    if (worker->options->warm_up)
+    int status = import_app(worker);
+
+    if (status == 0 && worker->options->warm_up)
         warm_up(worker);
+    return status;
 }
 
 void import_report_bytecode(void)

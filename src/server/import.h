@@ -1,20 +1,20 @@
 #pragma once
 
-/* Imports the app, in either place of --import.
+/* Imports the app, in the template or in each worker (--import).
  *
  * With --warm-up, one request that no client has sent follows: the app does before the fork what it
- * would otherwise do at its first request. If the import fails, both functions log why and end the
- * process with the exit status for that. */
+ * would otherwise do at its first request.
+ *
+ * Both functions block until that is done. They return 0; or, after logging why the import has
+ * failed, the exit status of sysexits(3) for it. The failure of the warm-up is only logged. */
 
-#include "options/options.h"
 #include "server/sources.h"
 #include "worker/worker.h"
 
 /* In the process that workers are forked from. Warns about what the import has left behind that
  * forked workers cannot use, and flushes all buffered output. Records the sources that the import
  * may read in `sources`, unless that is NULL. */
-void import_in_template(
-    const struct options *options, struct worker *worker, struct sources *sources);
+int import_in_template(struct worker *worker, struct sources *sources);
 
 /* After import_in_template: if a module has stale bytecode, or many have none, warns how many of
  * them each start compiles again, and how to prevent it. An app of a few files needs no bytecode.
@@ -22,4 +22,4 @@ void import_in_template(
 void import_report_bytecode(void);
 
 /* In one worker, for itself only. */
-void import_in_worker(struct worker *worker);
+int import_in_worker(struct worker *worker);

@@ -100,7 +100,9 @@ void spare_run(struct spare *spare)
     watch_exit(spare->worker.report);
     if (!spare->worker.gateway && spare->worker.failure == 0) {
         scoreboard_shield(spare->board, true);
-        import_in_worker(&spare->worker);
+        int status = import_in_worker(&spare->worker);
+        if (status != 0)
+            process_exit(status);
         scoreboard_shield(spare->board, false);
     }
     if (spare->worker.gateway)
