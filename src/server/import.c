@@ -31,7 +31,7 @@ static void record_directory(
         snprintf(directory, sizeof(directory), "%.*s", size > 0 ? (int)size : 1, path);
     else
         snprintf(directory, sizeof(directory), "%s/%.*s", base, (int)size, path);
-    sources_note_directory(sources, directory);
+    sources_record_directory(sources, directory);
 }
 
 /* Records the directories in which the import looks for modules, even those that do not exist yet.
@@ -41,7 +41,7 @@ static void record_search_path(const struct options *options, struct sources *so
     const char *base = options->directory;
     const char *slash = strrchr(options->application, '/');
 
-    sources_note_directory(sources, base ? base : ".");
+    sources_record_directory(sources, base ? base : ".");
     for (size_t i = 0; i < options->python_paths; i++)
         record_directory(sources, base, options->python_path[i], strlen(options->python_path[i]));
     if (slash)

@@ -39,7 +39,7 @@ static void check_soon(struct reloader *reloader)
 /* Call this after the watch has begun: it reports all later changes. */
 static void check_after_import(struct reloader *reloader)
 {
-    uint64_t state = sources_look(&reloader->sources);
+    uint64_t state = sources_hash(&reloader->sources);
     bool changed = state != reloader->sources.state;
 
     reloader->state_after = state;
@@ -78,7 +78,7 @@ void reloader_accept(struct reloader *reloader)
 
 void reloader_sources_changed(struct reloader *reloader)
 {
-    watch_read(reloader->watch);
+    watch_drain(reloader->watch);
     check_soon(reloader);
 }
 
@@ -88,7 +88,7 @@ static bool has_changes(struct reloader *reloader, usec_t *next)
     if (!deadline_is_due(reloader->check_at, next))
         return false;
     reloader->check_at = DEADLINE_NEVER;
-    uint64_t now = sources_look(&reloader->sources);
+    uint64_t now = sources_hash(&reloader->sources);
     if (now == reloader->sources.state ||
         (now == reloader->state_after && reloader->changed_imports > 1))
         return false;
@@ -105,7 +105,7 @@ static bool has_changes(struct reloader *reloader, usec_t *next)
 static bool is_outdated(const struct reloader *reloader, usec_t arrived, bool is_served)
 {
     return (!is_served && arrived > reloader->import_failed) ||
-        sources_look(&reloader->sources) != reloader->sources.state;
+        sources_hash(&reloader->sources) != reloader->sources.state;
 }
 
 /* Hands the client that has waited longest over to a ready spare. Returns whether there was one. */
@@ -130,7 +130,7 @@ static bool hand_over_clients(struct reloader *reloader, struct template *curren
 {
     usec_t arrived;
 
-    while (current->ready && (arrived = waiting_room_first(&reloader->room)) != 0) {
+    while (current->ready && (arrived = waiting_room_first_arrival(&reloader->room)) != 0) {
         if (arrived > reloader->import_began &&
             (is_importing || is_outdated(reloader, arrived, current->failure == 0)))
             return !is_importing;
@@ -143,7 +143,7 @@ static bool hand_over_clients(struct reloader *reloader, struct template *curren
 bool reloader_run_due(struct reloader *reloader, struct template *current, bool is_importing,
     const struct scoreboard *board, usec_t *next)
 {
-    waiting_room_enforce(&reloader->room, next);
+    waiting_room_enforce_deadlines(&reloader->room, next);
     if (!is_importing && has_changes(reloader, next))
         return true;
     return hand_over_clients(reloader, current, is_importing, board);

@@ -175,7 +175,7 @@ static void record_absolute(struct sources *sources, const char *path)
     record_path(sources, absolute);
 }
 
-void sources_note_directory(struct sources *sources, const char *path)
+void sources_record_directory(struct sources *sources, const char *path)
 {
     char real[PATH_MAX];
 
@@ -191,11 +191,11 @@ static void record_parent(struct sources *sources, const char *path)
     int size = slash == path ? 1 : slash ? (int)(slash - path) : 0;
 
     snprintf(directory, sizeof(directory), "%.*s", size > 0 ? size : 1, size > 0 ? path : ".");
-    sources_note_directory(sources, directory);
+    sources_record_directory(sources, directory);
 }
 
 /* Of a symbolic link, both the link and its target count. */
-void sources_note(const char *path, void *data)
+void sources_record_file(const char *path, void *data)
 {
     struct sources *sources = data;
     char real[PATH_MAX];
@@ -222,7 +222,7 @@ void sources_load(struct sources *sources)
     }
 }
 
-uint64_t sources_look(const struct sources *sources)
+uint64_t sources_hash(const struct sources *sources)
 {
     uint64_t all = HASH_BEGIN;
 

@@ -28,12 +28,12 @@ void sources_done(struct sources *sources);
 /* In the template: records a source file that is about to be read, together with all other sources
  * in its directory; or records a directory. Relative paths refer to the current working directory.
  * Both do nothing after sources_done. `data` is a struct sources. */
-void sources_note(const char *path, void *data);
-void sources_note_directory(struct sources *sources, const char *path);
+void sources_record_file(const char *path, void *data);
+void sources_record_directory(struct sources *sources, const char *path);
 
 /* In the server, once: loads what the template has recorded. */
 void sources_load(struct sources *sources);
 
 /* Hashes what these files and directories contain now. The result differs from `state` if anything
  * has changed. */
-uint64_t sources_look(const struct sources *sources);
+uint64_t sources_hash(const struct sources *sources);

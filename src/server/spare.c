@@ -67,7 +67,7 @@ static void get_ready(struct spare *spare)
     if (spare->announce)
         eventfd_write(spare->wake, 1);
     if (spare->queue >= 0)
-        queue_say_ready(spare->queue);
+        queue_report_ready(spare->queue);
 }
 
 /* The template learns of a request when its worker ends, and forks the next spare then: in between,

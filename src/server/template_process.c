@@ -468,7 +468,7 @@ void template_process_main(const struct template_config *template)
             .failure = template->failure,
             .survival = &survival},
         .workers = {.options = template->options, .board = template->board},
-        .observer = {sources_note, &state.sources, template->options->application},
+        .observer = {sources_record_file, &state.sources, template->options->application},
         .sources = template->sources,
         .excuses_end = DEADLINE_NEVER,
     };

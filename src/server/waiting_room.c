@@ -34,7 +34,7 @@ static void update_listeners(struct waiting_room *room)
     room->is_accepting = accept;
 }
 
-void waiting_room_close(struct waiting_room *room)
+void waiting_room_stop_accepting(struct waiting_room *room)
 {
     room->closed = true;
     update_listeners(room);
@@ -149,7 +149,7 @@ int waiting_room_poll(struct waiting_room *room)
     return result;
 }
 
-void waiting_room_enforce(struct waiting_room *room, usec_t *next)
+void waiting_room_enforce_deadlines(struct waiting_room *room, usec_t *next)
 {
     for (size_t i = room->n_clients; i > 0; i--)
         if (deadline_is_due(room->clients[i - 1].deadline, next))
@@ -170,7 +170,7 @@ static struct waiting_client *find_first(struct waiting_room *room)
     return first;
 }
 
-usec_t waiting_room_first(const struct waiting_room *room)
+usec_t waiting_room_first_arrival(const struct waiting_room *room)
 {
     const struct waiting_client *first = find_first((struct waiting_room *)room);
 
@@ -292,7 +292,7 @@ size_t queue_count_ready(const struct queue *queue)
     return count;
 }
 
-void queue_say_ready(int spares)
+void queue_report_ready(int spares)
 {
     (void)send(spares, "r", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }

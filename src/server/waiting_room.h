@@ -49,14 +49,14 @@ void waiting_room_done(struct waiting_room *room);
 int waiting_room_poll(struct waiting_room *room);
 
 /* Accepts no more: later clients wait for the next server. */
-void waiting_room_close(struct waiting_room *room);
+void waiting_room_stop_accepting(struct waiting_room *room);
 
 /* Closes connections whose client has sent nothing for too long, and ends a pause. *next: see
  * deadline.h. */
-void waiting_room_enforce(struct waiting_room *room, usec_t *next);
+void waiting_room_enforce_deadlines(struct waiting_room *room, usec_t *next);
 
 /* When the first client arrived that has sent something; 0: no client has. */
-usec_t waiting_room_first(const struct waiting_room *room);
+usec_t waiting_room_first_arrival(const struct waiting_room *room);
 
 /* Removes the connection of that client from the room; waiting_room_take_silent that of any client.
  * Both return it, for the caller to close, or -EAGAIN when there is none. */
@@ -88,5 +88,5 @@ size_t queue_count_ready(const struct queue *queue);
 
 /* In a spare: reports that it is ready for a connection; then waits for one. `stop` and the return
  * value are those of activation_accept. */
-void queue_say_ready(int spares);
+void queue_report_ready(int spares);
 int queue_take(int spares, int stop);

@@ -22,7 +22,7 @@ int watch_open(const struct sources *sources)
     return take_fd(&fd);
 }
 
-void watch_read(int fd)
+void watch_drain(int fd)
 {
     _Alignas(struct inotify_event) char buffer[4096];
 

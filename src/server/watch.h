@@ -10,4 +10,4 @@
 int watch_open(const struct sources *sources);
 
 /* Discards the events that are pending. Does not block. */
-void watch_read(int fd);
+void watch_drain(int fd);
