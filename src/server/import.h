@@ -5,8 +5,8 @@
  * With --warm-up, one request that no client has sent follows: the app does before the fork what it
  * would otherwise do at its first request.
  *
- * Both functions block until that is done. They return 0; or, after logging why the import has
- * failed, the exit status of sysexits(3) for it. The failure of the warm-up is only logged. */
+ * Both functions block until that is done. They return 0 or, after logging why the import has
+ * failed, an exit status of sysexits(3). A warm-up that fails is only logged. */
 
 #include "server/sources.h"
 #include "worker/worker.h"

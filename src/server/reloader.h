@@ -5,8 +5,8 @@
  * A request that arrives after a file was saved gets the new code. So a client is handed over to a
  * spare only if the last import began after the client's request had arrived, or if the sources are
  * still those that this import has read. Otherwise the app is imported again first. While an import
- * runs, every client waits for it whose request arrived after the previous import began. Earlier
- * clients do not wait, or frequent reloads would starve them. inotify starts an import as soon as a
+ * runs, clients whose request arrived after the previous import began wait for it. Earlier clients
+ * do not wait: frequent reloads would starve them. With inotify(7) an import begins as soon as a
  * file is saved, but correctness does not depend on that.
  *
  * An import may itself write sources, every time. If sources change during an import, the app is
@@ -24,7 +24,7 @@ struct reloader {
     usec_t import_began;      /* when that import began */
     usec_t import_failed;     /* when it failed, or 0 */
     uint64_t state_after;     /* hash of the sources after it */
-    unsigned changed_imports; /* so many imports in a row ended with changed sources */
+    unsigned changed_imports; /* imports in a row that ended with changed sources */
     int watch;                /* see watch.h, or -1 */
     usec_t check_at;          /* when to check the sources after an event, or DEADLINE_NEVER */
     uint64_t state_seen;      /* hash of the sources at the last check */

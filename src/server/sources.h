@@ -14,7 +14,7 @@
 
 struct sources {
     int fd;         /* the shared memory, or -1 */
-    char *paths;    /* on the heap; directories, and files without a usual suffix; each NUL-ended */
+    char *paths;    /* on the heap: strings, of directories and of files with an unusual suffix */
     size_t size;    /* of `paths`, in bytes */
     uint64_t state; /* hash of what they contained when they were recorded */
 };
