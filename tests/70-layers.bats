@@ -154,7 +154,7 @@ floor() {
 @test "messages are written by main, check, server, worker, access and gateway" {
   # The layers below return what went wrong: their caller knows whether it is worth a line.
   local servers='server/(server|failure|import|leftovers|reloader|spare|template|template_process|'
-  servers+='warm_up|workers)'
+  servers+='workers)'
   local writers="main|check|$servers|worker/worker|log/access|wsgi/gateway"
   local sending='log_(line|event|to_[a-z]+)'
   including '"log/log\.h"' | only "(log/log|$writers)\.c|log/access\.h"
@@ -177,12 +177,12 @@ floor() {
   # There is one place where a process ends, and one where its exit status is decided. That of
   # request_timer.c is the end of a process that cannot be asked any more. That of wsgi/child.c is for a
   # child that the app has forked and that came back: it is no worker, and must not become a second
-  # one. That of warm_up.c is for the client it plays.
+  # one. That of import.c is for the client of the warm-up.
   # "some to check": main may return instead of calling exit().
   { symbols 'U' && echo "main.o exit"; } |
     grep -E ' (exit|quick_exit|abort|errx?|verrx?|error|Py_Exit|Py_Finalize.*|Py_FatalError)$' |
     only 'main\.o exit'
-  symbols 'U' | grep -E ' _[eE]xit$' | only '(worker/process_exit|worker/request_timer|server/warm_up|wsgi/child)\.o _exit'
+  symbols 'U' | grep -E ' _[eE]xit$' | only '(worker/process_exit|worker/request_timer|server/import|wsgi/child)\.o _exit'
 }
 
 @test "the socket is systemd's: nothing can bind, listen, unlink or change modes" {

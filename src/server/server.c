@@ -182,7 +182,7 @@ static void end(struct server *server, int status)
     server->ending = true;
     server->status = status;
     if (server->reloader)
-        waiting_room_close(&server->reloader->room);
+        waiting_room_stop_accepting(&server->reloader->room);
     notify_stopping();
     tell_counts(server);
 }

@@ -452,8 +452,10 @@ static void import(struct state *state)
     const struct template_config *template = state->template;
 
     scoreboard_shield(template->board, true);
-    import_in_template(
-        template->options, &state->worker, template->options->reload ? &state->sources : NULL);
+    int status =
+        import_in_template(&state->worker, template->options->reload ? &state->sources : NULL);
+    if (status != 0)
+        process_exit(status);
     scoreboard_shield(template->board, false);
 }
 
@@ -466,7 +468,7 @@ void template_process_main(const struct template_config *template)
             .failure = template->failure,
             .signal_policy = &survival},
         .workers = {.options = template->options, .board = template->board},
-        .observer = {sources_note, &state.sources, template->options->application},
+        .observer = {sources_record_file, &state.sources, template->options->application},
         .sources = template->sources,
         .excuses_end = DEADLINE_NEVER,
     };
