@@ -198,8 +198,8 @@ floor() {
   local allowed=(
     # the deadline of the request: what on_deadline needs to answer 504
     'worker/request_timer\.o overdue'
-    # what the handler of fork(2) closes, which has no parameter
-    'net/conn\.o kept'
+    # what the handler of pthread_atfork(3), which has no parameter, closes
+    'net/conn\.o closed_on_fork'
     # where messages go, and what all of a process have in common: whoever logs should not need to
     # be handed that, down to the gateway
     'log/log\.o logger'
