@@ -23,7 +23,7 @@ static void convert_end(
 
 static void apply_header(const struct proxy_protocol *header, struct exchange *exchange)
 {
-    exchange->peer.is_for_another = header->family == PROXY_PROTOCOL_UNKNOWN;
+    exchange->peer.client_is_unknown = header->family == PROXY_PROTOCOL_UNKNOWN;
     if (header->family == PROXY_PROTOCOL_LOCAL || header->family == PROXY_PROTOCOL_UNKNOWN)
         return;
     convert_end(header, &header->source, &exchange->peer.address);

@@ -14,7 +14,7 @@ bool address_is_mapped(const void *bytes)
 
 void address_of_bytes(int family, const void *bytes, uint16_t port, struct address *ret)
 {
-    /* An IPv4 client of a dual-stack listener: apps compare with the IPv4 address. */
+    /* An IPv4 client of a dual-stack listener: apps expect its IPv4 address. */
     if (family == AF_INET6 && address_is_mapped(bytes)) {
         family = AF_INET;
         bytes = (const char *)bytes + 12;

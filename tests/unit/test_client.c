@@ -155,7 +155,7 @@ static const struct {
     {"a proxy", {.address = {AF_INET, "10.0.0.1", "1"}}, true},
     {"its user", {USER(33)}, true},
     {"another user", {USER(34)}, false},
-    {"for one without a name", {USER(33), .is_for_another = true}, false},
+    {"for one without a name", {USER(33), .client_is_unknown = true}, false},
     {"somebody else", {.address = {AF_INET, "192.0.2.1", "1"}}, false},
     {"nobody knows who", {.pid = 1}, false},
 };
