@@ -34,8 +34,9 @@ static void put_number(struct writer *writer, uint64_t number, unsigned base, si
     put(writer, (struct slice){text + i, sizeof(text) - i});
 }
 
-/* IMF-fixdate (RFC 9110 §5.6.7). Written by hand because strftime() asks the locale, and gmtime()
- * may take locks, which a signal handler must not. The calendar counts 400-year eras from March. */
+/* IMF-fixdate (RFC 9110 §5.6.7). Not by strftime(3), which depends on the locale, and gmtime(3),
+ * which may lock: a signal handler must not. The calculation counts eras of 400 years that begin in
+ * March. */
 static void put_date(struct writer *writer, time_t now)
 {
     static const char weekdays[] = "ThuFriSatSunMonTueWed";
@@ -80,7 +81,7 @@ static void put_content_length(struct writer *writer, uint64_t length)
     put_string(writer, "\r\n");
 }
 
-/* ---- what the app gave ---------------------------------------------------------------------- */
+/* ---- status and fields of the app ----------------------------------------------------------- */
 
 void response_init(struct response *response, const struct request *request)
 {
@@ -145,7 +146,7 @@ static bool is_hop_by_hop(struct slice name)
     return false;
 }
 
-static const char *take_content_length(struct response *response, struct slice value)
+static const char *add_content_length(struct response *response, struct slice value)
 {
     if (response->has_content_length)
         return "more than one Content-Length";
@@ -167,7 +168,7 @@ const char *response_add_field(
         return "hop-by-hop fields belong to the server";
     if (slice_equal_ignore_case(name, SLICE("Content-Length"))) {
         *ret_drop = response->status == 204 || response->status == 205;
-        return take_content_length(response, value);
+        return add_content_length(response, value);
     }
     response->has_date |= slice_equal_ignore_case(name, SLICE("Date"));
     response->has_server |= slice_equal_ignore_case(name, SLICE("Server"));
@@ -226,7 +227,7 @@ size_t response_write_chunk_head(uint64_t size, char buffer[RESPONSE_CHUNK_HEAD_
     return writer.size;
 }
 
-/* ---- answers of the server itself ----------------------------------------------------------- */
+/* ---- responses of the server itself --------------------------------------------------------- */
 
 static const char *reason_phrase(unsigned status)
 {
@@ -248,7 +249,7 @@ static const char *reason_phrase(unsigned status)
     }
 }
 
-static void put_text(struct writer *writer, unsigned status, const char *detail)
+static void put_plain_text(struct writer *writer, unsigned status, const char *detail)
 {
     put_number(writer, status, 10, 3);
     put_string(writer, " ");
@@ -267,7 +268,7 @@ size_t response_write_plain(
     char text[RESPONSE_PLAIN_SIZE / 2];
     struct writer text_writer = {.data = text, .capacity = sizeof(text)};
 
-    put_text(&text_writer, status, detail);
+    put_plain_text(&text_writer, status, detail);
     put_string(&writer, "HTTP/1.1 ");
     put_number(&writer, status, 10, 3);
     put_string(&writer, " ");

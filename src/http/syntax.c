@@ -33,14 +33,14 @@ static const unsigned char classes[256] = {
     ['a' ... 'z'] = TCHAR | REG_NAME,
 };
 
-static bool is_in(char byte, unsigned class)
+static bool is_in_class(char byte, unsigned class)
 {
     return (classes[(unsigned char)byte] & class) != 0;
 }
 
 bool syntax_is_tchar(char byte)
 {
-    return is_in(byte, TCHAR);
+    return is_in_class(byte, TCHAR);
 }
 
 bool syntax_is_field_value_char(char byte)
@@ -175,13 +175,13 @@ static bool is_ip_future(struct slice text)
         return false;
     for (size_t i = 1; i < text.size; i++) {
         char c = text.data[i];
-        if (i < dot ? syntax_hex_value(c) < 0 : i > dot && c != ':' && !is_in(c, REG_NAME))
+        if (i < dot ? syntax_hex_value(c) < 0 : i > dot && c != ':' && !is_in_class(c, REG_NAME))
             return false;
     }
     return true;
 }
 
-/* IP-literal without its brackets. */
+/* IP-literal without its brackets (RFC 3986 §3.2.2). */
 static bool is_ip_literal(struct slice text)
 {
     return syntax_is_ipv6_address(text) || is_ip_future(text);
@@ -191,7 +191,7 @@ static bool is_ip_literal(struct slice text)
 static bool is_reg_name(struct slice text)
 {
     for (size_t i = 0; i < text.size; i++) {
-        if (is_in(text.data[i], REG_NAME))
+        if (is_in_class(text.data[i], REG_NAME))
             continue;
         if (text.data[i] != '%' || text.size - i < 3 || syntax_hex_value(text.data[i + 1]) < 0 ||
             syntax_hex_value(text.data[i + 2]) < 0)
