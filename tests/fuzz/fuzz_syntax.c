@@ -1,4 +1,4 @@
-/* Fuzzes the small grammars of syntax.h and the helpers of slice.h: the input is the text. */
+/* Fuzzes the basic grammars of syntax.h and the functions of slice.h: the input is the text. */
 
 #include "http/request.h"
 #include "http/syntax.h"
@@ -51,7 +51,7 @@ static void check_trim(struct slice text)
     FUZZ_ASSERT(slice_equal(syntax_trim(trimmed), trimmed));
 }
 
-/* The number as the C library reads it. */
+/* Compares with strtoull(3). */
 static void check_decimal(struct slice text)
 {
     uint64_t number = 4711, expected;
@@ -71,7 +71,7 @@ static void check_decimal(struct slice text)
     free(terminated);
 }
 
-/* RFC 3986 §3.2.2 reg-name, where a valid host must be one. */
+/* A valid host is a reg-name or an IP-literal (RFC 3986 §3.2.2). */
 static void check_host(struct slice host)
 {
     if (host.size > 0 && host.data[0] == '[') {
@@ -124,7 +124,7 @@ static void check_authority(struct slice text)
     check_port(port);
 }
 
-/* The other direction: what consists of harmless characters only is a host. */
+/* The other direction: unreserved characters and sub-delims form a host. */
 static void check_plain_host(struct slice text)
 {
     struct slice host, port;
