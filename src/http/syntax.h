@@ -38,9 +38,14 @@ struct slice syntax_trim(struct slice text);
 /* Parses 1*DIGIT. Returns 0, -EINVAL for any other text, -EOVERFLOW above 2^64-1. */
 int syntax_parse_decimal(struct slice text, uint64_t *ret_number);
 
-/* IPv4address and IPv6address, which has no brackets and no zone (RFC 3986 §3.2.2). */
+/* Whether the text is an IPv4address or an IPv6address, without brackets and zone (RFC 3986
+ * §3.2.2). */
 bool syntax_is_ipv4_address(struct slice text);
 bool syntax_is_ipv6_address(struct slice text);
+
+/* Parses an address of AF_INET or AF_INET6 into its 4 or 16 bytes, in network order. Returns
+ * whether the text is valid; if not, the bytes are unchanged. */
+bool syntax_parse_ip_address(int family, struct slice text, void *ret_bytes);
 
 /* Splits uri-host [ ":" port ], as in Host and in a request-target (RFC 9110 §7.2, RFC 3986 §3.2).
  *

@@ -2,7 +2,6 @@
 
 #include "http/syntax.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -29,16 +28,13 @@ void peer_of_socket(int fd, struct peer *ret)
 /* ---- patterns ------------------------------------------------------------------------------- */
 
 /* Sets the pattern to match exactly this address. */
-static bool set_address(const char *text, struct peer_pattern *pattern)
+static bool set_address(struct slice text, struct peer_pattern *pattern)
 {
-    if (inet_pton(AF_INET, text, pattern->address) == 1) {
-        pattern->family = AF_INET;
-        pattern->bits = 32;
-        return true;
-    }
-    pattern->family = AF_INET6;
-    pattern->bits = 128;
-    return inet_pton(AF_INET6, text, pattern->address) == 1;
+    bool is_ipv4 = slice_find(text, ':') == text.size;
+
+    pattern->family = is_ipv4 ? AF_INET : AF_INET6;
+    pattern->bits = is_ipv4 ? 32 : 128;
+    return syntax_parse_ip_address(pattern->family, text, pattern->address);
 }
 
 /* struct address has the IPv4 address of an IPv4 peer of an IPv6 socket, so the pattern must have
@@ -75,9 +71,8 @@ static bool read_user(const char *text, struct peer_pattern *pattern)
 bool peer_parse(const char *text, struct peer_pattern *ret_pattern)
 {
     struct peer_pattern pattern = {0};
-    const char *slash = strchr(text, '/');
-    size_t size = slash ? (size_t)(slash - text) : strlen(text);
-    char address[INET6_ADDRSTRLEN];
+    struct slice whole = slice_of(text);
+    size_t slash = slice_find(whole, '/');
     uint64_t bits;
 
     if (strcmp(text, "unix") == 0) {
@@ -91,15 +86,10 @@ bool peer_parse(const char *text, struct peer_pattern *ret_pattern)
         *ret_pattern = pattern;
         return true;
     }
-    if (size >= sizeof(address))
+    if (!set_address((struct slice){text, slash}, &pattern))
         return false;
-    memcpy(address, text, size);
-    address[size] = '\0';
-    if (!set_address(address, &pattern))
-        return false;
-    if (slash) {
-        const struct slice digits = {slash + 1, strlen(slash + 1)};
-        if (syntax_parse_decimal(digits, &bits) < 0 || bits > pattern.bits)
+    if (slash < whole.size) {
+        if (syntax_parse_decimal(slice_after(whole, slash + 1), &bits) < 0 || bits > pattern.bits)
             return false;
         pattern.bits = (unsigned)bits;
     }
@@ -169,7 +159,7 @@ bool peer_is_trusted(const struct peer *peer, const struct trust *trust)
 
     if (peer->client_is_unknown)
         return false;
-    if (own.family != AF_UNIX && !set_address(peer->address.host, &own))
+    if (own.family != AF_UNIX && !set_address(slice_of(peer->address.host), &own))
         return false;
     for (size_t i = 0; i < trust->n_proxies; i++)
         if (trust->proxies[i].family == own.family &&
