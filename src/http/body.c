@@ -18,13 +18,13 @@ bool body_is_done(const struct body *body)
     return body->state == BODY_DONE;
 }
 
-static int refuse(struct body *body, int status, const char *problem)
+static int body_refuse(struct body *body, int status, const char *problem)
 {
     body->problem = problem;
     return status;
 }
 
-static int move(struct body *body, enum body_state state)
+static int move_to(struct body *body, enum body_state state)
 {
     body->state = state;
     return 0;
@@ -33,63 +33,63 @@ static int move(struct body *body, enum body_state state)
 static int take_overhead(struct body *body)
 {
     if (body->overhead == body->limits.overhead)
-        return refuse(body, 431, "chunk extensions and trailer section too large");
+        return body_refuse(body, 431, "chunk extensions and trailer section too large");
     body->overhead++;
     return 0;
 }
 
-/* chunk-size = 1*HEXDIG: more than 64 bits are too much, and leading zeros, which could go on for
- * ever, count like an extension. */
+/* chunk-size = 1*HEXDIG. More than 64 bits are over the limit. Leading zeros count as overhead, or
+ * they could continue for ever. */
 static int take_size_digit(struct body *body, int digit)
 {
     if (digit < 0)
-        return refuse(body, 400, "bad chunk size");
+        return body_refuse(body, 400, "bad chunk size");
     if (body->state == BODY_SIZE && body->remaining == 0) {
         int r = take_overhead(body);
         if (r != 0)
             return r;
     }
     if (body->remaining > UINT64_MAX >> 4)
-        return refuse(body, 413, "chunk size is over the limit");
+        return body_refuse(body, 413, "chunk size is over the limit");
     body->remaining = body->remaining << 4 | (unsigned)digit;
-    return move(body, BODY_SIZE);
+    return move_to(body, BODY_SIZE);
 }
 
-/* The size line has ended: content follows, or after the last chunk the trailer section. */
+/* After a chunk-size line: chunk data follows, or after the last chunk the trailer section. */
 static int begin_chunk(struct body *body)
 {
     if (body->remaining > body->limits.content - body->content)
-        return refuse(body, 413, "chunked content is over the limit");
+        return body_refuse(body, 413, "chunked content is over the limit");
     body->content += body->remaining;
-    return move(body, body->remaining > 0 ? BODY_DATA : BODY_TRAILER_FIRST);
+    return move_to(body, body->remaining > 0 ? BODY_DATA : BODY_TRAILER_FIRST);
 }
 
-/* chunk-size [ chunk-ext ] CRLF, behind the first digit (RFC 9112 §7.1). */
+/* chunk-size [ chunk-ext ] CRLF, after the first digit (RFC 9112 §7.1). */
 static int take_size(struct body *body, char byte)
 {
     if (byte == '\r')
-        return move(body, BODY_SIZE_LF);
+        return move_to(body, BODY_SIZE_LF);
     if (byte == ';')
-        return move(body, BODY_EXTENSION_NAME_FIRST);
+        return move_to(body, BODY_EXTENSION_NAME_FIRST);
     if (syntax_is_blank(byte))
-        return move(body, BODY_EXTENSION_BLANK);
+        return move_to(body, BODY_EXTENSION_BLANK);
     return take_size_digit(body, syntax_hex_value(byte));
 }
 
-/* The end of one extension: another one, white space before it, or the end of the line. */
+/* After one extension: another one, BWS before it, or the end of the line. */
 static int take_extension_end(struct body *body, char byte)
 {
     if (byte == ';')
-        return move(body, BODY_EXTENSION_NAME_FIRST);
+        return move_to(body, BODY_EXTENSION_NAME_FIRST);
     if (byte == '\r')
-        return move(body, BODY_SIZE_LF);
+        return move_to(body, BODY_SIZE_LF);
     if (syntax_is_blank(byte))
-        return move(body, BODY_EXTENSION_BLANK);
-    return refuse(body, 400, "bad chunk extension");
+        return move_to(body, BODY_EXTENSION_BLANK);
+    return body_refuse(body, 400, "bad chunk extension");
 }
 
-/* *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ) (RFC 9112 §7.1.1). They mean
- * nothing to this server and are skipped, but only when they are what the grammar says. */
+/* *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ) (RFC 9112 §7.1.1). This server
+ * ignores extensions, but still requires them to match the grammar. */
 static int take_extension(struct body *body, char byte)
 {
     switch (body->state) {
@@ -97,92 +97,92 @@ static int take_extension(struct body *body, char byte)
         if (syntax_is_blank(byte))
             return 0;
         if (byte == ';')
-            return move(body, BODY_EXTENSION_NAME_FIRST);
+            return move_to(body, BODY_EXTENSION_NAME_FIRST);
         break;
     case BODY_EXTENSION_NAME_FIRST:
         if (syntax_is_blank(byte))
             return 0;
         if (syntax_is_tchar(byte))
-            return move(body, BODY_EXTENSION_NAME);
+            return move_to(body, BODY_EXTENSION_NAME);
         break;
     case BODY_EXTENSION_NAME:
         if (syntax_is_tchar(byte))
             return 0;
         if (byte == '=')
-            return move(body, BODY_EXTENSION_VALUE_FIRST);
+            return move_to(body, BODY_EXTENSION_VALUE_FIRST);
         if (syntax_is_blank(byte))
-            return move(body, BODY_EXTENSION_NAME_BLANK);
+            return move_to(body, BODY_EXTENSION_NAME_BLANK);
         return take_extension_end(body, byte);
     case BODY_EXTENSION_NAME_BLANK:
         if (syntax_is_blank(byte))
             return 0;
         if (byte == '=')
-            return move(body, BODY_EXTENSION_VALUE_FIRST);
+            return move_to(body, BODY_EXTENSION_VALUE_FIRST);
         if (byte == ';')
-            return move(body, BODY_EXTENSION_NAME_FIRST);
+            return move_to(body, BODY_EXTENSION_NAME_FIRST);
         break;
     case BODY_EXTENSION_VALUE_FIRST:
         if (syntax_is_blank(byte))
             return 0;
         if (byte == '"')
-            return move(body, BODY_EXTENSION_QUOTED);
+            return move_to(body, BODY_EXTENSION_QUOTED);
         if (syntax_is_tchar(byte))
-            return move(body, BODY_EXTENSION_TOKEN);
+            return move_to(body, BODY_EXTENSION_TOKEN);
         break;
     case BODY_EXTENSION_TOKEN: return syntax_is_tchar(byte) ? 0 : take_extension_end(body, byte);
     case BODY_EXTENSION_QUOTED:
         if (byte == '"')
-            return move(body, BODY_EXTENSION_QUOTED_END);
+            return move_to(body, BODY_EXTENSION_QUOTED_END);
         if (byte == '\\')
-            return move(body, BODY_EXTENSION_ESCAPE);
+            return move_to(body, BODY_EXTENSION_ESCAPE);
         if (syntax_is_field_value_char(byte))
             return 0;
         break;
     case BODY_EXTENSION_ESCAPE:
         if (syntax_is_field_value_char(byte))
-            return move(body, BODY_EXTENSION_QUOTED);
+            return move_to(body, BODY_EXTENSION_QUOTED);
         break;
     default: return take_extension_end(body, byte); /* BODY_EXTENSION_QUOTED_END */
     }
-    return refuse(body, 400, "bad chunk extension");
+    return body_refuse(body, 400, "bad chunk extension");
 }
 
-/* *( field-line CRLF ) CRLF (RFC 9112 §7.1.2): checked like the fields of the head, then dropped,
- * which RFC 9110 §6.5.1 allows: nothing in WSGI could carry them. */
+/* *( field-line CRLF ) CRLF (RFC 9112 §7.1.2): checked like the field lines of the head, then
+ * discarded, which RFC 9110 §6.5.1 allows; WSGI has no place for trailer fields. */
 static int take_trailer(struct body *body, char byte)
 {
     switch (body->state) {
     case BODY_TRAILER_FIRST:
         if (byte == '\r')
-            return move(body, BODY_LAST_LF);
+            return move_to(body, BODY_LAST_LF);
         if (syntax_is_tchar(byte))
-            return move(body, BODY_TRAILER_NAME);
+            return move_to(body, BODY_TRAILER_NAME);
         break;
     case BODY_TRAILER_NAME:
         if (syntax_is_tchar(byte))
             return 0;
         if (byte == ':')
-            return move(body, BODY_TRAILER_VALUE);
+            return move_to(body, BODY_TRAILER_VALUE);
         break;
     case BODY_TRAILER_VALUE:
         if (byte == '\r')
-            return move(body, BODY_TRAILER_LF);
+            return move_to(body, BODY_TRAILER_LF);
         if (syntax_is_field_value_char(byte))
             return 0;
         break;
     case BODY_TRAILER_LF:
         if (byte == '\n')
-            return move(body, BODY_TRAILER_FIRST);
+            return move_to(body, BODY_TRAILER_FIRST);
         break;
     default: /* BODY_LAST_LF */
         if (byte == '\n')
-            return move(body, BODY_DONE);
+            return move_to(body, BODY_DONE);
         break;
     }
-    return refuse(body, 400, "bad trailer section");
+    return body_refuse(body, 400, "bad trailer section");
 }
 
-/* One byte of framing. */
+/* Consumes one byte of framing. */
 static int take_byte(struct body *body, char byte)
 {
     int r;
@@ -190,12 +190,14 @@ static int take_byte(struct body *body, char byte)
     switch (body->state) {
     case BODY_SIZE_FIRST: return take_size_digit(body, syntax_hex_value(byte));
     case BODY_SIZE: return take_size(body, byte);
-    case BODY_SIZE_LF: return byte == '\n' ? begin_chunk(body) : refuse(body, 400, "CR without LF");
+    case BODY_SIZE_LF:
+        return byte == '\n' ? begin_chunk(body) : body_refuse(body, 400, "CR without LF");
     case BODY_DATA_CR:
-        return byte == '\r' ? move(body, BODY_DATA_LF)
-                            : refuse(body, 400, "chunk is longer than its size");
+        return byte == '\r' ? move_to(body, BODY_DATA_LF)
+                            : body_refuse(body, 400, "chunk is longer than its size");
     case BODY_DATA_LF:
-        return byte == '\n' ? move(body, BODY_SIZE_FIRST) : refuse(body, 400, "CR without LF");
+        return byte == '\n' ? move_to(body, BODY_SIZE_FIRST)
+                            : body_refuse(body, 400, "CR without LF");
     case BODY_TRAILER_FIRST:
     case BODY_TRAILER_NAME:
     case BODY_TRAILER_VALUE:

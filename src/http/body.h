@@ -1,17 +1,17 @@
 #pragma once
 
-/* The content of a request, as its framing delivers it: Content-Length or chunked (RFC 9112 §6-§7).
+/* Decodes the content of a request from its framing: Content-Length or chunked (RFC 9112 §6-§7).
  *
- * A pure decoder: it is given the bytes as they arrive, cut anywhere, and hands out the runs of
- * content in them, without copying. It never looks at a byte behind the end of the content.
+ * A pure decoder: it takes the bytes as they arrive, in pieces of any size, and returns the content
+ * in them without copying. It never reads past the end of the content.
  */
 
 #include "http/request.h"
 
 struct body_limits {
-    uint64_t content; /* bytes of content; more is 413 */
+    uint64_t content; /* bytes of content; more is answered with 413 */
     size_t overhead;  /* bytes of all chunk extensions, of leading zeros of chunk sizes, and of the
-                       * trailer section with its empty line; more is 431 */
+                       * trailer section with its empty line; more is answered with 431 */
 };
 
 enum body_state {
@@ -19,10 +19,10 @@ enum body_state {
     BODY_LENGTH, /* `remaining` bytes, then DONE */
     BODY_SIZE_FIRST,
     BODY_SIZE,
-    BODY_EXTENSION_BLANK, /* bad white space before ";" */
+    BODY_EXTENSION_BLANK, /* BWS before ";" */
     BODY_EXTENSION_NAME_FIRST,
     BODY_EXTENSION_NAME,
-    BODY_EXTENSION_NAME_BLANK, /* bad white space before "=" or ";" */
+    BODY_EXTENSION_NAME_BLANK, /* BWS before "=" or ";" */
     BODY_EXTENSION_VALUE_FIRST,
     BODY_EXTENSION_TOKEN,
     BODY_EXTENSION_QUOTED,
@@ -32,7 +32,7 @@ enum body_state {
     BODY_DATA,
     BODY_DATA_CR,
     BODY_DATA_LF,
-    BODY_TRAILER_FIRST, /* the beginning of a trailer line, or of the last, empty one */
+    BODY_TRAILER_FIRST, /* the first byte of a trailer line or of the empty line */
     BODY_TRAILER_NAME,
     BODY_TRAILER_VALUE,
     BODY_TRAILER_LF,
@@ -42,23 +42,23 @@ enum body_state {
 struct body {
     enum body_state state;
     uint64_t remaining; /* bytes of content (LENGTH) or of the chunk (SIZE, DATA) */
-    uint64_t content;   /* bytes of content announced by the chunks so far */
+    uint64_t content;   /* sum of the chunk sizes so far */
     size_t overhead;
     struct body_limits limits;
-    const char *problem; /* why it was refused: a static text for the log and the client */
+    const char *problem; /* why the content is invalid: a static text for the log and the client */
 };
 
-/* Prepares for the content that the parsed request announces (there may be none). */
+/* Prepares to decode the content announced by a parsed request, which may have none. */
 void body_init(struct body *body, const struct request *request, const struct body_limits *limits);
 
-/* Whether the content is complete, with the last chunk and the trailer section. */
+/* Whether the content is complete, including the last chunk and the trailer section. */
 bool body_is_done(const struct body *body);
 
 /* Decodes data[0..size) up to and including the next run of content.
  *
- * Returns 0 with *ret_used, how many bytes were taken, and *ret_content, the run of content at
- * their end (borrowed; empty when the bytes were framing only). All bytes are taken, unless content
- * was found or the body is done. Returns else the status to answer with: 400, 413 or 431, and
- * body->problem says why; the body must not be used further. */
+ * Returns 0 with *ret_used, the number of bytes consumed, and *ret_content, the content at their
+ * end (borrowed; empty when the bytes were only framing). All bytes are consumed unless content was
+ * found or the body is done. Otherwise returns the status to answer with: 400, 413 or 431, and
+ * body->problem says why; the body must not be used any more. */
 int body_decode(
     struct body *body, const char *data, size_t size, size_t *ret_used, struct slice *ret_content);

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-static int refuse(struct request *request, int status, const char *problem)
+static int request_refuse(struct request *request, int status, const char *problem)
 {
     request->problem = problem;
     return status;
@@ -12,9 +12,9 @@ static int refuse(struct request *request, int status, const char *problem)
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 
-/* Whether a request line, perhaps not whole yet, begins with too long a method. A line that may not
- * even be that long is judged as a line, or else the answer would depend on how the bytes arrive.
- */
+/* Whether a request line, perhaps incomplete, begins with a method that is too long. If the limit
+ * of the line is lower than that of the method, the line's decides; otherwise the answer would
+ * depend on how the bytes arrive. */
 static bool is_method_too_long(struct slice line, const struct request_limits *limits)
 {
     struct slice method = {line.data, REQUEST_METHOD_MAX + 1};
@@ -23,25 +23,25 @@ static bool is_method_too_long(struct slice line, const struct request_limits *l
         syntax_is_token(method);
 }
 
-/* The line under way is too long: which limit that is depends on where it stands. */
-static int check_size(struct request *request, const char *data, size_t line_end, size_t crlf,
+/* Checks the current line against the limit of the request line or of the field section. */
+static int check_line_size(struct request *request, const char *data, size_t line_end, size_t crlf,
     const struct request_limits *limits)
 {
     struct slice line = {data + request->parser.line, line_end - request->parser.line};
 
     if (request->parser.section == 0) {
         if (is_method_too_long(line, limits))
-            return refuse(request, 501, "method too long");
+            return request_refuse(request, 501, "method too long");
         if (line.size > limits->line)
-            return refuse(request, 414, "request line too long");
+            return request_refuse(request, 414, "request line too long");
     } else if (line_end + crlf - request->parser.section > limits->section)
-        return refuse(request, 431, "field section too large");
+        return request_refuse(request, 431, "field section too large");
     return 0;
 }
 
-/* Cuts the next line, which ends with CRLF and nothing else (RFC 9112 §2.2), and refuses control
- * characters as soon as they arrive, so that a TLS handshake on a plain port fails at once. */
-static int next_line(struct request *request, const char *data, size_t size,
+/* Returns the next line, which must end with CRLF (RFC 9112 §2.2). Refuses control characters as
+ * soon as they arrive, so that a TLS handshake on a plain port fails at once. */
+static int next_head_line(struct request *request, const char *data, size_t size,
     const struct request_limits *limits, struct slice *ret_line)
 {
     size_t i = request->parser.scanned;
@@ -50,21 +50,21 @@ static int next_line(struct request *request, const char *data, size_t size,
         i++;
     request->parser.scanned = i;
 
-    int r = check_size(request, data, i, 0, limits);
+    int r = check_line_size(request, data, i, 0, limits);
     if (r != 0)
         return r;
     if (i == size)
         return -EAGAIN;
     if (data[i] == '\n')
-        return refuse(request, 400, "LF without CR");
+        return request_refuse(request, 400, "LF without CR");
     if (data[i] != '\r')
-        return refuse(request, 400, "control character in the head");
+        return request_refuse(request, 400, "control character in the head");
     if (i + 1 == size)
         return -EAGAIN;
     if (data[i + 1] != '\n')
-        return refuse(request, 400, "CR without LF");
+        return request_refuse(request, 400, "CR without LF");
 
-    r = check_size(request, data, i, 2, limits);
+    r = check_line_size(request, data, i, 2, limits);
     if (r != 0)
         return r;
     *ret_line = (struct slice){data + request->parser.line, i - request->parser.line};
@@ -80,20 +80,20 @@ static int parse_version(struct request *request, struct slice version)
 
     if (version.size != 8 || memcmp(v, "HTTP/", 5) != 0 || v[5] < '0' || v[5] > '9' ||
         v[6] != '.' || v[7] < '0' || v[7] > '9')
-        return refuse(request, 400, "malformed HTTP version");
+        return request_refuse(request, 400, "malformed HTTP version");
     if (v[5] != '1')
-        return refuse(request, 505, "HTTP version not supported");
+        return request_refuse(request, 505, "HTTP version not supported");
     request->minor = (unsigned)(v[7] - '0');
     return 0;
 }
 
-static int take_target(struct request *request)
+static int set_target(struct request *request)
 {
     struct target target = {0};
     const char *problem = target_parse(request->method, request->target, &target);
 
     if (problem)
-        return refuse(request, 400, problem);
+        return request_refuse(request, 400, problem);
     request->form = target.form;
     request->scheme = target.scheme;
     request->host = target.authority;
@@ -109,18 +109,18 @@ static int parse_request_line(struct request *request, struct slice line)
     struct slice method = {line.data, space};
 
     if (space == line.size || !syntax_is_token(method))
-        return refuse(request, 400, "malformed request line");
+        return request_refuse(request, 400, "malformed request line");
     line = slice_after(line, space + 1);
     space = slice_find(line, ' ');
     if (space == line.size)
-        return refuse(request, 400, "malformed request line");
+        return request_refuse(request, 400, "malformed request line");
 
     request->method = method;
     request->target = (struct slice){line.data, space};
     int r = parse_version(request, slice_after(line, space + 1));
     if (r != 0)
         return r;
-    return take_target(request);
+    return set_target(request);
 }
 
 /* ---- field lines ---------------------------------------------------------------------------- */
@@ -130,43 +130,43 @@ static int take_host(struct request *request, struct slice value)
     struct slice host, port;
 
     if (request->parser.has_host)
-        return refuse(request, 400, "more than one Host");
+        return request_refuse(request, 400, "more than one Host");
     if (!syntax_split_authority(value, true, &host, &port))
-        return refuse(request, 400, "invalid Host");
+        return request_refuse(request, 400, "invalid Host");
     request->parser.has_host = true;
-    if (!request->host.data) /* a host in the target wins (RFC 9112 §3.2.2) */
+    if (!request->host.data) /* absolute-form overrides Host (RFC 9112 §3.2.2) */
         request->host = value;
     return 0;
 }
 
-/* Two of these fields are no list: joined with a comma they would be another value (RFC 9110 §5.3).
- * One of two media types, or of two credentials, could be what a front server has judged by, and
- * the other what the app obeys. The other fields that may come only once are harmless: joined, a
- * date or a range is malformed and ignored (RFC 9110 §13.1.3, §14.2), If-Range matches nothing,
- * Origin is another one; Referer, From and User-Agent are whatever the client says. */
+/* Fields that are not lists: two field lines, joined with a comma, would be a different value (RFC
+ * 9110 §5.3). A front server could decide by one of two media types or credentials, and the app by
+ * the other. The other singleton fields are harmless: joined, a date or a range is malformed and
+ * ignored (RFC 9110 §13.1.3, §14.2), If-Range matches nothing, and Origin is a different one;
+ * Referer, From and User-Agent are not reliable anyway. */
 static int take_single(struct request *request, bool *seen, const char *problem)
 {
     if (*seen)
-        return refuse(request, 400, problem);
+        return request_refuse(request, 400, problem);
     *seen = true;
     return 0;
 }
 
-/* One number and no list, not even of equal ones: RFC 9112 §6.3 allows to refuse it, and nobody who
- * means well sends it. */
+/* A single number. A list is refused even if its members are equal: RFC 9112 §6.3 allows that, and
+ * no well-behaved client sends one. */
 static int take_content_length(struct request *request, struct slice value)
 {
     if (request->has_content_length)
-        return refuse(request, 400, "more than one Content-Length");
+        return request_refuse(request, 400, "more than one Content-Length");
     int r = syntax_parse_decimal(value, &request->content_length);
     if (r < 0 && r != -EOVERFLOW)
-        return refuse(request, 400, "malformed Content-Length");
+        return request_refuse(request, 400, "malformed Content-Length");
     request->parser.length_overflows = r == -EOVERFLOW;
     request->has_content_length = true;
     return 0;
 }
 
-/* Notes the codings of one field line; several lines make one list (RFC 9112 §6.1). */
+/* Records the codings of one field line; several lines form one list (RFC 9112 §6.1). */
 static int take_transfer_encoding(struct request *request, struct slice value)
 {
     request->parser.has_transfer_encoding = true;
@@ -174,7 +174,7 @@ static int take_transfer_encoding(struct request *request, struct slice value)
         size_t comma = slice_find(value, ',');
         struct slice coding = syntax_trim((struct slice){value.data, comma});
 
-        /* A quoted comma in a parameter cuts this in two; both halves are refused all the same. */
+        /* A quoted comma in a parameter splits it here, but then both halves are refused. */
         request->parser.repeated_coding |= request->parser.final_chunked;
         request->parser.final_chunked = slice_equal_ignore_case(coding, SLICE("chunked"));
         request->parser.other_coding |= !request->parser.final_chunked;
@@ -184,8 +184,7 @@ static int take_transfer_encoding(struct request *request, struct slice value)
     }
 }
 
-/* A list (RFC 9110 §10.1.1), of which only one member is known; empty members are none (§5.6.1.2).
- */
+/* A list (RFC 9110 §10.1.1) with one known expectation; empty members are ignored (§5.6.1.2). */
 static int take_expect(struct request *request, struct slice value)
 {
     for (;;) {
@@ -195,15 +194,15 @@ static int take_expect(struct request *request, struct slice value)
         if (slice_equal_ignore_case(member, SLICE("100-continue")))
             request->parser.expects = true;
         else if (member.size > 0)
-            return refuse(request, 417, "unknown expectation");
+            return request_refuse(request, 417, "unknown expectation");
         if (comma == value.size)
             return 0;
         value = slice_after(value, comma + 1);
     }
 }
 
-/* The fields that decide about framing and routing, and those that two readers could take for
- * different things; all others are the app's affair. */
+/* Handles the fields that decide framing and routing, and those that two readers could interpret
+ * differently. All others are for the app alone. */
 static int take_field(struct request *request, struct slice name, struct slice value)
 {
     switch (name.size) {
@@ -238,21 +237,21 @@ static int take_field(struct request *request, struct slice name, struct slice v
 }
 
 /* field-name ":" OWS field-value OWS (RFC 9112 §5). White space before the colon and line folding
- * are refused (§5.1, §5.2); that the value has no control characters was seen by next_line. */
+ * are refused (§5.1, §5.2). next_head_line has refused control characters. */
 static int parse_field_line(
     struct request *request, struct slice line, const struct request_limits *limits)
 {
     if (++request->parser.fields > limits->fields)
-        return refuse(request, 431, "too many field lines");
+        return request_refuse(request, 431, "too many field lines");
     if (syntax_is_blank(line.data[0]))
-        return refuse(request, 400, "field line begins with white space");
+        return request_refuse(request, 400, "field line begins with white space");
 
     size_t colon = slice_find(line, ':');
     struct slice name = {line.data, colon};
     if (colon == line.size)
-        return refuse(request, 400, "field line without a colon");
+        return request_refuse(request, 400, "field line without a colon");
     if (!syntax_is_token(name))
-        return refuse(request, 400, "bad field name");
+        return request_refuse(request, 400, "bad field name");
     return take_field(request, name, syntax_trim(slice_after(line, colon + 1)));
 }
 
@@ -279,28 +278,29 @@ static int decide_framing(struct request *request, const struct request_limits *
 {
     if (request->parser.has_transfer_encoding) {
         if (request->minor == 0)
-            return refuse(request, 400, "Transfer-Encoding in HTTP/1.0");
+            return request_refuse(request, 400, "Transfer-Encoding in HTTP/1.0");
         if (request->has_content_length)
-            return refuse(request, 400, "Content-Length together with Transfer-Encoding");
+            return request_refuse(request, 400, "Content-Length together with Transfer-Encoding");
         if (!request->parser.final_chunked || request->parser.repeated_coding)
-            return refuse(request, 400, "Transfer-Encoding is not a final chunked");
+            return request_refuse(request, 400, "Transfer-Encoding is not a final chunked");
         if (request->parser.other_coding)
-            return refuse(request, 501, "unknown transfer coding");
+            return request_refuse(request, 501, "unknown transfer coding");
         request->chunked = true;
     }
     if (request->parser.length_overflows ||
         (request->has_content_length && request->content_length > limits->content))
-        return refuse(request, 413, "Content-Length is over the limit");
+        return request_refuse(request, 413, "Content-Length is over the limit");
     return 0;
 }
 
-static int finish(struct request *request, const char *data, const struct request_limits *limits)
+static int finish_head(
+    struct request *request, const char *data, const struct request_limits *limits)
 {
     size_t section = request->parser.section;
     request->fields = (struct slice){data + section, request->parser.line - 2 - section};
 
     if (request->minor >= 1 && !request->parser.has_host)
-        return refuse(request, 400, "no Host in an HTTP/1.1 request");
+        return request_refuse(request, 400, "no Host in an HTTP/1.1 request");
     int r = decide_framing(request, limits);
     if (r != 0)
         return r;
@@ -335,7 +335,7 @@ int request_parse(struct request *request, const char *data, size_t size,
 {
     for (;;) {
         struct slice line;
-        int r = next_line(request, data, size, limits, &line);
+        int r = next_head_line(request, data, size, limits, &line);
         if (r != 0)
             return r;
 
@@ -344,7 +344,7 @@ int request_parse(struct request *request, const char *data, size_t size,
                 break;
             r = parse_field_line(request, line, limits);
         } else if (line.size == 0 && !request->parser.empty_line) {
-            request->parser.empty_line = true; /* one may precede the request line, RFC 9112 §2.2 */
+            request->parser.empty_line = true; /* RFC 9112 §2.2 */
         } else {
             r = parse_request_line(request, line);
             request->parser.section = request->parser.line;
@@ -353,7 +353,7 @@ int request_parse(struct request *request, const char *data, size_t size,
             return r;
     }
 
-    int r = finish(request, data, limits);
+    int r = finish_head(request, data, limits);
     if (r != 0)
         return r;
     *ret_size = request->parser.line;

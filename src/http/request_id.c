@@ -32,7 +32,7 @@ static bool is_all(struct slice text, char c)
     return true;
 }
 
-/* Takes `digits` hexadecimal digits, and the "-" behind them unless they are the last. */
+/* Removes `digits` hexadecimal digits, and the "-" after them unless is_last. */
 static bool take_hex(struct slice *rest, size_t digits, bool is_last, struct slice *ret)
 {
     if (rest->size < digits + (is_last ? 0 : 1))
@@ -57,7 +57,7 @@ struct slice request_id_of_traceparent(struct slice value)
         return absent;
     if (slice_equal(version, SLICE("ff")) || is_all(trace_id, '0') || is_all(parent_id, '0'))
         return absent;
-    /* Of a later version more may follow (§4.1). */
+    /* Later versions may append fields (§4.1). */
     if (rest.size > 0 && (slice_equal(version, SLICE("00")) || rest.data[0] != '-'))
         return absent;
     return trace_id;

@@ -1,41 +1,13 @@
 #include "http/response.h"
 
+#include "base/writer.h"
 #include "http/syntax.h"
 
-/* ---- writing text into a buffer that is known to be large enough ---------------------------- */
+/* ---- fields of the server ------------------------------------------------------------------- */
 
-struct writer {
-    char *data;
-    size_t size, capacity;
-};
-
-static void put(struct writer *writer, struct slice text)
-{
-    size_t room = writer->capacity - writer->size;
-    size_t n = text.size < room ? text.size : room;
-
-    memcpy(writer->data + writer->size, text.data, n);
-    writer->size += n;
-}
-
-static void put_string(struct writer *writer, const char *text)
-{
-    put(writer, (struct slice){text, strlen(text)});
-}
-
-static void put_number(struct writer *writer, uint64_t number, unsigned base, size_t digits)
-{
-    char text[20]; /* 2^64-1 has 20 digits */
-    size_t i = sizeof(text);
-
-    do
-        text[--i] = "0123456789abcdef"[number % base];
-    while ((number /= base) > 0 || sizeof(text) - i < digits);
-    put(writer, (struct slice){text + i, sizeof(text) - i});
-}
-
-/* IMF-fixdate (RFC 9110 §5.6.7). Written by hand because strftime() asks the locale, and gmtime()
- * may take locks, which a signal handler must not. The calendar counts 400-year eras from March. */
+/* IMF-fixdate (RFC 9110 §5.6.7). Not by strftime(3), which depends on the locale, and gmtime(3),
+ * which may lock: a signal handler must not. The calculation counts eras of 400 years that begin in
+ * March. */
 static void put_date(struct writer *writer, time_t now)
 {
     static const char weekdays[] = "ThuFriSatSunMonTueWed";
@@ -50,37 +22,37 @@ static void put_date(struct writer *writer, time_t now)
     uint64_t month = march_month < 10 ? march_month + 2 : march_month - 10; /* 0 is January */
     uint64_t year = year_of_era + era * 400 + (month < 2 ? 1 : 0);
 
-    put(writer, (struct slice){weekdays + 3 * (days % 7), 3});
-    put_string(writer, ", ");
-    put_number(writer, day, 10, 2);
-    put_string(writer, " ");
-    put(writer, (struct slice){months + 3 * month, 3});
-    put_string(writer, " ");
-    put_number(writer, year, 10, 4);
-    put_string(writer, " ");
-    put_number(writer, seconds / 3600 % 24, 10, 2);
-    put_string(writer, ":");
-    put_number(writer, seconds / 60 % 60, 10, 2);
-    put_string(writer, ":");
-    put_number(writer, seconds % 60, 10, 2);
-    put_string(writer, " GMT");
+    writer_put(writer, (struct slice){weekdays + 3 * (days % 7), 3});
+    writer_put(writer, SLICE(", "));
+    writer_put_number(writer, day, 10, 2);
+    writer_put(writer, SLICE(" "));
+    writer_put(writer, (struct slice){months + 3 * month, 3});
+    writer_put(writer, SLICE(" "));
+    writer_put_number(writer, year, 10, 4);
+    writer_put(writer, SLICE(" "));
+    writer_put_number(writer, seconds / 3600 % 24, 10, 2);
+    writer_put(writer, SLICE(":"));
+    writer_put_number(writer, seconds / 60 % 60, 10, 2);
+    writer_put(writer, SLICE(":"));
+    writer_put_number(writer, seconds % 60, 10, 2);
+    writer_put(writer, SLICE(" GMT"));
 }
 
 static void put_date_field(struct writer *writer, time_t now)
 {
-    put_string(writer, "Date: ");
+    writer_put(writer, SLICE("Date: "));
     put_date(writer, now);
-    put_string(writer, "\r\n");
+    writer_put(writer, SLICE("\r\n"));
 }
 
 static void put_content_length(struct writer *writer, uint64_t length)
 {
-    put_string(writer, "Content-Length: ");
-    put_number(writer, length, 10, 1);
-    put_string(writer, "\r\n");
+    writer_put(writer, SLICE("Content-Length: "));
+    writer_put_number(writer, length, 10, 1);
+    writer_put(writer, SLICE("\r\n"));
 }
 
-/* ---- what the app gave ---------------------------------------------------------------------- */
+/* ---- status and fields of the app ----------------------------------------------------------- */
 
 void response_init(struct response *response, const struct request *request)
 {
@@ -145,7 +117,7 @@ static bool is_hop_by_hop(struct slice name)
     return false;
 }
 
-static const char *take_content_length(struct response *response, struct slice value)
+static const char *add_content_length(struct response *response, struct slice value)
 {
     if (response->has_content_length)
         return "more than one Content-Length";
@@ -167,7 +139,7 @@ const char *response_add_field(
         return "hop-by-hop fields belong to the server";
     if (slice_equal_ignore_case(name, SLICE("Content-Length"))) {
         *ret_drop = response->status == 204 || response->status == 205;
-        return take_content_length(response, value);
+        return add_content_length(response, value);
     }
     response->has_date |= slice_equal_ignore_case(name, SLICE("Date"));
     response->has_server |= slice_equal_ignore_case(name, SLICE("Server"));
@@ -208,12 +180,12 @@ size_t response_write_tail(
     if (own_length && response->has_content_length)
         put_content_length(&writer, response->content_length);
     if (response->framing == RESPONSE_CHUNKED)
-        put_string(&writer, "Transfer-Encoding: chunked\r\n");
+        writer_put(&writer, SLICE("Transfer-Encoding: chunked\r\n"));
     if (!response->has_date)
         put_date_field(&writer, now);
     if (!response->has_server)
-        put_string(&writer, "Server: wsgi-once\r\n");
-    put_string(&writer, "Connection: close\r\n\r\n");
+        writer_put(&writer, SLICE("Server: wsgi-once\r\n"));
+    writer_put(&writer, SLICE("Connection: close\r\n\r\n"));
     return writer.size;
 }
 
@@ -221,12 +193,12 @@ size_t response_write_chunk_head(uint64_t size, char buffer[RESPONSE_CHUNK_HEAD_
 {
     struct writer writer = {.data = buffer, .capacity = RESPONSE_CHUNK_HEAD_SIZE};
 
-    put_number(&writer, size, 16, 1);
-    put_string(&writer, "\r\n");
+    writer_put_number(&writer, size, 16, 1);
+    writer_put(&writer, SLICE("\r\n"));
     return writer.size;
 }
 
-/* ---- answers of the server itself ----------------------------------------------------------- */
+/* ---- responses of the server itself --------------------------------------------------------- */
 
 static const char *reason_phrase(unsigned status)
 {
@@ -248,16 +220,16 @@ static const char *reason_phrase(unsigned status)
     }
 }
 
-static void put_text(struct writer *writer, unsigned status, const char *detail)
+static void put_plain_text(struct writer *writer, unsigned status, const char *detail)
 {
-    put_number(writer, status, 10, 3);
-    put_string(writer, " ");
-    put_string(writer, reason_phrase(status));
+    writer_put_number(writer, status, 10, 3);
+    writer_put(writer, SLICE(" "));
+    writer_put(writer, slice_of(reason_phrase(status)));
     if (detail) {
-        put_string(writer, ": ");
-        put_string(writer, detail);
+        writer_put(writer, SLICE(": "));
+        writer_put(writer, slice_of(detail));
     }
-    put_string(writer, "\n");
+    writer_put(writer, SLICE("\n"));
 }
 
 size_t response_write_plain(
@@ -267,16 +239,16 @@ size_t response_write_plain(
     char text[RESPONSE_PLAIN_SIZE / 2];
     struct writer text_writer = {.data = text, .capacity = sizeof(text)};
 
-    put_text(&text_writer, status, detail);
-    put_string(&writer, "HTTP/1.1 ");
-    put_number(&writer, status, 10, 3);
-    put_string(&writer, " ");
-    put_string(&writer, reason_phrase(status));
-    put_string(&writer, "\r\nContent-Type: text/plain; charset=utf-8\r\n");
+    put_plain_text(&text_writer, status, detail);
+    writer_put(&writer, SLICE("HTTP/1.1 "));
+    writer_put_number(&writer, status, 10, 3);
+    writer_put(&writer, SLICE(" "));
+    writer_put(&writer, slice_of(reason_phrase(status)));
+    writer_put(&writer, SLICE("\r\nContent-Type: text/plain; charset=utf-8\r\n"));
     put_content_length(&writer, text_writer.size);
     put_date_field(&writer, now);
-    put_string(&writer, "Server: wsgi-once\r\nConnection: close\r\n\r\n");
+    writer_put(&writer, SLICE("Server: wsgi-once\r\nConnection: close\r\n\r\n"));
     if (!is_head)
-        put(&writer, (struct slice){text, text_writer.size});
+        writer_put(&writer, (struct slice){text, text_writer.size});
     return writer.size;
 }

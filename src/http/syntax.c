@@ -1,6 +1,9 @@
 #include "http/syntax.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 enum {
     TCHAR = 1,    /* RFC 9110 §5.6.2 */
@@ -33,14 +36,14 @@ static const unsigned char classes[256] = {
     ['a' ... 'z'] = TCHAR | REG_NAME,
 };
 
-static bool is_in(char byte, unsigned class)
+static bool is_in_class(char byte, unsigned class)
 {
     return (classes[(unsigned char)byte] & class) != 0;
 }
 
 bool syntax_is_tchar(char byte)
 {
-    return is_in(byte, TCHAR);
+    return is_in_class(byte, TCHAR);
 }
 
 bool syntax_is_field_value_char(char byte)
@@ -112,58 +115,31 @@ int syntax_parse_decimal(struct slice text, uint64_t *ret_number)
     return 0;
 }
 
-/* dec-octet "." dec-octet "." dec-octet "." dec-octet (RFC 3986 §3.2.2). */
+/* inet_pton(3) takes a string, and accepts exactly the grammar of RFC 3986 §3.2.2. */
+bool syntax_parse_ip_address(int family, struct slice text, void *ret_bytes)
+{
+    char string[INET6_ADDRSTRLEN];
+
+    if (text.size >= sizeof(string) || slice_find(text, '\0') < text.size)
+        return false;
+    if (text.size > 0)
+        memcpy(string, text.data, text.size);
+    string[text.size] = '\0';
+    return inet_pton(family, string, ret_bytes) == 1;
+}
+
 bool syntax_is_ipv4_address(struct slice text)
 {
-    for (int octets = 1;; octets++) {
-        size_t dot = slice_find(text, '.');
-        uint64_t number = 0;
-        if (dot > 3 || syntax_parse_decimal((struct slice){text.data, dot}, &number) < 0 ||
-            number > 255 || (dot > 1 && text.data[0] == '0'))
-            return false;
-        if (dot == text.size || octets == 4)
-            return dot == text.size && octets == 4;
-        text = slice_after(text, dot + 1);
-    }
+    struct in_addr address;
+
+    return syntax_parse_ip_address(AF_INET, text, &address);
 }
 
-static bool is_hex_group(struct slice text)
-{
-    for (size_t i = 0; i < text.size; i++)
-        if (syntax_hex_value(text.data[i]) < 0)
-            return false;
-    return text.size >= 1 && text.size <= 4;
-}
-
-/* Groups with colons between them; the last two may be an IPv4 address. Returns their number, or
- * -1. */
-static int count_ipv6_groups(struct slice text)
-{
-    for (int groups = 1;; groups++) {
-        size_t colon = slice_find(text, ':');
-        if (colon == text.size && syntax_is_ipv4_address(text))
-            return groups + 1;
-        if (!is_hex_group((struct slice){text.data, colon}))
-            return -1;
-        if (colon == text.size)
-            return groups;
-        text = slice_after(text, colon + 1);
-    }
-}
-
-/* Eight groups, or fewer around one "::" (RFC 3986 §3.2.2, RFC 4291 §2.2). */
 bool syntax_is_ipv6_address(struct slice text)
 {
-    for (size_t i = 0; i + 1 < text.size; i++) {
-        if (text.data[i] != ':' || text.data[i + 1] != ':')
-            continue;
-        struct slice after = slice_after(text, i + 2);
-        int left = i > 0 ? count_ipv6_groups((struct slice){text.data, i}) : 0;
-        int right = after.size > 0 ? count_ipv6_groups(after) : 0;
-        bool ipv4_in_front = slice_find((struct slice){text.data, i}, '.') < i;
-        return left >= 0 && right >= 0 && left + right <= 7 && !ipv4_in_front;
-    }
-    return count_ipv6_groups(text) == 8;
+    struct in6_addr address;
+
+    return syntax_parse_ip_address(AF_INET6, text, &address);
 }
 
 /* "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" ) (RFC 3986 §3.2.2). */
@@ -175,13 +151,13 @@ static bool is_ip_future(struct slice text)
         return false;
     for (size_t i = 1; i < text.size; i++) {
         char c = text.data[i];
-        if (i < dot ? syntax_hex_value(c) < 0 : i > dot && c != ':' && !is_in(c, REG_NAME))
+        if (i < dot ? syntax_hex_value(c) < 0 : i > dot && c != ':' && !is_in_class(c, REG_NAME))
             return false;
     }
     return true;
 }
 
-/* IP-literal without its brackets. */
+/* IP-literal without its brackets (RFC 3986 §3.2.2). */
 static bool is_ip_literal(struct slice text)
 {
     return syntax_is_ipv6_address(text) || is_ip_future(text);
@@ -191,7 +167,7 @@ static bool is_ip_literal(struct slice text)
 static bool is_reg_name(struct slice text)
 {
     for (size_t i = 0; i < text.size; i++) {
-        if (is_in(text.data[i], REG_NAME))
+        if (is_in_class(text.data[i], REG_NAME))
             continue;
         if (text.data[i] != '%' || text.size - i < 3 || syntax_hex_value(text.data[i + 1]) < 0 ||
             syntax_hex_value(text.data[i + 2]) < 0)

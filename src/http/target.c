@@ -47,7 +47,7 @@ static const char *parse_path_and_query(struct slice text, struct target *target
 
 /* ---- the forms ------------------------------------------------------------------------------ */
 
-/* CONNECT asks for a tunnel to host:port (RFC 9112 §3.2.3); a WSGI app cannot open one. */
+/* CONNECT requests a tunnel to host:port (RFC 9112 §3.2.3). */
 static const char *parse_authority_form(struct slice text, struct target *target)
 {
     struct slice host, port;
@@ -59,7 +59,7 @@ static const char *parse_authority_form(struct slice text, struct target *target
     return NULL;
 }
 
-/* Cuts off "http://" or "https://". */
+/* Removes "http://" or "https://". */
 static bool take_scheme(struct slice *text, struct target *target)
 {
     size_t colon = slice_find(*text, ':');
@@ -91,8 +91,8 @@ static const char *parse_absolute_form(
     const char *problem = parse_path_and_query(slice_after(text, end), target);
     if (problem || target->path.size > 0)
         return problem;
-    /* An empty path is "/" (RFC 9110 §4.2.3), but in OPTIONS it means the server (RFC 9112 §3.2.4).
-     */
+    /* An empty path equals "/" (RFC 9110 §4.2.3), except in OPTIONS without a query, where it means
+     * the server as a whole (RFC 9112 §3.2.4). */
     target->path = SLICE("/");
     if (slice_equal(method, SLICE("OPTIONS")) && !target->query.data) {
         target->form = REQUEST_ASTERISK;

@@ -1,8 +1,8 @@
 #pragma once
 
-/* The request-target, the second word of a request line (RFC 9112 §3.2, RFC 3986).
+/* The request-target of a request line (RFC 9112 §3.2, RFC 3986).
  *
- * Any visible character but "#" may stand in it: see request.h. */
+ * It may contain any visible character except "#": see request.h. */
 
 #include "base/slice.h"
 
@@ -16,23 +16,24 @@ enum request_form {
     REQUEST_ASTERISK,  /* *, for OPTIONS only: the server as a whole */
 };
 
-/* All slices borrow from the text, and are absent when the form has no such part. */
+/* All slices borrow from the text, except a path that is "/" because it was empty. They are absent
+ * when the target has no such part. */
 struct target {
     enum request_form form;
-    struct slice scheme;    /* "http" or "https", in any case; of an absolute target */
-    struct slice authority; /* the host, perhaps with a port */
-    struct slice path;      /* still percent-encoded, begins with "/" */
-    struct slice query;     /* what follows the "?" */
+    struct slice scheme;    /* of an absolute-form target: "http" or "https", in either case */
+    struct slice authority; /* host, perhaps with a port */
+    struct slice path;      /* percent-encoded, begins with "/" */
+    struct slice query;     /* after the "?" */
 };
 
-/* Takes the target of a request with that method apart. Returns NULL, or what is wrong with it
- * (static). */
+/* Parses the target of a request with this method. Returns NULL, or a static text that says what is
+ * wrong. */
 const char *target_parse(struct slice method, struct slice text, struct target *ret);
 
-/* Checks the percent-encoding of a path (RFC 3986 §2.1); an encoded NUL is refused too, because no
- * file name and no C string holds one (RFC 3986 §7.3). */
+/* Whether the percent-encoding of a path is valid (RFC 3986 §2.1). An encoded NUL is not, because
+ * file names and C strings cannot contain it (RFC 3986 §7.3). */
 bool target_path_is_valid(struct slice path);
 
-/* Decodes the percent-encoding of a valid path. buffer has room for path.size bytes; returns how
- * many were written. */
+/* Decodes a valid percent-encoded path into buffer, which has room for path.size bytes. Returns the
+ * number of bytes written. */
 size_t target_decode_path(struct slice path, char *buffer);

@@ -15,17 +15,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Holding back: over TCP, conn_abort sends a reset. A unix socket knows no such thing, but its
- * peer gets ECONNRESET when it is closed with bytes unread (unix(7) says nothing of it; Linux
- * net/unix/af_unix.c, unix_release_sock). So as long as an HTTP/1.0 answer that ends with the
- * connection is possible, the last byte received stays in the socket's queue though it was handed
- * out, and is taken from there before the next wait or an orderly end. */
+/* The unread byte: over TCP, conn_abort sends a reset. A unix socket has no reset, but its peer
+ * gets ECONNRESET when the socket is closed with bytes unread. unix(7) does not document this; see
+ * unix_release_sock in Linux net/unix/af_unix.c. So while an HTTP/1.0 response that ends with the
+ * connection is possible, the last byte received is only peeked at: the caller gets it, but it
+ * stays in the socket's queue until the next wait or an orderly end. */
 
-/* What part_in_child needs, which has no parameter. */
+/* The handler of pthread_atfork(3) has no parameter. */
 static struct {
-    struct conn *conn; /* or NULL */
-    bool is_watched;   /* the handler is there; it cannot be taken back */
-} kept;
+    struct conn *conn;  /* or NULL */
+    bool is_registered; /* the handler cannot be removed again */
+} closed_on_fork;
 
 static int socket_family(int fd)
 {
@@ -44,9 +44,9 @@ int conn_init(struct conn *conn, int fd, size_t capacity)
     *conn = (struct conn){
         .fd = fd,
         .capacity = capacity,
-        .holds_back = family == AF_UNIX,
+        .keeps_byte_unread = family == AF_UNIX,
         .owner = getpid(),
-        .wake = -1,
+        .cancel_event = -1,
     };
     conn->buffer = malloc(capacity);
     if (!conn->buffer)
@@ -54,8 +54,8 @@ int conn_init(struct conn *conn, int fd, size_t capacity)
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return -errno;
-    /* What an app yields is to be sent at once. A client that has left makes this fail: reading
-     * will tell. */
+    /* Send immediately what the app yields. This fails if the client has closed the connection;
+     * the first read reports that. */
     if (family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     return 0;
@@ -63,40 +63,40 @@ int conn_init(struct conn *conn, int fd, size_t capacity)
 
 void conn_close(struct conn *conn)
 {
-    int fd = take_fd(&conn->fd); /* first, because another thread may fork now */
+    int fd = take_fd(&conn->fd); /* first: another thread may fork at any moment */
 
     if (fd >= 0)
         close(fd);
     conn_disable_cancel(conn);
 }
 
-static void part_in_child(void)
+static void close_in_child(void)
 {
-    if (kept.conn)
-        conn_close(kept.conn);
+    if (closed_on_fork.conn)
+        conn_close(closed_on_fork.conn);
 }
 
 int conn_close_on_fork(struct conn *conn)
 {
-    int error = kept.is_watched ? 0 : pthread_atfork(NULL, NULL, part_in_child);
+    int error = closed_on_fork.is_registered ? 0 : pthread_atfork(NULL, NULL, close_in_child);
 
-    kept.is_watched = error == 0;
-    kept.conn = conn;
+    closed_on_fork.is_registered = error == 0;
+    closed_on_fork.conn = conn;
     return -error;
 }
 
 void conn_done(struct conn *conn)
 {
     conn_close(conn);
-    if (kept.conn == conn)
-        kept.conn = NULL;
+    if (closed_on_fork.conn == conn)
+        closed_on_fork.conn = NULL;
     free(conn->buffer);
-    *conn = (struct conn){.fd = -1, .wake = -1};
+    *conn = (struct conn){.fd = -1, .cancel_event = -1};
 }
 
 bool conn_claim_response(struct conn *conn, unsigned status)
 {
-    if (__atomic_exchange_n(&conn->answered, 1, __ATOMIC_SEQ_CST))
+    if (__atomic_exchange_n(&conn->claimed, 1, __ATOMIC_SEQ_CST))
         return false;
     conn->status = status;
     return true;
@@ -104,28 +104,28 @@ bool conn_claim_response(struct conn *conn, unsigned status)
 
 bool conn_has_sent_response(const struct conn *conn)
 {
-    return conn->answered && conn->sent > conn->interim;
+    return conn->claimed && conn->sent > conn->interim;
 }
 
-/* The connection is the parent's: a child that the app forked must leave it alone. Its socket is
- * closed after fork(2); after clone(2) it is there. */
-static bool is_shared(const struct conn *conn)
+/* Whether this process is a child that the app has created: the connection belongs to its parent.
+ * After fork(2) the socket is closed in the child; after clone(2) it is still open. */
+static bool is_in_child(const struct conn *conn)
 {
     return getpid() != conn->owner;
 }
 
 /* ---- receiving ------------------------------------------------------------------------------ */
 
-static void release_held(struct conn *conn)
+static void read_unread_byte(struct conn *conn)
 {
     char byte;
 
-    if (conn->held && recv(conn->fd, &byte, 1, 0) == 1)
-        conn->held = false;
+    if (conn->has_unread_byte && recv(conn->fd, &byte, 1, 0) == 1)
+        conn->has_unread_byte = false;
 }
 
-/* recv(2), but the last byte stays in the socket's queue. */
-static ssize_t receive_holding_back(struct conn *conn, char *data, size_t size)
+/* The same as recv(2), except that the last byte stays in the socket's queue. */
+static ssize_t receive_all_but_one(struct conn *conn, char *data, size_t size)
 {
     ssize_t peeked = recv(conn->fd, data, size, MSG_PEEK);
 
@@ -135,7 +135,7 @@ static ssize_t receive_holding_back(struct conn *conn, char *data, size_t size)
             return n;
         taken += n;
     }
-    conn->held = peeked > 0;
+    conn->has_unread_byte = peeked > 0;
     return peeked;
 }
 
@@ -143,7 +143,7 @@ static int wait_for(struct conn *conn, short events, usec_t deadline)
 {
     struct pollfd poll_fds[] = {
         {.fd = conn->fd, .events = events},
-        {.fd = conn->wake, .events = POLLIN}, /* -1 is ignored */
+        {.fd = conn->cancel_event, .events = POLLIN}, /* -1 is ignored */
     };
     int n = poll(poll_fds, 2, deadline_poll_timeout(deadline));
 
@@ -162,15 +162,15 @@ int conn_fill(struct conn *conn, usec_t deadline)
         return -ENOBUFS;
     if (conn->peer_ended)
         return -ENODATA;
-    if (is_shared(conn))
+    if (is_in_child(conn))
         return -EPERM;
 
-    release_held(conn);
+    read_unread_byte(conn);
     for (;;) {
         char *room = conn->buffer + conn->end;
         size_t size = conn->capacity - conn->end;
-        ssize_t n = conn->holds_back ? receive_holding_back(conn, room, size)
-                                     : recv(conn->fd, room, size, 0);
+        ssize_t n = conn->keeps_byte_unread ? receive_all_but_one(conn, room, size)
+                                            : recv(conn->fd, room, size, 0);
         if (n > 0) {
             conn->end += (size_t)n;
             conn->received += (size_t)n;
@@ -203,7 +203,7 @@ void conn_discard(struct conn *conn, size_t size)
     memmove(conn->buffer, conn->buffer + size, conn->end);
 }
 
-/* The head could not be read to its end: what that means for the client. */
+/* The result of conn_read_request when conn_fill failed. */
 static int head_failure(const struct conn *conn, struct request *request, int error)
 {
     if (error == -ETIMEDOUT && conn->end > 0) {
@@ -234,16 +234,17 @@ int conn_read_request(struct conn *conn, const struct request_limits *limits, us
             return head_failure(conn, request, r);
     }
     conn->base = conn->start = size;
-    if (request->minor >= 1) { /* its framing can show that an answer was cut off */
-        release_held(conn);
-        conn->holds_back = false;
+    if (request->minor >= 1) { /* the framing shows when a response is incomplete */
+        read_unread_byte(conn);
+        conn->keeps_byte_unread = false;
     }
     return 0;
 }
 
 /* ---- sending -------------------------------------------------------------------------------- */
 
-/* Waits for the client to take something. The deadline outlives a signal, and ends on progress. */
+/* Waits until the client accepts more bytes. The deadline stays the same after a signal, until a
+ * byte is sent. */
 static int wait_to_send(struct conn *conn, usec_t timeout)
 {
     if (conn->send_deadline == 0)
@@ -251,7 +252,7 @@ static int wait_to_send(struct conn *conn, usec_t timeout)
     return wait_for(conn, POLLOUT, conn->send_deadline);
 }
 
-static void advance(struct iovec **parts, size_t *count, size_t sent)
+static void remove_sent(struct iovec **parts, size_t *count, size_t sent)
 {
     while (*count > 0 && sent >= (*parts)->iov_len) {
         sent -= (*parts)->iov_len;
@@ -266,10 +267,10 @@ static void advance(struct iovec **parts, size_t *count, size_t sent)
 
 int conn_send(struct conn *conn, struct iovec **parts, size_t *count, usec_t timeout)
 {
-    if (is_shared(conn))
+    if (is_in_child(conn))
         return -EPERM;
     for (;;) {
-        advance(parts, count, 0); /* empty parts at the front */
+        remove_sent(parts, count, 0); /* skips empty parts */
         if (*count == 0)
             return 0;
         struct msghdr message = {.msg_iov = *parts, .msg_iovlen = *count};
@@ -277,7 +278,7 @@ int conn_send(struct conn *conn, struct iovec **parts, size_t *count, usec_t tim
         if (n >= 0) {
             conn->send_deadline = 0;
             conn->sent += (size_t)n;
-            advance(parts, count, (size_t)n);
+            remove_sent(parts, count, (size_t)n);
             continue;
         }
         if (errno != EAGAIN)
@@ -292,7 +293,7 @@ void conn_send_interim(struct conn *conn, struct slice response)
 {
     ssize_t n = send(conn->fd, response.data, response.size, MSG_NOSIGNAL);
 
-    /* If the client has left, reading will tell. */
+    /* If the client has closed the connection, the next read reports it. */
     if (n > 0)
         conn->sent = conn->interim = (uint64_t)n;
 }
@@ -300,7 +301,7 @@ void conn_send_interim(struct conn *conn, struct slice response)
 int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size, usec_t timeout)
 {
     while (*size > 0) {
-        if (is_shared(conn))
+        if (is_in_child(conn))
             return -EPERM;
         size_t want = *size < SSIZE_MAX ? (size_t)*size : SSIZE_MAX;
         ssize_t n = sendfile(conn->fd, file, offset, want);
@@ -325,7 +326,7 @@ int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size, u
 
 void conn_end_output(struct conn *conn)
 {
-    if (!is_shared(conn))
+    if (!is_in_child(conn))
         shutdown(conn->fd, SHUT_WR);
     conn->ended = 1;
 }
@@ -336,15 +337,15 @@ void conn_linger(struct conn *conn, bool expect, usec_t timeout)
     bool wait = expect;
     usec_t deadline = deadline_after(timeout);
 
-    if (is_shared(conn))
+    if (is_in_child(conn))
         return;
     conn->lingering = 1;
-    release_held(conn);
+    read_unread_byte(conn);
     while (timeout > 0 && !conn->peer_ended) {
         ssize_t n = recv(conn->fd, scratch, sizeof(scratch), 0);
         if (n > 0) {
             conn->received += (size_t)n;
-            wait = true; /* who sends what nobody asked for may send more */
+            wait = true; /* a client that sends unexpected bytes may send more */
             if (deadline_poll_timeout(deadline) == 0)
                 return;
             continue;
@@ -357,34 +358,34 @@ void conn_linger(struct conn *conn, bool expect, usec_t timeout)
     }
 }
 
-/* Disconnecting resets a TCP connection even while others hold its socket, as systemd and a child
- * of the app may; closing it with SO_LINGER would not. A unix socket is reset by its unread byte.
- */
+/* Disconnecting resets a TCP connection even while other processes hold its socket, as systemd and
+ * a child of the app may; closing it with SO_LINGER would not. On a unix socket, the unread byte
+ * has this effect. */
 void conn_abort(struct conn *conn)
 {
-    struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    struct sockaddr unspecified = {.sa_family = AF_UNSPEC};
 
-    if (!is_shared(conn))
-        (void)connect(conn->fd, &nobody, sizeof(nobody));
+    if (!is_in_child(conn))
+        (void)connect(conn->fd, &unspecified, sizeof(unspecified));
 }
 
-/* ---- being woken ---------------------------------------------------------------------------- */
+/* ---- canceling ------------------------------------------------------------------------------ */
 
 int conn_enable_cancel(struct conn *conn)
 {
-    if (conn->wake < 0)
-        conn->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return conn->wake < 0 ? -errno : 0;
+    if (conn->cancel_event < 0)
+        conn->cancel_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return conn->cancel_event < 0 ? -errno : 0;
 }
 
 void conn_cancel(struct conn *conn)
 {
-    eventfd_write(conn->wake, 1);
+    eventfd_write(conn->cancel_event, 1);
 }
 
 void conn_disable_cancel(struct conn *conn)
 {
-    if (conn->wake >= 0)
-        close(conn->wake);
-    conn->wake = -1;
+    if (conn->cancel_event >= 0)
+        close(conn->cancel_event);
+    conn->cancel_event = -1;
 }

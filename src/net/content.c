@@ -7,13 +7,13 @@ void content_init(struct content *content, struct conn *conn, const struct reque
 {
     *content = (struct content){
         .conn = conn,
-        .must_continue = request->expects_continue,
+        .awaits_continue = request->expects_continue,
         .read_timeout = read_timeout,
     };
     body_init(&content->body, request, limits);
 }
 
-static int fail(struct content *content, int error, int status, const char *problem)
+static int content_fail(struct content *content, int error, int status, const char *problem)
 {
     content->error = error;
     content->status = status;
@@ -21,15 +21,16 @@ static int fail(struct content *content, int error, int status, const char *prob
     return -error;
 }
 
-/* RFC 9110 §10.1.1: not needed once some of the content is there, and too late after the answer. */
+/* RFC 9110 §10.1.1: omitted if some of the content has arrived, or after the final response. */
 void content_send_continue(struct content *content)
 {
-    if (content->must_continue && conn_pending(content->conn).size == 0 && !content->conn->answered)
+    if (content->awaits_continue && conn_pending(content->conn).size == 0 &&
+        !content->conn->claimed)
         conn_send_interim(content->conn, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
-    content->must_continue = false;
+    content->awaits_continue = false;
 }
 
-static int fill(struct content *content)
+static int content_fill(struct content *content)
 {
     if (content->deadline == 0)
         content->deadline = deadline_after(content->read_timeout);
@@ -43,11 +44,12 @@ static int fill(struct content *content)
     case -ENODATA:
     case -EPIPE:
     case -ECONNRESET:
-        return fail(content, ECONNRESET, 0, "the client left before its content was complete");
+        return content_fail(
+            content, ECONNRESET, 0, "the client left before its content was complete");
     case -ETIMEDOUT:
-        return fail(content, ETIMEDOUT, 408, "the client did not send its content in time");
-    case -ECANCELED: return fail(content, ECANCELED, 0, "the request has ended");
-    default: return fail(content, -r, 0, "the connection failed while reading the content");
+        return content_fail(content, ETIMEDOUT, 408, "the client did not send its content in time");
+    case -ECANCELED: return content_fail(content, ECANCELED, 0, "the request has ended");
+    default: return content_fail(content, -r, 0, "the connection failed while reading the content");
     }
 }
 
@@ -58,7 +60,8 @@ static int decode(struct content *content)
 
     int status = body_decode(&content->body, pending.data, pending.size, &used, &content->piece);
     if (status != 0)
-        return fail(content, status == 400 ? EBADMSG : EFBIG, status, content->body.problem);
+        return content_fail(
+            content, status == 400 ? EBADMSG : EFBIG, status, content->body.problem);
     conn_consume(content->conn, used);
     return 0;
 }
@@ -68,7 +71,7 @@ int content_peek(struct content *content, struct slice *ret_piece)
     if (content->error != 0)
         return -content->error;
     while (content->piece.size == 0 && !body_is_done(&content->body)) {
-        int r = conn_pending(content->conn).size == 0 ? fill(content) : 0;
+        int r = conn_pending(content->conn).size == 0 ? content_fill(content) : 0;
         if (r == 0)
             r = decode(content);
         if (r != 0)

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-/* The address, which the parser has found valid; nothing for a unix socket's. */
-static void convert(
+/* The parser has validated the address. That of a unix socket becomes an empty one. */
+static void convert_end(
     const struct proxy_protocol *header, const struct proxy_protocol_end *end, struct address *ret)
 {
     int family = header->family == PROXY_PROTOCOL_INET6 ? AF_INET6 : AF_INET;
@@ -21,19 +21,19 @@ static void convert(
         snprintf(ret->port, sizeof(ret->port), "%u", end->port);
 }
 
-static void apply(const struct proxy_protocol *header, struct exchange *exchange)
+static void apply_header(const struct proxy_protocol *header, struct exchange *exchange)
 {
-    exchange->peer.is_for_another = header->family == PROXY_PROTOCOL_UNKNOWN;
+    exchange->peer.client_is_unknown = header->family == PROXY_PROTOCOL_UNKNOWN;
     if (header->family == PROXY_PROTOCOL_LOCAL || header->family == PROXY_PROTOCOL_UNKNOWN)
         return;
-    convert(header, &header->source, &exchange->peer.address);
-    convert(header, &header->destination, &exchange->server);
+    convert_end(header, &header->source, &exchange->peer.address);
+    convert_end(header, &header->destination, &exchange->server);
     exchange->client.address = exchange->peer.address;
     exchange->peer.is_tls = header->is_tls;
 }
 
-/* No more bytes came, and the header is not whole. */
-static int failure(const struct conn *conn, int error, const char **ret_problem)
+/* The result when conn_fill failed before the header was complete. */
+static int header_failure(const struct conn *conn, int error, const char **ret_problem)
 {
     if (conn->received == 0)
         return -ENODATA;
@@ -60,9 +60,9 @@ int proxied_read(struct exchange *exchange, usec_t deadline, const char **ret_pr
             r = conn_fill(conn, deadline);
         while (r == -EINTR);
         if (r < 0)
-            return failure(conn, r, ret_problem);
+            return header_failure(conn, r, ret_problem);
     }
-    apply(&header, exchange);
+    apply_header(&header, exchange);
     conn_discard(conn, size);
     return 0;
 }

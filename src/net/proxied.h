@@ -1,15 +1,15 @@
 #pragma once
 
-/* The PROXY protocol header at the beginning of a connection: with it a proxy says on whose behalf
- * it has connected, before all HTTP. */
+/* The PROXY protocol header, which a proxy sends before any HTTP to name the client that it
+ * connects for. */
 
 #include "net/exchange.h"
 
-/* Reads the header, and no byte behind it, for the exchange whose connection is new. Its peer and
- * client become the source, its server the destination, and it is told whether it speaks TLS with
- * the proxy, unless the proxy connects for itself, or for somebody whom it does not name. A source
- * that is a unix socket is not known: it is one of the proxy's.
+/* Reads the header at the beginning of a new connection, and not a byte more. Sets exchange->peer
+ * and exchange->client to the header's source, exchange->server to its destination, and
+ * exchange->peer.is_tls. With LOCAL or UNKNOWN the addresses of the connection stay. A source that
+ * is a unix socket becomes an unknown address: it is a socket of the proxy's host.
  *
- * Returns 0, -ENODATA when the proxy left or the deadline passed before a single byte, or another
- * -errno with *ret_problem, a static text, "it ...". Goes on after signals. */
+ * Returns 0, -ENODATA when the proxy closed the connection or the deadline passed before the first
+ * byte, or another -errno with *ret_problem, a static text, "it ...". Continues after signals. */
 int proxied_read(struct exchange *exchange, usec_t deadline, const char **ret_problem);

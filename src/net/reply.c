@@ -20,7 +20,7 @@ void reply_done(struct reply *reply)
 
 /* ---- the head ------------------------------------------------------------------------------- */
 
-static bool reserve(struct reply *reply, size_t size)
+static bool reserve_head(struct reply *reply, size_t size)
 {
     size_t capacity = reply->head_capacity;
 
@@ -35,22 +35,22 @@ static bool reserve(struct reply *reply, size_t size)
     return true;
 }
 
-static void append(struct reply *reply, struct slice text)
+static void append_text(struct reply *reply, struct slice text)
 {
     if (text.size > 0)
         memcpy(reply->head + reply->head_size, text.data, text.size);
     reply->head_size += text.size;
 }
 
-static const char *append_line(
+static const char *append_head_line(
     struct reply *reply, struct slice first, struct slice between, struct slice last)
 {
-    if (!reserve(reply, first.size + between.size + last.size + 2))
+    if (!reserve_head(reply, first.size + between.size + last.size + 2))
         return "out of memory";
-    append(reply, first);
-    append(reply, between);
-    append(reply, last);
-    append(reply, SLICE("\r\n"));
+    append_text(reply, first);
+    append_text(reply, between);
+    append_text(reply, last);
+    append_text(reply, SLICE("\r\n"));
     return NULL;
 }
 
@@ -61,7 +61,7 @@ const char *reply_set_status(struct reply *reply, struct slice status)
         return problem;
     reply->head_size = 0;
     reply->own_length = false;
-    return append_line(reply, SLICE("HTTP/1.1 "), status, (struct slice){0});
+    return append_head_line(reply, SLICE("HTTP/1.1 "), status, (struct slice){0});
 }
 
 const char *reply_add_field(struct reply *reply, struct slice name, struct slice value)
@@ -71,13 +71,12 @@ const char *reply_add_field(struct reply *reply, struct slice name, struct slice
 
     if (problem || drop)
         return problem;
-    return append_line(reply, name, SLICE(": "), value);
+    return append_head_line(reply, name, SLICE(": "), value);
 }
 
 void reply_set_length(struct reply *reply, uint64_t length)
 {
     unsigned status = reply->response.status;
-
     bool is_known = reply->response.has_content_length && status != 205;
 
     if (is_known || status == 204 || status == 304)
@@ -86,16 +85,16 @@ void reply_set_length(struct reply *reply, uint64_t length)
     reply->own_length = true;
 }
 
-/* ---- what is to be sent --------------------------------------------------------------------- */
+/* ---- the next message ----------------------------------------------------------------------- */
 
 static void add_part(struct reply *reply, const char *data, size_t size)
 {
-    /* sendmsg(2) does not write to it. */
+    /* The cast is safe: sendmsg(2) does not write to the data. */
     reply->parts[reply->count++] = (struct iovec){(char *)data, size};
 }
 
-/* Begins a new message: with the head, if this is the first one. */
-static void begin(struct reply *reply)
+/* Begins a new message; the first one begins with the head. */
+static void begin_message(struct reply *reply)
 {
     reply->next = reply->parts;
     reply->count = 0;
@@ -117,8 +116,8 @@ uint64_t reply_room(const struct reply *reply)
     return response->has_content_length ? response->content_length - reply->content : UINT64_MAX;
 }
 
-/* Decides the framing before the first content, and how much of `size` more bytes fits into it. */
-static int admit(struct reply *reply, uint64_t size, uint64_t *ret_fitting)
+/* Decides the framing before the first content, and how many of `size` more bytes fit into it. */
+static int admit_content(struct reply *reply, uint64_t size, uint64_t *ret_fitting)
 {
     const struct response *response = &reply->response;
 
@@ -137,13 +136,13 @@ static int admit(struct reply *reply, uint64_t size, uint64_t *ret_fitting)
 int reply_put(struct reply *reply, const char *data, size_t size, uint64_t *ret_excess)
 {
     uint64_t fitting;
-    int r = admit(reply, size, &fitting);
+    int r = admit_content(reply, size, &fitting);
     if (r < 0)
         return r;
 
     *ret_excess = size - fitting;
     size = (size_t)fitting;
-    begin(reply);
+    begin_message(reply);
     switch (reply->response.framing) {
     case RESPONSE_NO_CONTENT: break;
     case RESPONSE_CHUNKED:
@@ -159,11 +158,11 @@ int reply_put(struct reply *reply, const char *data, size_t size, uint64_t *ret_
 
 int reply_put_file(struct reply *reply, int file, off_t offset, uint64_t size)
 {
-    int r = admit(reply, size, &size);
+    int r = admit_content(reply, size, &size);
     if (r < 0)
         return r;
 
-    begin(reply);
+    begin_message(reply);
     if (reply->response.framing == RESPONSE_NO_CONTENT)
         return 0;
     reply->file = file;
@@ -180,11 +179,11 @@ int reply_put_end(struct reply *reply)
         reply->content < reply->response.content_length)
         return -ENODATA;
     uint64_t nothing;
-    int r = admit(reply, 0, &nothing);
+    int r = admit_content(reply, 0, &nothing);
     if (r < 0)
         return r;
 
-    begin(reply);
+    begin_message(reply);
     if (reply->response.framing == RESPONSE_CHUNKED)
         add_part(reply, RESPONSE_LAST_CHUNK, sizeof(RESPONSE_LAST_CHUNK) - 1);
     reply->complete = true;

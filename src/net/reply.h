@@ -1,11 +1,11 @@
 #pragma once
 
-/* The answer to one client: first the head, then the content in the framing that was decided.
+/* The response to one client: the head, then the content in the chosen framing.
  *
- * Nothing is sent before the first content (or the end), so that an app may change its mind about
- * the head until then (PEP 3333). Sending is in two steps, so that a signal does not lose the
- * place: a reply_put_* function says what comes next, reply_flush sends it and is called again
- * after -EINTR.
+ * Nothing is sent before the first content, or the end, so that an app can replace the head until
+ * then (PEP 3333). Sending has two steps, so that a signal does not lose the position: a
+ * reply_put_* function sets what to send next, and reply_flush sends it and can be repeated after
+ * -EINTR.
  */
 
 #include "http/response.h"
@@ -14,13 +14,13 @@
 struct reply {
     struct conn *conn;
     struct response response;
-    usec_t write_timeout; /* each wait for the client, microseconds, 0: none */
+    usec_t write_timeout; /* of each wait for the client, microseconds, 0: none */
 
     char *head; /* status line and fields of the app, on the heap */
     size_t head_size, head_capacity;
-    bool own_length; /* the Content-Length is the server's and not among the fields */
+    bool own_length; /* the Content-Length is the server's and not among the app's fields */
     bool head_sent;
-    bool complete;    /* the end of the content was sent as well */
+    bool complete;    /* reply_put_end was called */
     uint64_t content; /* bytes of content put so far */
     int error;        /* errno of a failed flush: final */
 
@@ -35,50 +35,51 @@ struct reply {
     uint64_t file_size;
 };
 
-/* Prepares the answer to that request. */
+/* Prepares the response to this request. */
 void reply_init(
     struct reply *reply, struct conn *conn, const struct request *request, usec_t write_timeout);
 
 /* Frees the head. */
 void reply_done(struct reply *reply);
 
-/* Takes "200 OK", dropping what was taken before; only before the head is sent. Returns NULL or
- * what is wrong (static). */
+/* Sets the status, such as "200 OK", and drops an earlier status with its fields. Call it only
+ * before the head is sent. Returns NULL, or a static text that says what is wrong. */
 const char *reply_set_status(struct reply *reply, struct slice status);
 
-/* Takes a field. Returns NULL or what is wrong (static). */
+/* Adds a field. Returns NULL, or a static text that says what is wrong. */
 const char *reply_add_field(struct reply *reply, struct slice name, struct slice value);
 
-/* Says how long the content will be, if the app did not. Only before the head is sent. Without
- * effect for two statuses without content: a 204 must not carry a length, and that of a 304 is not
- * known (RFC 9110 §8.6). That of a 205 is always 0 (§15.3.6). */
+/* Sets the length of the content, unless the app has set it. Call it only before the head is sent.
+ * No effect with 204, which must not have a length, and 304, where the length is unknown (RFC 9110
+ * §8.6). With 205 the length is always 0 (§15.3.6). */
 void reply_set_length(struct reply *reply, uint64_t length);
 
-/* How many more bytes of content can be sent: what is left of the Content-Length, UINT64_MAX when
- * there is none, 0 for a status or method without content. */
+/* How many more bytes of content can be sent: the rest of the Content-Length, UINT64_MAX when there
+ * is none, 0 if the status or the method excludes content. */
 uint64_t reply_room(const struct reply *reply);
 
-/* Puts content, which has to stay where it is until it is flushed, with the head before it if need
- * be. What goes beyond the Content-Length is not put: *ret_excess is how many bytes that were.
- * Returns 0, or -ECANCELED when somebody else has begun to answer; nothing is put then. */
+/* Puts content, preceded by the head if that was not sent. The bytes are borrowed until the flush.
+ * Content beyond the Content-Length is dropped; *ret_excess is its size. Returns 0, or -ECANCELED
+ * when another answer has begun; then nothing is put. */
 int reply_put(struct reply *reply, const char *data, size_t size, uint64_t *ret_excess);
 
-/* Puts `size` bytes of a regular file from an offset on, or what of them fits into the
- * Content-Length, which must be known. Returns like reply_put. The descriptor has to stay open
- * until it is flushed. */
+/* Puts `size` bytes of a regular file from an offset, as far as they fit into the Content-Length,
+ * which must be known. Returns the same as reply_put. The caller keeps the descriptor open until
+ * the flush. */
 int reply_put_file(struct reply *reply, int file, off_t offset, uint64_t size);
 
-/* Puts the end: the head if it was not sent, the last chunk if it is needed. Returns like
- * reply_put, or -ENODATA when the content is shorter than its Content-Length; nothing is put then.
- */
+/* Puts the end: the head if it was not sent, and the last chunk if the framing needs it. Returns
+ * the same as reply_put, or -ENODATA when the content is shorter than its Content-Length; then
+ * nothing is put. */
 int reply_put_end(struct reply *reply);
 
-/* Whether all the content that the Content-Length announces was put, and the head with it. */
+/* Whether the head and as much content as the Content-Length announces were put. */
 bool reply_is_full(const struct reply *reply);
 
-/* Whether the client got a head, but not all of the content that belongs to it. */
+/* Whether the head was put, but not all of its content. */
 bool reply_is_incomplete(const struct reply *reply);
 
-/* Sends what was put. Returns 0, -EINTR: call again, or a final failure: -ETIMEDOUT, -EPIPE,
- * -ECONNRESET (the client left), -ENODATA (the file ended early) or another -errno. */
+/* Sends what was put. Returns 0, or -EINTR: call it again, or a final failure: -ETIMEDOUT, -EPIPE,
+ * -ECONNRESET (the client has closed the connection), -ENODATA (the file is shorter) or another
+ * -errno. */
 int reply_flush(struct reply *reply);

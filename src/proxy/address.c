@@ -1,5 +1,7 @@
 #include "proxy/address.h"
 
+#include "http/syntax.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +16,7 @@ bool address_is_mapped(const void *bytes)
 
 void address_of_bytes(int family, const void *bytes, uint16_t port, struct address *ret)
 {
-    /* An IPv4 client of a dual-stack listener: apps compare with the IPv4 address. */
+    /* An IPv4 client of a dual-stack listener: apps expect its IPv4 address. */
     if (family == AF_INET6 && address_is_mapped(bytes)) {
         family = AF_INET;
         bytes = (const char *)bytes + 12;
@@ -27,16 +29,11 @@ void address_of_bytes(int family, const void *bytes, uint16_t port, struct addre
 
 bool address_of_text(struct slice text, struct address *ret)
 {
-    char host[INET6_ADDRSTRLEN];
     struct in6_addr bytes;
     int family = slice_find(text, ':') < text.size ? AF_INET6 : AF_INET;
 
     *ret = (struct address){0};
-    if (text.size == 0 || text.size >= sizeof(host))
-        return false;
-    memcpy(host, text.data, text.size);
-    host[text.size] = '\0';
-    if (inet_pton(family, host, &bytes) != 1)
+    if (!syntax_parse_ip_address(family, text, &bytes))
         return false;
     address_of_bytes(family, &bytes, 0, ret);
     ret->port[0] = '\0';

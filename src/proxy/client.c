@@ -4,19 +4,20 @@
 
 /* ---- the client's address ------------------------------------------------------------------- */
 
-/* The address in an element, which the parser has found valid; nothing when there is none. */
-static void read_address(const struct forwarded_element *element, struct address *ret)
+/* The address of an element, which the parser has validated; empty when it has none. */
+static void read_node_address(const struct forwarded_element *element, struct address *ret)
 {
     if (address_of_text(element->address, ret))
         snprintf(ret->port, sizeof(ret->port), "%.*s", (int)element->port.size,
             element->port.data ? element->port.data : "");
 }
 
-/* The last element that does not stand for a trusted proxy is the client's, because a trusted one
- * has added it; those before may be inventions. If all are trusted, the first one is the farthest
- * that we know of. Returns whether there is an element; *ret_behind is how many follow it. */
-static bool find_element(const struct request *request, enum forwarded_field field,
-    const struct trust *trust, struct forwarded_element *ret_element, size_t *ret_behind)
+/* Finds the client's element: the last one that is not a trusted proxy. A trusted proxy has
+ * appended it; the elements before it may be forged. If all are trusted, it is the first, the
+ * farthest known hop. Returns whether there is an element; *ret_after is how many elements
+ * come after it. */
+static bool find_client_element(const struct request *request, enum forwarded_field field,
+    const struct trust *trust, struct forwarded_element *ret_element, size_t *ret_after)
 {
     struct forwarded_cursor cursor = {0};
     struct forwarded_element element;
@@ -24,53 +25,43 @@ static bool find_element(const struct request *request, enum forwarded_field fie
 
     while (forwarded_next(request, field, &cursor, &element)) {
         struct peer hop = {0};
-        read_address(&element, &hop.address);
+        read_node_address(&element, &hop.address);
         if (is_found && peer_is_trusted(&hop, trust)) {
-            ++*ret_behind;
+            ++*ret_after;
             continue;
         }
         *ret_element = element;
-        *ret_behind = 0;
+        *ret_after = 0;
         is_found = true;
     }
     return is_found;
 }
 
-/* ---- what it asked for ---------------------------------------------------------------------- */
+/* ---- the original request ------------------------------------------------------------------- */
 
-static bool is_scheme_good(struct slice value)
-{
-    return !value.data || forwarded_is_scheme(value);
-}
-
-static bool is_host_good(struct slice value)
-{
-    return !value.data || forwarded_is_host(value);
-}
-
-/* Takes the value of one of the X-Forwarded-* fields, if it is to be believed. Returns whether it
- * is good. */
-static bool take(const struct request *request, unsigned fields, enum forwarded_field field,
-    size_t behind, bool (*is_good)(struct slice), struct slice *ret)
+/* Takes the value of one of the X-Forwarded-* fields, if the proxy may set it. Returns whether the
+ * value is valid or absent. */
+static bool take_x(const struct request *request, unsigned fields, enum forwarded_field field,
+    size_t after, bool (*is_valid)(struct slice), struct slice *ret)
 {
     struct slice value = {0};
 
     if (fields & field)
-        value = forwarded_find(request, field, behind);
-    if (value.data && !is_good(value))
+        value = forwarded_find(request, field, after);
+    if (value.data && !is_valid(value))
         return false;
     *ret = value;
     return true;
 }
 
-static int refuse(struct request *request, const char *problem)
+static int reject(struct request *request, const char *problem)
 {
     request->problem = problem;
     return 400;
 }
 
-/* An https target wants a connection that was secured for its origin (RFC 9110 §7.4). None of ours
- * is, so a trusted proxy has to stand for it; what it says of the scheme counts. */
+/* An https target requires a connection secured for its origin (RFC 9110 §7.4). This server has no
+ * TLS, so a trusted proxy must have secured it. If the proxy reports a scheme, that decides. */
 static bool is_misdirected(const struct peer *peer, const struct trust *trust,
     const struct request *request, const struct client *client)
 {
@@ -81,8 +72,8 @@ static bool is_misdirected(const struct peer *peer, const struct trust *trust,
     return !peer->is_tls && !peer_is_trusted(peer, trust);
 }
 
-/* Proxies copy Host into these fields. What separates the elements of a list there would be the
- * client's own elements; no name of a host has it (RFC 1123 §2.1). */
+/* Proxies copy Host into these fields, where a comma or a semicolon would let the client add
+ * elements of its own. No host name has one (RFC 1123 §2.1). */
 static bool is_host_a_list(const struct request *request)
 {
     struct slice host = request_find_field(request, SLICE("Host"));
@@ -93,13 +84,14 @@ static bool is_host_a_list(const struct request *request)
 static int read_forwarded(const struct trust *trust, struct request *request, struct client *client)
 {
     struct forwarded_element element = {0};
-    size_t behind = 0;
+    size_t after = 0;
 
-    if (!find_element(request, FORWARDED, trust, &element, &behind))
+    if (!find_client_element(request, FORWARDED, trust, &element, &after))
         return 0;
-    if (element.is_malformed || !is_scheme_good(element.scheme) || !is_host_good(element.host))
-        return refuse(request, "Forwarded of a trusted proxy is malformed");
-    read_address(&element, &client->address);
+    if (element.is_malformed || (element.scheme.data && !forwarded_is_scheme(element.scheme)) ||
+        (element.host.data && !forwarded_is_host(element.host)))
+        return reject(request, "Forwarded of a trusted proxy is malformed");
+    read_node_address(&element, &client->address);
     client->scheme = element.scheme;
     client->host = element.host;
     return 0;
@@ -109,23 +101,23 @@ static int read_x_forwarded(
     const struct trust *trust, struct request *request, struct client *client)
 {
     struct forwarded_element element = {0};
-    size_t behind = 0;
+    size_t after = 0;
     unsigned fields = trust->fields;
 
     if ((fields & FORWARDED_FOR) &&
-        find_element(request, FORWARDED_FOR, trust, &element, &behind)) {
+        find_client_element(request, FORWARDED_FOR, trust, &element, &after)) {
         if (element.is_malformed)
-            return refuse(request, "X-Forwarded-For of a trusted proxy is malformed");
-        read_address(&element, &client->address);
+            return reject(request, "X-Forwarded-For of a trusted proxy is malformed");
+        read_node_address(&element, &client->address);
     }
-    if (!take(request, fields, FORWARDED_PROTO, behind, forwarded_is_scheme, &client->scheme))
-        return refuse(request, "X-Forwarded-Proto of a trusted proxy is neither http nor https");
-    if (!take(request, fields, FORWARDED_HOST, behind, forwarded_is_host, &client->host))
-        return refuse(request, "X-Forwarded-Host of a trusted proxy is malformed");
-    if (!take(request, fields, FORWARDED_PORT, behind, forwarded_is_port, &client->port))
-        return refuse(request, "X-Forwarded-Port of a trusted proxy is malformed");
-    if (!take(request, fields, FORWARDED_PREFIX, behind, forwarded_is_prefix, &client->prefix))
-        return refuse(request, "X-Forwarded-Prefix of a trusted proxy is malformed");
+    if (!take_x(request, fields, FORWARDED_PROTO, after, forwarded_is_scheme, &client->scheme))
+        return reject(request, "X-Forwarded-Proto of a trusted proxy is neither http nor https");
+    if (!take_x(request, fields, FORWARDED_HOST, after, forwarded_is_host, &client->host))
+        return reject(request, "X-Forwarded-Host of a trusted proxy is malformed");
+    if (!take_x(request, fields, FORWARDED_PORT, after, forwarded_is_port, &client->port))
+        return reject(request, "X-Forwarded-Port of a trusted proxy is malformed");
+    if (!take_x(request, fields, FORWARDED_PREFIX, after, forwarded_is_prefix, &client->prefix))
+        return reject(request, "X-Forwarded-Prefix of a trusted proxy is malformed");
     return 0;
 }
 
@@ -136,13 +128,13 @@ int client_find(const struct peer *peer, const struct trust *trust, struct reque
     int r = 0;
 
     if (trust->fields != 0) {
-        unsigned believed = peer_is_trusted(peer, trust) ? trust->fields : 0;
-        client.dropped_fields = FORWARDED_ALL & ~believed;
-        if ((believed & (FORWARDED | FORWARDED_HOST)) && is_host_a_list(request))
-            r = refuse(request, "Host has a comma or semicolon, and proxies copy it into lists");
-        else if (believed & FORWARDED)
+        unsigned allowed = peer_is_trusted(peer, trust) ? trust->fields : 0;
+        client.dropped_fields = FORWARDED_ALL & ~allowed;
+        if ((allowed & (FORWARDED | FORWARDED_HOST)) && is_host_a_list(request))
+            r = reject(request, "Host has a comma or semicolon, and proxies copy it into lists");
+        else if (allowed & FORWARDED)
             r = read_forwarded(trust, request, &client);
-        else if (believed)
+        else if (allowed)
             r = read_x_forwarded(trust, request, &client);
     }
     if (r == 0 && is_misdirected(peer, trust, request, &client)) {

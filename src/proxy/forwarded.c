@@ -17,8 +17,8 @@ unsigned forwarded_field_named(struct slice name)
 
 /* ---- lists ---------------------------------------------------------------------------------- */
 
-/* Where a quoted-string that begins the text ends, behind its quote (RFC 9110 §5.6.4); 0 if it does
- * not end. */
+/* The size of the quoted-string at the beginning of the text, with its quotes (RFC 9110 §5.6.4); 0
+ * if it has no end. */
 static size_t quoted_size(struct slice text)
 {
     for (size_t i = 1; i < text.size; i++) {
@@ -30,8 +30,8 @@ static size_t quoted_size(struct slice text)
     return 0;
 }
 
-/* Where the character stands first outside of quoted-strings; the size if it does not. A quote that
- * has no end takes all that follows. */
+/* The first position of the character outside of quoted-strings; the text's size if there is none.
+ * A quoted-string without an end extends to the end of the text. */
 static size_t find_unquoted(struct slice text, char c)
 {
     for (size_t i = 0; i < text.size; i++) {
@@ -47,8 +47,8 @@ static size_t find_unquoted(struct slice text, char c)
     return text.size;
 }
 
-/* Cuts off what stands before the character, without white space around it, and drops that. */
-static struct slice cut(struct slice *rest, size_t at)
+/* Splits off the part before the delimiter at `at`, removes the delimiter, and trims the part. */
+static struct slice take_part(struct slice *rest, size_t at)
 {
     struct slice part = {rest->data, at};
 
@@ -56,7 +56,7 @@ static struct slice cut(struct slice *rest, size_t at)
     return syntax_trim(part);
 }
 
-/* The next element that is not empty. Only in Forwarded, quotes have a meaning. */
+/* The next element that is not empty. Only Forwarded allows quoted-strings. */
 static bool next_element(const struct request *request, enum forwarded_field name,
     struct forwarded_cursor *cursor, struct slice *ret_element)
 {
@@ -66,7 +66,7 @@ static bool next_element(const struct request *request, enum forwarded_field nam
         while (cursor->rest.size > 0) {
             size_t comma = name == FORWARDED ? find_unquoted(cursor->rest, ',')
                                              : slice_find(cursor->rest, ',');
-            *ret_element = cut(&cursor->rest, comma);
+            *ret_element = take_part(&cursor->rest, comma);
             if (ret_element->size > 0)
                 return true;
         }
@@ -78,14 +78,14 @@ static bool next_element(const struct request *request, enum forwarded_field nam
     }
 }
 
-struct slice forwarded_find(
-    const struct request *request, enum forwarded_field field, size_t behind)
+struct slice forwarded_find(const struct request *request, enum forwarded_field field, size_t after)
 {
+    /* The first cursor is `after` elements ahead of the second. */
     struct forwarded_cursor ahead = {0}, cursor = {0};
     struct slice found = {0}, other;
 
     for (size_t seen = 0; next_element(request, field, &ahead, &other); seen++)
-        if (seen == 0 || seen > behind)
+        if (seen == 0 || seen > after)
             next_element(request, field, &cursor, &found);
     return found;
 }
@@ -97,7 +97,7 @@ static bool is_one_of(char c, struct slice set)
     return slice_find(set, c) < set.size;
 }
 
-/* A name that a proxy gives to what it hides (RFC 7239 §6.3). */
+/* An obfuscated identifier (RFC 7239 §6.3). */
 static bool is_obfuscated(struct slice text)
 {
     for (size_t i = 1; i < text.size; i++)
@@ -106,7 +106,7 @@ static bool is_obfuscated(struct slice text)
     return text.size > 1 && text.data[0] == '_';
 }
 
-/* A port of a node may be 0: clients behind an address translation have had it. */
+/* node-port (RFC 7239 §6) may be 0: this was seen with clients behind NAT. */
 static bool is_node_port(struct slice text)
 {
     uint64_t number;
@@ -114,8 +114,8 @@ static bool is_node_port(struct slice text)
     return text.size <= 5 && syntax_parse_decimal(text, &number) == 0 && number <= 65535;
 }
 
-/* An IPv6 address without brackets. Apache has the zone of a link-local one behind it (RFC 4007
- * §11), which means something only to the proxy. */
+/* An IPv6 address without brackets. Apache appends the zone of a link-local one (RFC 4007 §11),
+ * which has a meaning only on the proxy. */
 static bool read_bare_ipv6(struct slice text, struct forwarded_element *element)
 {
     size_t percent = slice_find(text, '%');
@@ -128,8 +128,8 @@ static bool read_bare_ipv6(struct slice text, struct forwarded_element *element)
     return true;
 }
 
-/* nodename [ ":" node-port ] (RFC 7239 §6), and in X-Forwarded-For an IPv6 address without brackets
- * too. Returns whether it is one. */
+/* nodename [ ":" node-port ] (RFC 7239 §6); X-Forwarded-For also allows an IPv6 address without
+ * brackets. Returns whether the text is valid. */
 static bool read_node(struct slice text, bool is_bare_allowed, struct forwarded_element *element)
 {
     if (is_bare_allowed && read_bare_ipv6(text, element))
@@ -162,8 +162,8 @@ static bool read_node(struct slice text, bool is_bare_allowed, struct forwarded_
         (slice_equal_ignore_case(name, SLICE("unknown")) || is_obfuscated(name));
 }
 
-/* token / quoted-string: takes the quotes off. What has escapes is none of the values that we
- * read. */
+/* token / quoted-string: removes the quotes. Escapes stay: none of the values used here has
+ * any. */
 static bool unquote(struct slice text, struct slice *ret)
 {
     bool is_quoted = text.size > 0 && text.data[0] == '"';
@@ -183,8 +183,8 @@ static bool has_escapes(struct slice text)
     return slice_find(text, '\\') < text.size;
 }
 
-/* forwarded-pair: token "=" value (RFC 7239 §4). Returns whether it is one, and the first with its
- * name. */
+/* forwarded-pair: token "=" value (RFC 7239 §4). Returns whether it is valid and the first one with
+ * its name. */
 static bool read_pair(struct slice pair, struct slice *node, struct forwarded_element *element)
 {
     size_t equals = slice_find(pair, '=');
@@ -213,7 +213,7 @@ static bool read_element(struct slice text, struct forwarded_element *element)
     struct slice node = {0};
 
     while (text.size > 0) {
-        struct slice pair = cut(&text, find_unquoted(text, ';'));
+        struct slice pair = take_part(&text, find_unquoted(text, ';'));
         if (pair.size > 0 && !read_pair(pair, &node, element))
             return false;
     }
@@ -254,7 +254,8 @@ bool forwarded_is_port(struct slice value)
     return is_node_port(value) && value.data[0] != '0';
 }
 
-/* Encoded or not; browsers take a backslash for one (URL Standard §4.4). */
+/* A slash, percent-encoded or not, or an encoded backslash, which browsers treat as a slash (URL
+ * Standard §4.4). */
 static bool begins_with_slash(struct slice text)
 {
     struct slice code = {text.data, text.size < 3 ? 0 : 3};
@@ -263,7 +264,7 @@ static bool begins_with_slash(struct slice text)
         slice_equal_ignore_case(code, SLICE("%5C"));
 }
 
-/* Takes the next character of a valid path, decoded. */
+/* Decodes and removes the next character of a valid path. */
 static char take_decoded(struct slice *path)
 {
     const char *text = path->data;
@@ -275,12 +276,12 @@ static char take_decoded(struct slice *path)
     return (char)(syntax_hex_value(text[1]) << 4 | syntax_hex_value(text[2]));
 }
 
-/* Whether a valid path has control characters or dot segments when it is decoded. These name
- * another path (RFC 3986 §5.2.4), for whoever puts it into a URL or joins it to a directory; a
- * backslash separates segments as well. */
-static bool is_deceptive(struct slice path)
+/* Whether a valid path, decoded, has control characters or dot segments. In a URL, or joined to a
+ * directory, a path with dot segments refers to another path (RFC 3986 §5.2.4). A backslash also
+ * separates segments. */
+static bool has_deceptive_segments(struct slice path)
 {
-    size_t size = 0, dots = 0; /* of the segment under way */
+    size_t size = 0, dots = 0; /* of the current segment */
 
     while (path.size > 0) {
         char c = take_decoded(&path);
@@ -305,5 +306,5 @@ bool forwarded_is_prefix(struct slice value)
     for (size_t i = 0; i < value.size; i++)
         if (!syntax_is_visible(value.data[i]) || is_one_of(value.data[i], SLICE("?#\\")))
             return false;
-    return target_path_is_valid(value) && !is_deceptive(value);
+    return target_path_is_valid(value) && !has_deceptive_segments(value);
 }

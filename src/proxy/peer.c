@@ -2,7 +2,6 @@
 
 #include "http/syntax.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -28,21 +27,19 @@ void peer_of_socket(int fd, struct peer *ret)
 
 /* ---- patterns ------------------------------------------------------------------------------- */
 
-/* Reads an address into the pattern, all of whose bits count then. */
-static bool read_address(const char *text, struct peer_pattern *pattern)
+/* Sets the pattern to match exactly this address. */
+static bool set_address(struct slice text, struct peer_pattern *pattern)
 {
-    if (inet_pton(AF_INET, text, pattern->address) == 1) {
-        pattern->family = AF_INET;
-        pattern->bits = 32;
-        return true;
-    }
-    pattern->family = AF_INET6;
-    pattern->bits = 128;
-    return inet_pton(AF_INET6, text, pattern->address) == 1;
+    bool is_ipv4 = slice_find(text, ':') == text.size;
+
+    pattern->family = is_ipv4 ? AF_INET : AF_INET6;
+    pattern->bits = is_ipv4 ? 32 : 128;
+    return syntax_parse_ip_address(pattern->family, text, pattern->address);
 }
 
-/* An IPv4 peer of an IPv6 socket has its IPv4 address in struct address. */
-static void unmap(struct peer_pattern *pattern)
+/* struct address has the IPv4 address of an IPv4 peer of an IPv6 socket, so the pattern must have
+ * it, too. */
+static void unmap_address(struct peer_pattern *pattern)
 {
     if (pattern->family != AF_INET6 || pattern->bits < 96 || !address_is_mapped(pattern->address))
         return;
@@ -51,7 +48,7 @@ static void unmap(struct peer_pattern *pattern)
     memmove(pattern->address, pattern->address + 12, 4);
 }
 
-/* A user by number, or by a name of characters that passwd(5) files hold without harm. */
+/* A UID, or a user name of characters that are safe in passwd(5) files. */
 static bool read_user(const char *text, struct peer_pattern *pattern)
 {
     uint64_t number;
@@ -63,7 +60,7 @@ static bool read_user(const char *text, struct peer_pattern *pattern)
         pattern->user = text;
         return true;
     }
-    /* The last one means "nobody in particular" to the kernel (setreuid(2)). */
+    /* (uid_t)-1 is not a user: it means "no change" in setreuid(2). */
     if (r < 0 || number >= (uid_t)-1)
         return false;
     pattern->has_uid = true;
@@ -74,9 +71,8 @@ static bool read_user(const char *text, struct peer_pattern *pattern)
 bool peer_parse(const char *text, struct peer_pattern *ret_pattern)
 {
     struct peer_pattern pattern = {0};
-    const char *slash = strchr(text, '/');
-    size_t size = slash ? (size_t)(slash - text) : strlen(text);
-    char address[INET6_ADDRSTRLEN];
+    struct slice whole = slice_of(text);
+    size_t slash = slice_find(whole, '/');
     uint64_t bits;
 
     if (strcmp(text, "unix") == 0) {
@@ -90,19 +86,14 @@ bool peer_parse(const char *text, struct peer_pattern *ret_pattern)
         *ret_pattern = pattern;
         return true;
     }
-    if (size >= sizeof(address))
+    if (!set_address((struct slice){text, slash}, &pattern))
         return false;
-    memcpy(address, text, size);
-    address[size] = '\0';
-    if (!read_address(address, &pattern))
-        return false;
-    if (slash) {
-        const struct slice digits = {slash + 1, strlen(slash + 1)};
-        if (syntax_parse_decimal(digits, &bits) < 0 || bits > pattern.bits)
+    if (slash < whole.size) {
+        if (syntax_parse_decimal(slice_after(whole, slash + 1), &bits) < 0 || bits > pattern.bits)
             return false;
         pattern.bits = (unsigned)bits;
     }
-    unmap(&pattern);
+    unmap_address(&pattern);
     *ret_pattern = pattern;
     return true;
 }
@@ -121,7 +112,7 @@ int peer_find_user(struct peer_pattern *pattern)
 
 bool peer_is_user_distinct(uid_t uid)
 {
-    enum { OVERFLOW_UID = 65534 }; /* unless somebody has changed /proc/sys/kernel/overflowuid */
+    enum { OVERFLOW_UID = 65534 }; /* the default of /proc/sys/kernel/overflowuid */
     FILE *map = fopen("/proc/self/uid_map", "re");
     unsigned long mapped = 0;
     bool is_mapped = false;
@@ -131,7 +122,7 @@ bool peer_is_user_distinct(uid_t uid)
         return uid != OVERFLOW_UID;
     while (fgets(line, sizeof(line), map)) {
         unsigned long first = strtoul(line, &rest, 10);
-        strtoul(rest, &rest, 10); /* what it is outside */
+        strtoul(rest, &rest, 10); /* the first UID outside of the namespace */
         unsigned long count = strtoul(rest, NULL, 10);
         mapped += count;
         is_mapped |= uid >= first && uid - first < count;
@@ -151,8 +142,8 @@ static bool are_bits_equal(const unsigned char *a, const unsigned char *b, unsig
     return rest == 0 || (a[bytes] ^ b[bytes]) >> (8 - rest) == 0;
 }
 
-/* Whether the pattern, of the same family, fits. */
-static bool fits(
+/* Whether the pattern matches a peer of the same family. */
+static bool matches(
     const struct peer_pattern *pattern, const struct peer *peer, const unsigned char address[16])
 {
     if (pattern->family != AF_UNIX)
@@ -166,12 +157,13 @@ bool peer_is_trusted(const struct peer *peer, const struct trust *trust)
 {
     struct peer_pattern own = {.family = peer->address.family};
 
-    if (peer->is_for_another)
+    if (peer->client_is_unknown)
         return false;
-    if (own.family != AF_UNIX && !read_address(peer->address.host, &own))
+    if (own.family != AF_UNIX && !set_address(slice_of(peer->address.host), &own))
         return false;
     for (size_t i = 0; i < trust->n_proxies; i++)
-        if (trust->proxies[i].family == own.family && fits(&trust->proxies[i], peer, own.address))
+        if (trust->proxies[i].family == own.family &&
+            matches(&trust->proxies[i], peer, own.address))
             return true;
     return false;
 }

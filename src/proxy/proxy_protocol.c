@@ -4,13 +4,13 @@
 
 #include <errno.h>
 
-static int refuse(struct proxy_protocol *header, const char *problem)
+static int header_refuse(struct proxy_protocol *header, const char *problem)
 {
     *header = (struct proxy_protocol){.problem = problem};
     return -EBADMSG;
 }
 
-/* Whether the bytes are the beginning of the text, or begin with it. */
+/* Whether the bytes are a beginning of the text, or begin with it. */
 static bool may_begin_with(struct slice bytes, struct slice text)
 {
     size_t size = bytes.size < text.size ? bytes.size : text.size;
@@ -22,10 +22,10 @@ static bool may_begin_with(struct slice bytes, struct slice text)
 
 #define V1_PREFIX SLICE("PROXY ")
 
-/* The longest line, with its CRLF. */
+/* The size of the longest line with its CRLF. */
 enum { V1_MAX_SIZE = 107 };
 
-/* What is before the next space, which is taken as well, or before the end. */
+/* Removes and returns the word before the next space or the end, and removes the space. */
 static struct slice take_word(struct slice *rest)
 {
     struct slice word = {rest->data, slice_find(*rest, ' ')};
@@ -34,8 +34,8 @@ static struct slice take_word(struct slice *rest)
     return word;
 }
 
-/* Leading zeros are not permitted. */
-static bool read_port(struct slice text, uint16_t *ret_port)
+/* PP §2.1 forbids leading zeros. */
+static bool read_v1_port(struct slice text, uint16_t *ret_port)
 {
     uint64_t number;
 
@@ -47,12 +47,11 @@ static bool read_port(struct slice text, uint16_t *ret_port)
 }
 
 /* "source destination source-port destination-port" */
-static const char *read_ends(struct slice rest, struct proxy_protocol *header)
+static const char *read_v1_ends(struct slice rest, struct proxy_protocol *header)
 {
     bool (*is_address)(struct slice) =
         header->family == PROXY_PROTOCOL_INET ? syntax_is_ipv4_address : syntax_is_ipv6_address;
-    /* One space between two of four words is three. */
-    size_t spaces = 0;
+    size_t spaces = 0; /* four words have three single spaces between them */
 
     for (size_t i = 0; i < rest.size; i++)
         spaces += rest.data[i] == ' ';
@@ -62,18 +61,18 @@ static const char *read_ends(struct slice rest, struct proxy_protocol *header)
     header->destination.host = take_word(&rest);
     if (!is_address(header->source.host) || !is_address(header->destination.host))
         return "it has an address that is none of its family";
-    if (!read_port(take_word(&rest), &header->source.port) ||
-        !read_port(take_word(&rest), &header->destination.port))
+    if (!read_v1_port(take_word(&rest), &header->source.port) ||
+        !read_v1_port(take_word(&rest), &header->destination.port))
         return "it has a port that is none";
     return NULL;
 }
 
 /* The line without its CRLF. */
-static const char *read_line(struct slice line, struct proxy_protocol *header)
+static const char *read_v1_line(struct slice line, struct proxy_protocol *header)
 {
     struct slice rest = slice_after(line, V1_PREFIX.size), family = take_word(&rest);
 
-    if (slice_equal(family, SLICE("UNKNOWN"))) { /* whatever follows */
+    if (slice_equal(family, SLICE("UNKNOWN"))) { /* the rest of the line is ignored */
         header->family = PROXY_PROTOCOL_UNKNOWN;
         return NULL;
     }
@@ -83,7 +82,7 @@ static const char *read_line(struct slice line, struct proxy_protocol *header)
         header->family = PROXY_PROTOCOL_INET6;
     else
         return "its family is neither TCP4 nor TCP6 nor UNKNOWN";
-    return read_ends(rest, header);
+    return read_v1_ends(rest, header);
 }
 
 static int parse_v1(struct slice data, struct proxy_protocol *ret_header, size_t *ret_size)
@@ -93,12 +92,13 @@ static int parse_v1(struct slice data, struct proxy_protocol *ret_header, size_t
     struct proxy_protocol header = {.version = 1};
 
     if (!end)
-        return data.size < V1_MAX_SIZE ? -EAGAIN
-                                       : refuse(ret_header, "its line is longer than 107 bytes");
+        return data.size < V1_MAX_SIZE
+            ? -EAGAIN
+            : header_refuse(ret_header, "its line is longer than 107 bytes");
     struct slice line = {data.data, (size_t)(end - data.data)};
-    const char *problem = read_line(line, &header);
+    const char *problem = read_v1_line(line, &header);
     if (problem)
-        return refuse(ret_header, problem);
+        return header_refuse(ret_header, problem);
     *ret_header = header;
     *ret_size = line.size + 2;
     return 0;
@@ -108,26 +108,26 @@ static int parse_v1(struct slice data, struct proxy_protocol *ret_header, size_t
 
 #define V2_SIGNATURE SLICE("\r\n\r\n\0\r\nQUIT\n")
 
-/* Where its fixed part has what. */
+/* Offsets in the fixed part. */
 enum {
-    V2_COMMAND = 12, /* and the version */
-    V2_FAMILY = 13,  /* and the protocol */
-    V2_LENGTH = 14,  /* of what follows the fixed part */
+    V2_COMMAND = 12, /* with the version */
+    V2_FAMILY = 13,  /* with the transport protocol */
+    V2_LENGTH = 14,  /* of the part after the fixed one */
     V2_FIXED_SIZE = 16,
 };
 
 enum { LOCAL = 0, PROXY = 1 };                      /* commands */
 enum { UNSPEC = 0, INET = 1, INET6 = 2, UNIX = 3 }; /* families */
-enum { STREAM = 1, DGRAM = 2 };                     /* protocols, and UNSPEC */
+enum { STREAM = 1, DGRAM = 2 };                     /* transport protocols, also UNSPEC */
 
-/* Types of TLVs. */
+/* TLV types. */
 enum {
     TYPE_CRC32C = 0x03,
     TYPE_SSL = 0x20,
 };
 
-/* The fields of a TLV_SSL before the TLVs within: a byte of flags, and whether the certificate of
- * the client was verified. */
+/* struct pp2_tlv_ssl before its sub-TLVs: a byte of flags, and 4 bytes with the result of verifying
+ * the client's certificate (PP §2.2.6). */
 enum {
     SSL_FIXED_SIZE = 1 + 4,
     SSL_CLIENT_SSL = 0x01,
@@ -148,7 +148,7 @@ struct tlv {
     struct slice value;
 };
 
-/* Takes the next TLV. Returns whether it is whole. */
+/* Removes and returns the next TLV. Returns whether it is complete. */
 static bool take_tlv(struct slice *rest, struct tlv *ret)
 {
     enum { HEAD_SIZE = 3 }; /* type and length */
@@ -184,15 +184,15 @@ static uint32_t update_crc32c(uint32_t crc, unsigned char byte)
     return crc;
 }
 
-/* Whether the checksum, which lies in the header, is that of the header with zeros in its place. */
-static bool is_checksum_right(struct slice header, struct slice checksum)
+/* Whether the checksum, which is part of the header, is that of the header with zeros for it. */
+static bool is_checksum_valid(struct slice header, struct slice checksum)
 {
     size_t place = (size_t)(checksum.data - header.data);
     uint32_t crc = UINT32_MAX;
 
     for (size_t i = 0; i < header.size; i++) {
-        bool is_own = i >= place && i - place < checksum.size;
-        crc = update_crc32c(crc, is_own ? 0 : (unsigned char)header.data[i]);
+        bool is_checksum = i >= place && i - place < checksum.size;
+        crc = update_crc32c(crc, is_checksum ? 0 : (unsigned char)header.data[i]);
     }
     return ~crc == ((uint32_t)number_at(checksum, 0) << 16 | number_at(checksum, 2));
 }
@@ -205,7 +205,7 @@ static const char *read_ssl(struct slice value, bool *ret_is_tls)
     return NULL;
 }
 
-/* To speak of TLS twice could be understood in two ways. */
+/* Two SSL TLVs could contradict each other, so the second is an error. */
 static const char *read_tlvs(struct slice rest, struct slice whole, struct proxy_protocol *header)
 {
     bool has_ssl = false;
@@ -216,7 +216,7 @@ static const char *read_tlvs(struct slice rest, struct slice whole, struct proxy
         if (!take_tlv(&rest, &tlv))
             return "a TLV in it is longer than the rest of it";
         if (tlv.type == TYPE_CRC32C &&
-            (tlv.value.size != 4 || !is_checksum_right(whole, tlv.value)))
+            (tlv.value.size != 4 || !is_checksum_valid(whole, tlv.value)))
             problem = "its checksum is wrong";
         if (tlv.type == TYPE_SSL) {
             problem = has_ssl ? "it speaks of TLS twice" : read_ssl(tlv.value, &header->is_tls);
@@ -228,13 +228,13 @@ static const char *read_tlvs(struct slice rest, struct slice whole, struct proxy
     return NULL;
 }
 
-/* The size of an address, without its port. */
+/* The size of one address without its port, in bytes. */
 static size_t address_size(unsigned family)
 {
     return family == INET ? 4 : family == INET6 ? 16 : family == UNIX ? 108 : 0;
 }
 
-/* Of both addresses, with their ports. */
+/* The size of both addresses with their ports, in bytes. */
 static size_t addresses_size(unsigned family)
 {
     return 2 * (address_size(family) + (family == INET || family == INET6 ? 2 : 0));
@@ -254,16 +254,16 @@ static void read_addresses(struct slice block, unsigned family, struct proxy_pro
         (struct proxy_protocol_end){{block.data + size, size}, number_at(block, 2 * size + 2)};
 }
 
-/* How far the addresses count: not with LOCAL, whose family is ignored, nor with a family or a
- * protocol that is not specified. What follows the fixed part has no meaning then. */
+/* Whether the header has addresses to use: not with LOCAL, whose family is ignored, and not with an
+ * unspecified family or protocol. Without them, the part after the fixed one is ignored. */
 static bool has_addresses(struct slice data)
 {
     return (byte_at(data, V2_COMMAND) & 15) == PROXY && byte_at(data, V2_FAMILY) >> 4 != UNSPEC &&
         (byte_at(data, V2_FAMILY) & 15) != UNSPEC;
 }
 
-/* What can be said of the fixed part, as far as it has arrived. */
-static const char *judge_v2(struct slice data)
+/* Checks the received bytes of the fixed part. Returns a problem, or NULL. */
+static const char *check_v2_fixed_part(struct slice data)
 {
     if (data.size > V2_COMMAND && byte_at(data, V2_COMMAND) >> 4 != 2)
         return "its version is unknown";
@@ -289,10 +289,10 @@ static const char *judge_v2(struct slice data)
 static int parse_v2(struct slice data, struct proxy_protocol *ret_header, size_t *ret_size)
 {
     struct proxy_protocol header = {.version = 2};
-    const char *problem = judge_v2(data);
+    const char *problem = check_v2_fixed_part(data);
 
     if (problem)
-        return refuse(ret_header, problem);
+        return header_refuse(ret_header, problem);
     if (data.size < V2_FIXED_SIZE || data.size - V2_FIXED_SIZE < number_at(data, V2_LENGTH))
         return -EAGAIN;
     struct slice whole = {data.data, V2_FIXED_SIZE + number_at(data, V2_LENGTH)};
@@ -304,14 +304,14 @@ static int parse_v2(struct slice data, struct proxy_protocol *ret_header, size_t
         read_addresses(block, family, &header);
         problem = read_tlvs(slice_after(block, addresses_size(family)), whole, &header);
         if (problem)
-            return refuse(ret_header, problem);
+            return header_refuse(ret_header, problem);
     }
     *ret_header = header;
     *ret_size = whole.size;
     return 0;
 }
 
-/* ---- both ----------------------------------------------------------------------------------- */
+/* ---- either version ------------------------------------------------------------------------- */
 
 int proxy_protocol_parse(
     const char *data, size_t size, struct proxy_protocol *ret_header, size_t *ret_size)
@@ -324,5 +324,5 @@ int proxy_protocol_parse(
         return size < V2_SIGNATURE.size ? -EAGAIN : parse_v2(bytes, ret_header, ret_size);
     if (may_begin_with(bytes, V1_PREFIX))
         return size < V1_PREFIX.size ? -EAGAIN : parse_v1(bytes, ret_header, ret_size);
-    return refuse(ret_header, "it does not begin as one does");
+    return header_refuse(ret_header, "it does not begin as one does");
 }

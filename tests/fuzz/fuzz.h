@@ -1,7 +1,7 @@
 #pragma once
 
-/* What the fuzz targets share: an assertion that is always compiled in, and copies of the input
- * whose ends the address sanitizer watches. */
+/* Shared by the fuzz targets: an assertion that is always enabled, and copies of the input whose
+ * bounds the address sanitizer checks. */
 
 #include "base/slice.h"
 
@@ -17,10 +17,10 @@
         }                                                                                          \
     } while (0)
 
-/* A copy with exactly its size, to be freed by the caller. */
+/* A copy of exactly this size, which the caller frees. */
 static inline char *fuzz_copy(const void *data, size_t size)
 {
-    char *copy = malloc(size); /* of 0 bytes, too: the first byte is already out of bounds */
+    char *copy = malloc(size); /* also of 0 bytes, where any access is out of bounds */
 
     FUZZ_ASSERT(copy);
     if (size > 0)
@@ -34,8 +34,8 @@ static inline bool fuzz_is_within(struct slice inner, struct slice outer)
         (size_t)(inner.data - outer.data) <= outer.size - inner.size;
 }
 
-/* The rules of RFC 9110 §5.5 and §5.6.2, written once more on purpose: what judges the code under
- * test must not be that code. */
+/* RFC 9110 §5.5 and §5.6.2, implemented again on purpose: the checks must not use the code under
+ * test. */
 static inline bool fuzz_is_tchar(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
@@ -56,7 +56,7 @@ static inline bool fuzz_is_text(char byte)
     return c == '\t' || (c >= 0x20 && c != 0x7F);
 }
 
-static inline bool fuzz_is_texts(struct slice text)
+static inline bool fuzz_is_field_value(struct slice text)
 {
     for (size_t i = 0; i < text.size; i++)
         if (!fuzz_is_text(text.data[i]))

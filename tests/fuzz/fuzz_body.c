@@ -1,6 +1,6 @@
-/* Fuzzes body_decode. The first byte of the input chooses the framing, the rest is the content as
- * it arrives: "C" for chunked, "T" for chunked with tight limits, any other byte for a
- * Content-Length of its value. */
+/* Fuzzes body_decode. The first byte of the input selects the framing: "C" for chunked, "T" for
+ * chunked with tight limits, any other byte for a Content-Length of its value. The rest is the
+ * content in that framing. */
 
 #include "http/body.h"
 
@@ -27,13 +27,13 @@ struct outcome {
 
 struct reader {
     struct slice rest;
-    enum end end;   /* INCOMPLETE as long as nothing is decided */
-    bool stopped;   /* at the end of the input, or refused */
-    bool too_large; /* a chunk alone is above the limit of the content */
+    enum end end;   /* INCOMPLETE until the outcome is known */
+    bool stopped;   /* at the end of the input or refused */
+    bool too_large; /* the size of one chunk exceeds the limit of the content */
     size_t overhead;
 };
 
-/* Looks at the next byte; '\0' with reader->stopped when there is none. */
+/* Returns the next byte without consuming it; '\0' with reader->stopped when there is none. */
 static char peek(struct reader *reader)
 {
     if (reader->rest.size == 0)
@@ -150,7 +150,7 @@ static uint64_t read_size(struct reader *reader)
         const char *digit = byte != '\0' ? strchr(digits, byte) : NULL;
         if (!digit)
             break;
-        if (size <= generous.content) /* more digits make it no smaller */
+        if (size <= generous.content) /* more digits only make it larger */
             size = size * 16 + (uint64_t)(digit - digits) % 16;
         skip(reader);
     }
@@ -226,7 +226,7 @@ static void step(struct body *body, struct outcome *outcome, struct slice *piece
         outcome->end = DONE;
 }
 
-/* Decodes the input in pieces of that size; each stands in memory of its own. */
+/* Decodes the input in a piece of size `first` and more of size `then`, each in its own memory. */
 static struct outcome decode(const struct request *request, const struct body_limits *limits,
     struct slice input, size_t first, size_t then)
 {
@@ -262,7 +262,7 @@ static void check_chunked(const struct outcome *whole, struct slice input, bool 
     struct outcome simple = {.content = malloc(input.size + 1)};
     struct reader reader = read_chunked(input, &simple);
 
-    /* A size may be refused before its line has ended. */
+    /* A size can be refused before the end of its line. */
     if (!is_tight && !(whole->status == 413 && reader.too_large))
         FUZZ_ASSERT(whole->end == simple.end);
     if (whole->end == DONE) {
@@ -309,7 +309,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_length(&whole, input, request.content_length);
     check_same(decode(&request, limits, input, 1, 1), &whole);
     check_same(decode(&request, limits, input, 2, 3), &whole);
-    /* All cuts of a short input; of a long one some, for speed. */
+    /* Splits a short input at every position, a long one at some, for speed. */
     for (size_t at = 0; at <= input.size; at += 1 + input.size / 64)
         check_same(decode(&request, limits, input, at, input.size), &whole);
     free(whole.content);

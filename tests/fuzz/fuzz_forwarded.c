@@ -51,7 +51,7 @@ static size_t walk(const struct request *request, enum forwarded_field field)
     return count;
 }
 
-/* The elements of X-Forwarded-For, counted once more: pieces between commas that are not blank. */
+/* Counts the elements of a list independently: parts between commas that are not blank. */
 static size_t count_elements(const struct request *request, const char *name)
 {
     struct request_field field;
@@ -70,8 +70,8 @@ static size_t count_elements(const struct request *request, const char *name)
     return count;
 }
 
-/* A prefix, decoded by other means: no control characters, and no segments of one dot or two, also
- * where a backslash separates them. */
+/* Checks a decoded prefix independently: no control characters, and no segments of one or two dots,
+ * also with a backslash as the separator. */
 static void check_prefix(struct slice prefix)
 {
     char *text = calloc(1, prefix.size + 2);
@@ -89,16 +89,16 @@ static void check_prefix(struct slice prefix)
     free(text);
 }
 
-static void check_finding(const struct request *request)
+static void check_find(const struct request *request)
 {
     size_t count = count_elements(request, "X-Forwarded-Host");
     struct slice first = forwarded_find(request, FORWARDED_HOST, count);
 
     FUZZ_ASSERT(!first.data == (count == 0));
-    for (size_t behind = 0; behind < count && behind < 20; behind++) {
-        struct slice found = forwarded_find(request, FORWARDED_HOST, behind);
+    for (size_t after = 0; after < count && after < 20; after++) {
+        struct slice found = forwarded_find(request, FORWARDED_HOST, after);
         FUZZ_ASSERT(fuzz_is_within(found, request->fields) && found.size > 0);
-        FUZZ_ASSERT(behind + 1 == count ? found.data == first.data : found.data > first.data);
+        FUZZ_ASSERT(after + 1 == count ? found.data == first.data : found.data > first.data);
         struct slice host, port;
         FUZZ_ASSERT(forwarded_is_host(found) == syntax_split_authority(found, false, &host, &port));
         if (forwarded_is_prefix(found))
@@ -125,7 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (request_parse(&request, head, before + size + 4, &limits, &parsed) == 0) {
         walk(&request, FORWARDED);
         FUZZ_ASSERT(walk(&request, FORWARDED_FOR) == count_elements(&request, "X-Forwarded-For"));
-        check_finding(&request);
+        check_find(&request);
     }
     free(head);
     return 0;

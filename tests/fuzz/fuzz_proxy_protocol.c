@@ -14,7 +14,7 @@ struct outcome {
     size_t size;
 };
 
-/* What has not arrived yet is poisoned. */
+/* Bytes that have not arrived yet are poisoned. */
 static struct outcome parse(struct slice input, size_t size)
 {
     struct outcome outcome = {0};
@@ -42,7 +42,7 @@ static void check_same(const struct outcome *a, const struct outcome *b)
     FUZZ_ASSERT(x->problem == y->problem);
 }
 
-/* One more byte never changes what is decided, and what is not decided has nothing to show. */
+/* Once the outcome is known, more bytes do not change it. */
 static void check_growing(struct slice input, const struct outcome *whole)
 {
     bool is_decided = false;
@@ -58,9 +58,9 @@ static void check_growing(struct slice input, const struct outcome *whole)
     }
 }
 
-/* ---- the rules, written once more ------------------------------------------------------------ */
+/* ---- the specification, implemented again ---------------------------------------------------- */
 
-/* An address of version 1, taken back to a text of its own, is one to inet_pton(3), too. */
+/* inet_pton(3) accepts an address of version 1. */
 static void check_text(int family, struct slice host)
 {
     char text[INET6_ADDRSTRLEN], bytes[16];
@@ -131,7 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_v1(&whole.header, header);
         else
             check_v2(&whole.header, header);
-        /* It is exactly what was needed, and what is behind it has no say. */
+        /* Exactly these bytes are needed, and the bytes after them have no effect. */
         struct outcome alone = parse(input, whole.size), early = parse(input, whole.size - 1);
         check_same(&alone, &whole);
         FUZZ_ASSERT(early.status == -EAGAIN);

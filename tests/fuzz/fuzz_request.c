@@ -36,7 +36,7 @@ static bool same_place(struct slice a, struct slice b)
     return a.data == b.data && a.size == b.size;
 }
 
-/* However the bytes arrive, the outcome is the same. */
+/* The outcome does not depend on how the bytes arrive. */
 static void check_same(const struct outcome *a, const struct outcome *b)
 {
     const struct request *x = &a->request, *y = &b->request;
@@ -55,7 +55,7 @@ static void check_same(const struct outcome *a, const struct outcome *b)
     FUZZ_ASSERT(x->expects_continue == y->expects_continue);
 }
 
-/* What has not arrived yet is poisoned. */
+/* Bytes that have not arrived yet are poisoned. */
 static void check_growing(
     struct slice input, const struct request_limits *limits, const struct outcome *whole)
 {
@@ -81,7 +81,7 @@ static void check_split(
     check_same(&outcome, whole);
 }
 
-/* Content behind the head has no say: it is cut off, or cannot be read. */
+/* Content after the head has no effect: it is removed, or unreadable. */
 static void check_content_ignored(
     struct slice input, const struct request_limits *limits, const struct outcome *whole)
 {
@@ -95,15 +95,15 @@ static void check_content_ignored(
     ASAN_UNPOISON_MEMORY_REGION(input.data, input.size);
     check_same(&hidden, whole);
 
-    /* One byte less is not enough. */
+    /* One byte less is incomplete. */
     struct outcome early = nothing_yet();
     advance(&early, limits, (struct slice){input.data, whole->size - 1});
     FUZZ_ASSERT(early.status == -EAGAIN);
 }
 
-/* ---- the rules, written once more ------------------------------------------------------------ */
+/* ---- the specification, implemented again ---------------------------------------------------- */
 
-/* What a plain reading of the head says. */
+/* The result of a simple reading of the head. */
 struct reading {
     unsigned hosts, lengths, codings, types, credentials, fields;
     struct slice host, length, coding;
@@ -119,7 +119,7 @@ static struct slice trim(struct slice text)
     return text;
 }
 
-/* RFC 9110 §5.6.1.2: a list, whose empty members do not count. */
+/* RFC 9110 §5.6.1.2: a list, in which empty members are ignored. */
 static void read_expectations(struct reading *reading, struct slice list)
 {
     size_t comma = slice_find(list, ',');
@@ -140,7 +140,7 @@ static void read_field(struct reading *reading, struct slice line)
     struct slice name = {line.data, colon}, value = trim(slice_after(line, colon + 1));
 
     FUZZ_ASSERT(fuzz_is_token(name));
-    FUZZ_ASSERT(fuzz_is_texts(value));
+    FUZZ_ASSERT(fuzz_is_field_value(value));
     reading->fields++;
     if (fuzz_is_named(name, "Host")) {
         reading->hosts++;
@@ -157,7 +157,7 @@ static void read_field(struct reading *reading, struct slice line)
     reading->credentials += fuzz_is_named(name, "Authorization");
 }
 
-/* Reads the field lines of an accepted head and compares them with the walk. */
+/* Reads the field lines of an accepted head and compares them with request_next_field. */
 static struct reading read_fields(const struct request *request)
 {
     struct reading reading = {0};
@@ -179,7 +179,7 @@ static struct reading read_fields(const struct request *request)
     return reading;
 }
 
-/* Host and framing of what was accepted (RFC 9112 §3.2, §6). */
+/* Host and framing of an accepted request (RFC 9112 §3.2, §6). */
 static void check_fields(const struct request *request, const struct request_limits *limits)
 {
     struct reading reading = read_fields(request);
@@ -231,7 +231,7 @@ static void check_path(const struct request *request)
     }
 }
 
-/* A scheme stands before the authority, and nowhere else. */
+/* Only an absolute-form target has a scheme, before the authority. */
 static void check_scheme(const struct request *request)
 {
     struct slice target = request->target, scheme = request->scheme;
@@ -245,7 +245,7 @@ static void check_scheme(const struct request *request)
     FUZZ_ASSERT(memcmp(target.data + scheme.size, "://", 3) == 0);
 }
 
-/* Method and target of what was accepted (RFC 9112 §3). */
+/* Method and target of an accepted request (RFC 9112 §3). */
 static void check_target(const struct request *request)
 {
     struct slice method = request->method, target = request->target;
@@ -279,7 +279,7 @@ static void check_target(const struct request *request)
     }
 }
 
-/* The head is the request line and the fields, with CRLF and nothing else between them. */
+/* The head is the request line and the field lines, each ended by CRLF, and nothing else. */
 static void check_layout(const struct request *request, struct slice head)
 {
     struct slice line = {head.data, head.size - request->fields.size - 2};
@@ -314,8 +314,8 @@ static void check_accepted(
     check_content_ignored(input, limits, outcome);
 }
 
-/* The other limits and rules may refuse such a line before its method does, but nothing accepts it
- * or waits for more of it. */
+/* A method that is too long is refused without waiting for more bytes: with 414 if the limit of the
+ * line is lower, otherwise with 501. */
 static void check_long_method(
     const struct outcome *outcome, struct slice input, const struct request_limits *limits)
 {
@@ -348,7 +348,7 @@ static void run(struct slice input, const struct request_limits *limits)
         check_refused(&whole);
     check_long_method(&whole, input, limits);
     check_growing(input, limits, &whole);
-    /* All cuts of a short input; of a long one some, for speed. */
+    /* Splits a short input at every position, a long one at some, for speed. */
     for (size_t at = 0; at <= input.size; at += 1 + input.size / 64)
         check_split(input, limits, &whole, at);
 }

@@ -1,7 +1,7 @@
-/* Fuzzes what the app gives for the head of a response. The input, cut at "|": two characters of
- * the request ("G" or "H" for HEAD; the minor version), the status, then fields as "name:value".
+/* Fuzzes the app's part of the head of a response. The input, split at "|": two characters of the
+ * request ("G", or "H" for HEAD; the minor version), the status, then fields as "name:value".
  *
- * The head is put together as the server does it, and must then be what was meant. */
+ * The head is assembled as the server does it, and then checked. */
 
 #include "http/response.h"
 
@@ -21,7 +21,7 @@ static void put(struct head *head, struct slice text)
     head->size += text.size;
 }
 
-/* Cuts the text at the byte and moves behind it. */
+/* Removes and returns the text before the byte, and removes the byte. */
 static struct slice cut(struct slice *rest, char byte)
 {
     size_t size = slice_find(*rest, byte);
@@ -40,11 +40,11 @@ static time_t some_time(const uint8_t *data, size_t size)
     return (time_t)(hash % UINT64_C(253402300800)); /* up to the year 9999 */
 }
 
-/* ---- what the app gave ----------------------------------------------------------------------- */
+/* ---- status and fields of the app ------------------------------------------------------------ */
 
 static void check_status(struct slice status, bool accepted)
 {
-    bool expected = status.size >= 4 && status.data[3] == ' ' && fuzz_is_texts(status);
+    bool expected = status.size >= 4 && status.data[3] == ' ' && fuzz_is_field_value(status);
 
     for (size_t i = 0; i < 3 && expected; i++)
         expected = status.data[i] >= (i == 0 ? '2' : '0') && status.data[i] <= '9';
@@ -63,10 +63,10 @@ static bool is_hop_by_hop(struct slice name)
     return false;
 }
 
-/* All that can be wrong with a field but for its Content-Length. */
+/* Checks the decision on a field, except for the value of a Content-Length. */
 static void check_field(struct slice name, struct slice value, bool accepted)
 {
-    bool expected = fuzz_is_token(name) && fuzz_is_texts(value) && !is_hop_by_hop(name);
+    bool expected = fuzz_is_token(name) && fuzz_is_field_value(value) && !is_hop_by_hop(name);
 
     if (fuzz_is_named(name, "Content-Length"))
         FUZZ_ASSERT(!accepted || expected);
@@ -98,7 +98,7 @@ static void add_field(struct response *response, struct slice field, struct head
     put(head, SLICE("\r\n"));
 }
 
-/* ---- what goes out --------------------------------------------------------------------------- */
+/* ---- the response ---------------------------------------------------------------------------- */
 
 struct count {
     unsigned lines, dates, servers, connections, lengths, codings;
@@ -121,7 +121,7 @@ static void count_field(struct count *count, struct slice line)
 {
     struct slice name = {line.data, slice_find(line, ':')}, value = value_of(line);
 
-    FUZZ_ASSERT(name.size < line.size && fuzz_is_token(name) && fuzz_is_texts(value));
+    FUZZ_ASSERT(name.size < line.size && fuzz_is_token(name) && fuzz_is_field_value(value));
     count->lines++;
     if (fuzz_is_named(name, "Date")) {
         count->dates++;
@@ -140,7 +140,7 @@ static void count_field(struct count *count, struct slice line)
     }
 }
 
-/* Reads a head as a client does; it must end with the empty line and hold no other one. */
+/* Reads a head as a client does. It must have one empty line, at its end. */
 static struct count read_head(struct slice head)
 {
     struct count count = {0};
@@ -150,7 +150,7 @@ static struct count read_head(struct slice head)
         FUZZ_ASSERT(end);
         struct slice line = {head.data, (size_t)(end - head.data)};
         head = slice_after(head, line.size + 2);
-        FUZZ_ASSERT(fuzz_is_texts(line));
+        FUZZ_ASSERT(fuzz_is_field_value(line));
         if (line.size == 0)
             break;
         if (line_number > 0)

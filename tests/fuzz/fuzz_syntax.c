@@ -1,4 +1,4 @@
-/* Fuzzes the small grammars of syntax.h and the helpers of slice.h: the input is the text. */
+/* Fuzzes the basic grammars of syntax.h and the functions of slice.h: the input is the text. */
 
 #include "http/request.h"
 #include "http/syntax.h"
@@ -51,7 +51,7 @@ static void check_trim(struct slice text)
     FUZZ_ASSERT(slice_equal(syntax_trim(trimmed), trimmed));
 }
 
-/* The number as the C library reads it. */
+/* Compares with strtoull(3). */
 static void check_decimal(struct slice text)
 {
     uint64_t number = 4711, expected;
@@ -71,7 +71,65 @@ static void check_decimal(struct slice text)
     free(terminated);
 }
 
-/* RFC 3986 §3.2.2 reg-name, where a valid host must be one. */
+/* dec-octet "." dec-octet "." dec-octet "." dec-octet (RFC 3986 §3.2.2) */
+static bool is_ipv4_address(struct slice text)
+{
+    for (int octets = 1;; octets++) {
+        size_t dot = slice_find(text, '.');
+        unsigned number = 0;
+        for (size_t i = 0; i < dot; i++) {
+            if (dot > 3 || text.data[i] < '0' || text.data[i] > '9')
+                return false;
+            number = number * 10 + (unsigned)(text.data[i] - '0');
+        }
+        if (dot == 0 || number > 255 || (dot > 1 && text.data[0] == '0'))
+            return false;
+        if (dot == text.size || octets == 4)
+            return dot == text.size && octets == 4;
+        text = slice_after(text, dot + 1);
+    }
+}
+
+/* Counts the groups of hexadecimal digits between colons; an IPv4 address at the end counts as two.
+ * Returns -1 for anything else. */
+static int count_groups(struct slice text)
+{
+    for (int groups = 1;; groups++) {
+        size_t colon = slice_find(text, ':');
+        if (colon == text.size && is_ipv4_address(text))
+            return groups + 1;
+        if (colon < 1 || colon > 4)
+            return -1;
+        for (size_t i = 0; i < colon; i++)
+            if (!is_hex(text.data[i]))
+                return -1;
+        if (colon == text.size)
+            return groups;
+        text = slice_after(text, colon + 1);
+    }
+}
+
+/* Eight groups, or fewer around one "::" (RFC 3986 §3.2.2, RFC 4291 §2.2) */
+static bool is_ipv6_address(struct slice text)
+{
+    for (size_t i = 0; i + 1 < text.size; i++) {
+        if (text.data[i] != ':' || text.data[i + 1] != ':')
+            continue;
+        struct slice left = {text.data, i}, right = slice_after(text, i + 2);
+        int before = left.size > 0 ? count_groups(left) : 0;
+        int after = right.size > 0 ? count_groups(right) : 0;
+        return before >= 0 && after >= 0 && before + after <= 7 && slice_find(left, '.') == i;
+    }
+    return count_groups(text) == 8;
+}
+
+static void check_addresses(struct slice text)
+{
+    FUZZ_ASSERT(syntax_is_ipv4_address(text) == is_ipv4_address(text));
+    FUZZ_ASSERT(syntax_is_ipv6_address(text) == is_ipv6_address(text));
+}
+
+/* A valid host is a reg-name or an IP-literal (RFC 3986 §3.2.2). */
 static void check_host(struct slice host)
 {
     if (host.size > 0 && host.data[0] == '[') {
@@ -124,7 +182,7 @@ static void check_authority(struct slice text)
     check_port(port);
 }
 
-/* The other direction: what consists of harmless characters only is a host. */
+/* The other direction: unreserved characters and sub-delims form a host. */
 static void check_plain_host(struct slice text)
 {
     struct slice host, port;
@@ -179,6 +237,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_classes(text);
     check_trim(text);
     check_decimal(text);
+    check_addresses(text);
     check_authority(text);
     check_plain_host(text);
     check_path(text);

@@ -1,4 +1,4 @@
-/* Addresses as text: src/proxy/address.h. */
+/* Tests src/proxy/address.h, addresses as text. */
 
 #include "proxy/address.h"
 #include "unit.h"
@@ -11,19 +11,19 @@
 static const struct {
     const char *name;
     struct slice text;
-    int family; /* 0: it is no address */
+    int family; /* 0: invalid */
     const char *host;
 } texts[] = {
     {"IPv4", S("192.0.2.1"), AF_INET, "192.0.2.1"},
     {"IPv6", S("2001:db8::1"), AF_INET6, "2001:db8::1"},
-    {"IPv6 that could be shorter", S("2001:DB8:0:0:0:0:0:1"), AF_INET6, "2001:db8::1"},
+    {"IPv6 that can be shortened", S("2001:DB8:0:0:0:0:0:1"), AF_INET6, "2001:db8::1"},
     {"the longest", S("2001:0db8:0000:0000:0000:0000:192.168.100.200"), AF_INET6,
         "2001:db8::c0a8:64c8"},
-    {"none in particular", S("::"), AF_INET6, "::"},
-    {"IPv4 in IPv6", S("::ffff:192.0.2.1"), AF_INET, "192.0.2.1"},
-    {"IPv4 in IPv6, hexadecimal", S("::ffff:c000:201"), AF_INET, "192.0.2.1"},
-    {"nearly IPv4 in IPv6", S("::fffe:c000:201"), AF_INET6, "::fffe:c000:201"},
-    {"the old kind of IPv4 in IPv6", S("::192.0.2.1"), AF_INET6, "::192.0.2.1"},
+    {"the unspecified address", S("::"), AF_INET6, "::"},
+    {"IPv4-mapped", S("::ffff:192.0.2.1"), AF_INET, "192.0.2.1"},
+    {"IPv4-mapped, hexadecimal", S("::ffff:c000:201"), AF_INET, "192.0.2.1"},
+    {"almost IPv4-mapped", S("::fffe:c000:201"), AF_INET6, "::fffe:c000:201"},
+    {"IPv4-compatible", S("::192.0.2.1"), AF_INET6, "::192.0.2.1"},
     {"empty", S(""), 0, ""},
     {"three numbers", S("192.0.2"), 0, ""},
     {"a number that is too large", S("192.0.2.256"), 0, ""},
@@ -32,7 +32,7 @@ static const struct {
     {"in brackets", S("[::1]"), 0, ""},
     {"with a zone", S("fe80::1%eth0"), 0, ""},
     {"a name", S("localhost"), 0, ""},
-    {"longer than any", S("2001:0db8:0000:0000:0000:0000:192.168.100.2000"), 0, ""},
+    {"longer than the longest", S("2001:0db8:0000:0000:0000:0000:192.168.100.2000"), 0, ""},
     {"absent", {0}, 0, ""},
 };
 
@@ -40,7 +40,7 @@ static void test_texts(void)
 {
     for (size_t i = 0; i < LENGTH(texts); i++) {
         struct slice text = unit_copy_at_end(texts[i].text);
-        struct address address = {AF_UNIX, "what it was", "1"};
+        struct address address = {AF_UNIX, "the old value", "1"};
         unit_case("a text: %s", texts[i].name);
         unit_same_int("is an address", address_of_text(text, &address), texts[i].family != 0);
         unit_same_int("family", address.family, texts[i].family);
@@ -68,7 +68,7 @@ static void test_bytes(void)
     unit_same_slice("host", slice_of(address.host), S("2001:db8::1"));
     unit_same_slice("port", slice_of(address.port), S("65535"));
 
-    unit_case("the bytes of an IPv4 address in an IPv6 one");
+    unit_case("the bytes of an IPv4-mapped address");
     address_of_bytes(AF_INET6, unit_copy_at_end(mapped).data, 0, &address);
     unit_same_int("family", address.family, AF_INET);
     unit_same_slice("host", slice_of(address.host), S("192.0.2.1"));

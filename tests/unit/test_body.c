@@ -1,7 +1,7 @@
-/* The content decoder as tables of conversations: src/http/body.h.
+/* Tests src/http/body.h, the content decoder, as tables of conversations.
  *
- * Each row is decoded whole, byte by byte, and cut in two at every position; what is complete also
- * with a second request behind it, none of which may be taken. */
+ * Each row is decoded whole, byte by byte, and split in two at every position; complete content is
+ * also decoded with a second request after it, of which no byte may be consumed. */
 
 #include "http/body.h"
 #include "unit.h"
@@ -11,7 +11,7 @@
 
 #define UNTOUCHED ((size_t)4711)
 
-/* body_decode returns 0 for both. */
+/* body_decode returns 0 for both of these. */
 enum {
     DONE = 0,
     INCOMPLETE = 1,
@@ -29,8 +29,8 @@ enum { EMPTY_LINE = 2 };
 struct row {
     const char *name;
     struct slice input;
-    int outcome;          /* DONE, INCOMPLETE or the status */
-    struct slice content; /* up to the end, or up to the mistake; not compared with 431 */
+    int outcome;                      /* DONE, INCOMPLETE or the status */
+    struct slice content;             /* up to the end or the error; not compared with 431 */
     const struct body_limits *limits; /* NULL: generous */
 };
 
@@ -60,7 +60,7 @@ static const struct row chunk_rows[] = {
     {"RFC 9112 §7.1: more zeros than 64 bits have digits", S("000000000000000000001\r\na\r\n" END),
         .content = S("a")},
     {"RFC 9112 §7.1: empty size", S("\r\n"), .outcome = 400},
-    {"RFC 9112 §7.1: empty size behind a chunk", S("1\r\na\r\n\r\n"), .outcome = 400,
+    {"RFC 9112 §7.1: empty size after a chunk", S("1\r\na\r\n\r\n"), .outcome = 400,
         .content = S("a")},
     {"RFC 9112 §7.1: not a digit", S("g\r\n"), .outcome = 400},
     {"RFC 9112 §7.1: digit, then not a digit", S("5g\r\nhello"), .outcome = 400},
@@ -74,10 +74,10 @@ static const struct row chunk_rows[] = {
     {"RFC 9112 §7.1: space at the end is no extension", S("5 \r\nhello\r\n" END), .outcome = 400},
     {"RFC 9112 §7.1: tab at the end is no extension", S("5\t\r\nhello\r\n" END), .outcome = 400},
     {"RFC 9112 §7.1: space between digits", S("1 0\r\n"), .outcome = 400},
-    {"RFC 9112 §7.1: NUL behind the size", S("5\0\r\nhello\r\n" END), .outcome = 400},
-    {"RFC 9112 §7.1: vertical tab behind the size", S("5\v\r\nhello\r\n" END), .outcome = 400},
+    {"RFC 9112 §7.1: NUL after the size", S("5\0\r\nhello\r\n" END), .outcome = 400},
+    {"RFC 9112 §7.1: vertical tab after the size", S("5\v\r\nhello\r\n" END), .outcome = 400},
     {"RFC 9112 §7.1: digit outside of ASCII", S("\xb2\r\n"), .outcome = 400},
-    {"RFC 9112 §7.1: comma behind the size", S("5,a=b\r\nhello\r\n" END), .outcome = 400},
+    {"RFC 9112 §7.1: comma after the size", S("5,a=b\r\nhello\r\n" END), .outcome = 400},
     {"RFC 9112 §7.1: size line ends with LF", S("5\nhello\r\n" END), .outcome = 400},
     {"RFC 9112 §7.1: size line ends with CR", S("5\rhello\r\n" END), .outcome = 400},
     {"RFC 9112 §7.1: size line ends with CR CR LF", S("5\r\r\nhello\r\n" END), .outcome = 400},
@@ -99,7 +99,7 @@ static const struct row chunk_rows[] = {
         .content = S("hell")},
     {"RFC 9112 §7.1: chunk is shorter than its size", S("6\r\nhello\r\n" END), .outcome = 400,
         .content = S("hello\r")},
-    {"RFC 9112 §7.1: a chunk behind the last one", S("0\r\n5\r\nhello\r\n"), .outcome = 400},
+    {"RFC 9112 §7.1: a chunk after the last one", S("0\r\n5\r\nhello\r\n"), .outcome = 400},
     {"incomplete: nothing", S(""), .outcome = INCOMPLETE},
     {"incomplete: size", S("5"), .outcome = INCOMPLETE},
     {"incomplete: CR of the size line", S("5\r"), .outcome = INCOMPLETE},
@@ -116,7 +116,7 @@ static const struct row chunk_rows[] = {
 
 /* ---- RFC 9112 §7.1.1: chunk extensions ------------------------------------------------------- */
 
-/* A chunk with this behind its size, and the last chunk. */
+/* A chunk with this text after its size, and the last chunk. */
 #define EXTENDED(extension) S("1" extension "\r\na\r\n" END)
 #define EXTENDED_OK(extension) EXTENDED(extension), .content = S("a")
 
@@ -130,19 +130,19 @@ static const struct row extension_rows[] = {
     {"RFC 9112 §7.1.1: a quoted pair", EXTENDED_OK(";b=\"\\\"\\\\\\c\\ \\\t\"")},
     {"RFC 9112 §7.1.1: obs-text in quotes", EXTENDED_OK(";b=\"\xc3\xa9\\\xff\"")},
     {"RFC 9112 §7.1.1: white space before the semicolon", EXTENDED_OK(" \t;b")},
-    {"RFC 9112 §7.1.1: white space behind the semicolon", EXTENDED_OK("; \tb")},
+    {"RFC 9112 §7.1.1: white space after the semicolon", EXTENDED_OK("; \tb")},
     {"RFC 9112 §7.1.1: white space around the equals sign", EXTENDED_OK(";b \t= \tc")},
     {"RFC 9112 §7.1.1: white space before the next one", EXTENDED_OK(";b=c ;d \t;e=\"f\"\t;g")},
     {"RFC 9112 §7.1.1: on the last chunk", S("0;b=c\r\n\r\n"), .outcome = DONE},
-    {"RFC 9112 §7.1.1: nothing behind the semicolon", EXTENDED(";"), .outcome = 400},
-    {"RFC 9112 §7.1.1: white space behind the semicolon only", EXTENDED("; "), .outcome = 400},
+    {"RFC 9112 §7.1.1: nothing after the semicolon", EXTENDED(";"), .outcome = 400},
+    {"RFC 9112 §7.1.1: only white space after the semicolon", EXTENDED("; "), .outcome = 400},
     {"RFC 9112 §7.1.1: two semicolons", EXTENDED(";;b"), .outcome = 400},
     {"RFC 9112 §7.1.1: semicolon at the end", EXTENDED(";b;"), .outcome = 400},
     {"RFC 9112 §7.1.1: no name", EXTENDED(";=c"), .outcome = 400},
     {"RFC 9112 §7.1.1: a quoted name", EXTENDED(";\"b\""), .outcome = 400},
     {"RFC 9112 §7.1.1: no value", EXTENDED(";b="), .outcome = 400},
-    {"RFC 9112 §7.1.1: white space for the value", EXTENDED(";b= "), .outcome = 400},
-    {"RFC 9112 §7.1.1: semicolon for the value", EXTENDED(";b=;c"), .outcome = 400},
+    {"RFC 9112 §7.1.1: white space as the value", EXTENDED(";b= "), .outcome = 400},
+    {"RFC 9112 §7.1.1: semicolon as the value", EXTENDED(";b=;c"), .outcome = 400},
     {"RFC 9112 §7.1.1: two equals signs", EXTENDED(";b==c"), .outcome = 400},
     {"RFC 9112 §7.1.1: two values", EXTENDED(";b=c=d"), .outcome = 400},
     {"RFC 9112 §7.1.1: two words", EXTENDED(";b c"), .outcome = 400},
@@ -153,7 +153,7 @@ static const struct row extension_rows[] = {
     {"RFC 9112 §7.1.1: white space at the end, name", EXTENDED(";b "), .outcome = 400},
     {"RFC 9112 §7.1.1: white space at the end, value", EXTENDED(";b=c\t"), .outcome = 400},
     {"RFC 9112 §7.1.1: white space at the end, quotes", EXTENDED(";b=\"c\" "), .outcome = 400},
-    {"RFC 9112 §7.1.1: text behind the quotes", EXTENDED(";b=\"c\"d"), .outcome = 400},
+    {"RFC 9112 §7.1.1: text after the quotes", EXTENDED(";b=\"c\"d"), .outcome = 400},
     {"RFC 9112 §7.1.1: two quoted values", EXTENDED(";b=\"c\"\"d\""), .outcome = 400},
     {"RFC 9112 §7.1.1: quotes not closed", EXTENDED(";b=\"c"), .outcome = 400},
     {"RFC 9112 §7.1.1: quotes closed by a quoted pair", EXTENDED(";b=\"c\\\""), .outcome = 400},
@@ -165,14 +165,14 @@ static const struct row extension_rows[] = {
     {"RFC 9112 §7.1.1: quoted CR", EXTENDED(";b=\"\\\r\""), .outcome = 400},
     {"RFC 9112 §7.1.1: quoted LF", EXTENDED(";b=\"\\\n\""), .outcome = 400},
     {"RFC 9112 §7.1.1: quoted NUL", EXTENDED(";b=\"\\\0\""), .outcome = 400},
-    {"RFC 9112 §7.1.1: LF behind the name", S("1;b\na\r\n" END), .outcome = 400},
-    {"RFC 9112 §7.1.1: LF behind the semicolon", S("1;\na\r\n" END), .outcome = 400},
-    {"RFC 9112 §7.1.1: LF behind the value", S("1;b=c\na\r\n" END), .outcome = 400},
-    {"RFC 9112 §7.1.1: LF behind the quotes", S("1;b=\"c\"\na\r\n" END), .outcome = 400},
-    {"RFC 9112 §7.1.1: LF behind white space", S("1 \na\r\n" END), .outcome = 400},
-    {"RFC 9112 §7.1.1: bare CR behind the name", S("1;b\ra\r\n" END), .outcome = 400},
+    {"RFC 9112 §7.1.1: LF after the name", S("1;b\na\r\n" END), .outcome = 400},
+    {"RFC 9112 §7.1.1: LF after the semicolon", S("1;\na\r\n" END), .outcome = 400},
+    {"RFC 9112 §7.1.1: LF after the value", S("1;b=c\na\r\n" END), .outcome = 400},
+    {"RFC 9112 §7.1.1: LF after the quotes", S("1;b=\"c\"\na\r\n" END), .outcome = 400},
+    {"RFC 9112 §7.1.1: LF after white space", S("1 \na\r\n" END), .outcome = 400},
+    {"RFC 9112 §7.1.1: bare CR after the name", S("1;b\ra\r\n" END), .outcome = 400},
     {"RFC 9112 §7.1.1: NUL in the name", S("1;b\0\r\na\r\n" END), .outcome = 400},
-    {"RFC 9112 §7.1.1: vertical tab for white space", S("1\v;b\r\na\r\n" END), .outcome = 400},
+    {"RFC 9112 §7.1.1: vertical tab as white space", S("1\v;b\r\na\r\n" END), .outcome = 400},
 };
 
 /* ---- RFC 9112 §7.1.2: trailer section -------------------------------------------------------- */
@@ -184,11 +184,11 @@ static const struct row trailer_rows[] = {
     {"RFC 9112 §7.1.2: one field", TRAILERS_OK("A: b\r\n")},
     {"RFC 9112 §7.1.2: two fields", TRAILERS_OK("A: b\r\nC:d\r\n")},
     {"RFC 9112 §7.1.2: empty value", TRAILERS_OK("A:\r\nB: \r\n")},
-    {"RFC 9112 §7.1.2: behind a chunk", S("1\r\na\r\n0\r\nA: b\r\n\r\n"), .content = S("a")},
+    {"RFC 9112 §7.1.2: after a chunk", S("1\r\na\r\n0\r\nA: b\r\n\r\n"), .content = S("a")},
     {"RFC 9112 §7.1.2: obs-text and tab in the value", TRAILERS_OK("A:\t\xc3\xa9\tb\r\n")},
     {"RFC 9112 §7.1.2: colons in the value", TRAILERS_OK("A: b:c: d\r\n")},
     {"RFC 9112 §7.1.2: all kinds of tchars", TRAILERS_OK("!#$%&'*+-.^_`|~09azAZ: b\r\n")},
-    {"RFC 9110 §6.5.1: what would frame has no effect",
+    {"RFC 9110 §6.5.1: framing fields have no effect",
         TRAILERS_OK("Content-Length: 99\r\nTransfer-Encoding: gzip\r\n")},
     {"RFC 9112 §5: no colon", TRAILERS("A\r\n"), .outcome = 400},
     {"RFC 9112 §5: no colon, with value", TRAILERS("A b\r\n"), .outcome = 400},
@@ -208,10 +208,10 @@ static const struct row trailer_rows[] = {
     {"RFC 9112 §2.2: CR ends the line", TRAILERS("A: b\rC: d\r\n"), .outcome = 400},
     {"RFC 9112 §2.2: CR CR LF", TRAILERS("A: b\r\r\n"), .outcome = 400},
     {"RFC 9112 §2.2: CR in the name", TRAILERS("A\r: b\r\n"), .outcome = 400},
-    {"RFC 9112 §2.2: LF for the empty line", S("0\r\n\n"), .outcome = 400},
-    {"RFC 9112 §2.2: LF for the empty line behind a field", S("0\r\nA: b\r\n\n"), .outcome = 400},
-    {"RFC 9112 §2.2: CR for the empty line", S("0\r\n\rG"), .outcome = 400},
-    {"RFC 9112 §2.2: a request for the trailer section", S("0\r\nGET / HTTP/1.1\r\n"),
+    {"RFC 9112 §2.2: LF as the empty line", S("0\r\n\n"), .outcome = 400},
+    {"RFC 9112 §2.2: LF as the empty line after a field", S("0\r\nA: b\r\n\n"), .outcome = 400},
+    {"RFC 9112 §2.2: CR as the empty line", S("0\r\n\rG"), .outcome = 400},
+    {"RFC 9112 §2.2: a request as the trailer section", S("0\r\nGET / HTTP/1.1\r\n"),
         .outcome = 400},
     {"incomplete: name", S("0\r\nA"), .outcome = INCOMPLETE},
     {"incomplete: value", S("0\r\nA: b"), .outcome = INCOMPLETE},
@@ -231,8 +231,8 @@ static const struct row limit_rows[] = {
         .content = S("abcde"), .limits = CONTENT_LIMIT(5)},
     {"RFC 9110 §15.5.14: across chunks above the limit", S("3\r\nabc\r\n3\r\ndef\r\n" END),
         .outcome = 413, .content = S("abc"), .limits = CONTENT_LIMIT(5)},
-    {"RFC 9110 §15.5.14: one byte behind the limit", S("3\r\nabc\r\n1\r\nd\r\n" END),
-        .outcome = 413, .content = S("abc"), .limits = CONTENT_LIMIT(3)},
+    {"RFC 9110 §15.5.14: one byte above the limit", S("3\r\nabc\r\n1\r\nd\r\n" END), .outcome = 413,
+        .content = S("abc"), .limits = CONTENT_LIMIT(3)},
     {"RFC 9110 §15.5.14: a limit of zero, no content", S(END), .limits = CONTENT_LIMIT(0)},
     {"RFC 9110 §15.5.14: a limit of zero, one byte", S("1\r\na\r\n" END), .outcome = 413,
         .limits = CONTENT_LIMIT(0)},
@@ -240,7 +240,7 @@ static const struct row limit_rows[] = {
         .content = S("abc"), .limits = CONTENT_LIMIT(UINT64_MAX)},
     {"RFC 9112 §7.1: the largest size is above the limit", S("FFFFFFFFFFFFFFFF\r\nabc"),
         .outcome = 413},
-    {"RFC 9112 §7.1: the largest size behind zeros", S("00FFFFFFFFFFFFFFFF\r\nabc"),
+    {"RFC 9112 §7.1: the largest size after zeros", S("00FFFFFFFFFFFFFFFF\r\nabc"),
         .outcome = INCOMPLETE, .content = S("abc"), .limits = CONTENT_LIMIT(UINT64_MAX)},
     {"RFC 9112 §7.1: 2^64 overflows", S("10000000000000000\r\nabc"), .outcome = 413,
         .limits = CONTENT_LIMIT(UINT64_MAX)},
@@ -263,8 +263,8 @@ static const struct row limit_rows[] = {
         S("1;b\r\na\r\n1;c\r\nb\r\n0;d\r\n\r\n"), .content = S("ab"), .limits = OVERHEAD_LIMIT(6)},
     {"RFC 9112 §7.1.1: extensions of all chunks, above the limit",
         S("1;b\r\na\r\n1;c\r\nb\r\n0;d\r\n\r\n"), .outcome = 431, .limits = OVERHEAD_LIMIT(5)},
-    {"RFC 9112 §7.1.1: an extension that does not end", S("1;aaaaaaaaaaaaaaaaaaaaaaaa"),
-        .outcome = 431, .limits = OVERHEAD_LIMIT(10)},
+    {"RFC 9112 §7.1.1: an endless extension", S("1;aaaaaaaaaaaaaaaaaaaaaaaa"), .outcome = 431,
+        .limits = OVERHEAD_LIMIT(10)},
     {"RFC 9112 §7.1.2: trailer section at the limit", TRAILERS_OK("A: b\r\n"),
         .limits = OVERHEAD_LIMIT(6)},
     {"RFC 9112 §7.1.2: trailer section above the limit", TRAILERS("A: b\r\n"), .outcome = 431,
@@ -273,7 +273,7 @@ static const struct row limit_rows[] = {
         .limits = OVERHEAD_LIMIT(8)},
     {"RFC 9112 §7.1.2: with extensions above the limit", S("0;b\r\nA: b\r\n\r\n"), .outcome = 431,
         .limits = OVERHEAD_LIMIT(7)},
-    {"RFC 9112 §7.1.2: a trailer section that does not end", S("0\r\nA: bbbbbbbbbbbbbbbbbbbbbbb"),
+    {"RFC 9112 §7.1.2: an endless trailer section", S("0\r\nA: bbbbbbbbbbbbbbbbbbbbbbb"),
         .outcome = 431, .limits = OVERHEAD_LIMIT(10)},
     {"RFC 9112 §7.1: chunks themselves are no overhead",
         S("1\r\na\r\n1\r\nb\r\n1\r\nc\r\n1\r\nd\r\n1\r\ne\r\n" END), .content = S("abcde"),
@@ -281,7 +281,7 @@ static const struct row limit_rows[] = {
     {"RFC 9112 §7.1: zeros at the end of a size are no overhead",
         S("10\r\n0123456789abcdef\r\n" END), .content = S("0123456789abcdef"),
         .limits = OVERHEAD_LIMIT(0)},
-    {"RFC 9112 §7.1: leading zeros do not go on for ever",
+    {"RFC 9112 §7.1: leading zeros are limited",
         S("00000000000000000000000000000000000000000000000000000000000000"), .outcome = 431,
         .limits = OVERHEAD_LIMIT(20)},
 };
@@ -290,8 +290,8 @@ static const struct row limit_rows[] = {
 
 struct decoding {
     struct body body;
-    int status;        /* of the first refusal */
-    size_t used;       /* of the whole input */
+    int status;        /* 0, or that of the refusal */
+    size_t used;       /* bytes of the whole input consumed */
     char content[256]; /* all runs together */
     size_t size;
 };
@@ -304,7 +304,7 @@ static struct decoding begin(const struct request *request, const struct body_li
     return decoding;
 }
 
-/* One call; its promises are checked. Returns how many bytes it took. */
+/* Calls body_decode once and checks its contract. Returns the number of bytes consumed. */
 static size_t step(struct decoding *decoding, struct slice piece)
 {
     size_t used = UNTOUCHED;
@@ -317,13 +317,13 @@ static size_t step(struct decoding *decoding, struct slice piece)
         unit_ok(decoding->body.problem != NULL, "no problem given");
         return 0;
     }
-    if (!unit_ok(used <= piece.size && content.size <= used, "takes more than there is"))
+    if (!unit_ok(used <= piece.size && content.size <= used, "consumes more than there is"))
         return 0;
     unit_ok(content.size == 0 || content.data + content.size == piece.data + used,
-        "the content is not the end of what was taken");
+        "the content is not the end of the consumed bytes");
     unit_ok(content.size > 0 || used == piece.size || body_is_done(&decoding->body),
         "stops for no reason");
-    unit_ok(!was_done || (used == 0 && content.size == 0), "takes bytes behind the end");
+    unit_ok(!was_done || (used == 0 && content.size == 0), "consumes bytes after the end");
     if (content.size > 0 &&
         unit_ok(decoding->size + content.size <= sizeof(decoding->content), "too much content")) {
         memcpy(decoding->content + decoding->size, content.data, content.size);
@@ -333,7 +333,7 @@ static size_t step(struct decoding *decoding, struct slice piece)
     return used;
 }
 
-/* Decodes a piece, which stands before unreadable memory, until it is used up. */
+/* Decodes a piece, placed before unreadable memory, until all of it is consumed. */
 static void feed(struct decoding *decoding, struct slice text)
 {
     struct slice piece = unit_copy_at_end(text);
@@ -344,7 +344,7 @@ static void feed(struct decoding *decoding, struct slice text)
             break;
         piece = slice_after(piece, used);
     }
-    if (decoding->status == 0) /* neither nothing nor what follows the end changes anything */
+    if (decoding->status == 0) /* no bytes, and bytes after the end, change nothing */
         step(decoding, (struct slice){piece.data, body_is_done(&decoding->body) ? piece.size : 0});
 }
 
@@ -359,7 +359,7 @@ static void check(const struct decoding *decoding, const struct row *row)
         unit_same_number("bytes used", decoding->used, row->input.size);
         unit_ok(!decoding->body.problem, "problem: %s", decoding->body.problem);
     }
-    /* How far it comes before the overhead is too large depends on where that happens. */
+    /* With 431, the content decoded before the limit is reached varies. */
     struct slice expected = row->content.data ? row->content : S("");
     if (row->outcome != 431)
         unit_same_slice("content", (struct slice){decoding->content, decoding->size}, expected);
@@ -392,7 +392,7 @@ static void run_pipelined(const struct row *row, const struct request *request)
     struct decoding decoding = begin(request, row->limits);
     char text[512];
 
-    unit_context("with a request behind it");
+    unit_context("with a request after it");
     memcpy(text, row->input.data, row->input.size);
     memcpy(text + row->input.size, next.data, next.size);
     feed(&decoding, (struct slice){text, row->input.size + next.size});
@@ -432,14 +432,14 @@ static const struct {
     {1, {"RFC 9112 §6.2: a length of one", S("a"), .content = S("a")}},
     {5, {"RFC 9112 §6.2: a length", S("hello"), .content = S("hello")}},
     {7,
-        {"RFC 9112 §6.2: what looks like chunks", S("0\r\n\r\n\r\n"),
+        {"RFC 9112 §6.2: content that looks like chunks", S("0\r\n\r\n\r\n"),
             .content = S("0\r\n\r\n\r\n")}},
     {4, {"RFC 9112 §6.2: any byte", S("\0\xff\r\n"), .content = S("\0\xff\r\n")}},
     {5,
         {"RFC 9112 §6.2: at the limit", S("hello"), .content = S("hello"),
             .limits = CONTENT_LIMIT(5)}},
     {5,
-        {"RFC 9112 §6.2: it has no overhead", S("hello"), .content = S("hello"),
+        {"RFC 9112 §6.2: no overhead", S("hello"), .content = S("hello"),
             .limits = LIMITS(.content = 5, .overhead = 0)}},
     {1, {"incomplete: nothing of one", S(""), .outcome = INCOMPLETE}},
     {5, {"incomplete: the last byte", S("hell"), .outcome = INCOMPLETE, .content = S("hell")}},
@@ -461,7 +461,7 @@ static void test_length(void)
 
 /* ---- what does not fit into a row ------------------------------------------------------------ */
 
-/* The run of content is handed out in place, as large as the bytes at hand allow. */
+/* A run of content is returned in place, and is as large as the available bytes allow. */
 static void test_borrowing(void)
 {
     struct decoding decoding = begin(&(struct request){.chunked = true}, NULL);
@@ -506,7 +506,7 @@ static bool is_value_end(int c)
     return is_tchar(c) || c == ';';
 }
 
-/* A quote ends the string, and a letter behind it is then wrong. */
+/* A quote ends the string; the letter after it is then invalid. */
 static bool is_quoted(int c)
 {
     return is_text(c) && c != '"';
@@ -522,7 +522,7 @@ static bool is_hex(int c)
     return c != 0 && strchr("0123456789abcdefABCDEF", c);
 }
 
-/* Each byte between two texts: only the expected ones are taken. */
+/* Each byte between two texts: only the expected ones are accepted. */
 static void test_bytes(void)
 {
     static const struct {

@@ -1,4 +1,4 @@
-/* Who of the proxies is believed what: src/proxy/client.h. */
+/* Tests src/proxy/client.h: which forwarding fields of which proxies are used. */
 
 #include "proxy/client.h"
 #include "unit.h"
@@ -13,13 +13,13 @@ enum {
     FOR_PROTO = FORWARDED_FOR | FORWARDED_PROTO,
 };
 
-/* The request comes from 10.0.0.1, of the trusted 10.0.0.0/8. */
+/* The peer is 10.0.0.1, in the trusted 10.0.0.0/8. */
 static const struct {
     unsigned fields;
     const char *lines;
-    const char *client; /* host,port,scheme,host,port,prefix; "-" for what is absent; or "400" */
+    const char *client; /* host,port,scheme,host,port,prefix; "-": absent; or "400" */
 } rows[] = {
-    /* nothing is told, or nothing of it is to be believed */
+    /* no fields, or no trusted fields */
     {ALL_X, "", "10.0.0.1,4711,-,-,-,-"},
     {0, "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n", "10.0.0.1,4711,-,-,-,-"},
     {FORWARDED, "X-Forwarded-For: 192.0.2.1\r\n", "10.0.0.1,4711,-,-,-,-"},
@@ -30,7 +30,7 @@ static const struct {
         "192.0.2.1,-,-,-,-,-"},
     {FORWARDED_PROTO, "X-Forwarded-For: x\r\nX-Forwarded-Proto: https\r\n",
         "10.0.0.1,4711,https,-,-,-"},
-    /* who the client is */
+    /* the address of the client */
     {FORWARDED_FOR, "X-Forwarded-For: 192.0.2.1\r\n", "192.0.2.1,-,-,-,-,-"},
     {FORWARDED_FOR, "X-Forwarded-For: 192.0.2.1:80\r\n", "192.0.2.1,80,-,-,-,-"},
     {FORWARDED_FOR, "X-Forwarded-For: 2001:DB8:0::1\r\n", "2001:db8::1,-,-,-,-,-"},
@@ -48,7 +48,7 @@ static const struct {
     {FORWARDED_FOR, "X-Forwarded-For: 192.0.2.1, invented\r\n", "400"},
     {FORWARDED_FOR, "X-Forwarded-For: invented, 10.0.0.3\r\n", "400"},
     {FORWARDED_FOR, "X-Forwarded-For:\r\n", "10.0.0.1,4711,-,-,-,-"},
-    /* what it asked for */
+    /* the original request */
     {ALL_X,
         "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: a:81\r\n"
         "X-Forwarded-Port: 8443\r\nX-Forwarded-Prefix: /p\r\n",
@@ -58,7 +58,7 @@ static const struct {
     {ALL_X, "X-Forwarded-Host: a b\r\n", "400"},
     {ALL_X, "X-Forwarded-Port: 0\r\n", "400"},
     {ALL_X, "X-Forwarded-Prefix: //evil.example\r\n", "400"},
-    /* of several, the one of the proxy that the client has spoken to */
+    /* of several elements, the one of the proxy that the client connected to */
     {FOR_PROTO, "X-Forwarded-Proto: https, http\r\n", "10.0.0.1,4711,http,-,-,-"},
     {FOR_PROTO, "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https, http\r\n",
         "192.0.2.1,-,http,-,-,-"},
@@ -68,7 +68,7 @@ static const struct {
         "192.0.2.1,-,https,-,-,-"},
     {ALL_X, "X-Forwarded-For: 192.0.2.1, 10.0.0.3\r\nX-Forwarded-Host: evil, a, b\r\n",
         "192.0.2.1,-,-,a,-,-"},
-    /* a Host that would be more than one element of what a proxy has copied it into */
+    /* a Host that would be several elements of a list that a proxy copies it into */
     {FORWARDED_HOST, "Host: a,evil\r\nX-Forwarded-Host: a,evil\r\n", "400"},
     {FORWARDED, "Host: a,for=192.0.2.9\r\nForwarded: for=192.0.2.1;host=a,for=192.0.2.9\r\n",
         "400"},
@@ -115,7 +115,8 @@ static int find_for(const char *method, const char *target, const char *lines,
 
     peer_parse("10.0.0.0/8", &proxies[0]);
     peer_parse("unix:33", &proxies[1]);
-    unit_same_int("the request is", request_parse(&request, head, size, &limits, &parsed), 0);
+    unit_same_int(
+        "status of the request", request_parse(&request, head, size, &limits, &parsed), 0);
     int r = client_find(peer, &trust, &request, client);
     unit_same_int("there is a problem", request.problem != NULL, r != 0);
     return r;
@@ -153,11 +154,11 @@ static const struct {
     bool is_trusted;
 } peers[] = {
     {"a proxy", {.address = {AF_INET, "10.0.0.1", "1"}}, true},
-    {"its user", {USER(33)}, true},
+    {"the trusted user", {USER(33)}, true},
     {"another user", {USER(34)}, false},
-    {"for one without a name", {USER(33), .is_for_another = true}, false},
-    {"somebody else", {.address = {AF_INET, "192.0.2.1", "1"}}, false},
-    {"nobody knows who", {.pid = 1}, false},
+    {"a proxy for an unknown client", {USER(33), .client_is_unknown = true}, false},
+    {"another address", {.address = {AF_INET, "192.0.2.1", "1"}}, false},
+    {"an unknown address", {.pid = 1}, false},
 };
 
 static void test_peers(void)
@@ -177,42 +178,45 @@ static void test_peers(void)
         unit_same_int(
             "dropped", client.dropped_fields, FORWARDED_ALL & ~(peers[i].is_trusted ? fields : 0));
     }
-    unit_case("without fields that are trusted, none is dropped");
+    unit_case("without trusted fields, none is dropped");
     struct client client;
     unit_same_int("status", find(lines, &peers[3].peer, 0, &client), 0);
     unit_same_int("dropped", client.dropped_fields, 0);
 }
 
-/* RFC 9110 §7.4: an https target over a connection that was secured, or is a trusted gateway's. */
+/* RFC 9110 §7.4: an https target requires a secured connection, or one of a trusted gateway. */
 static const struct {
     const char *what, *target;
-    size_t peer; /* of peers: 0 is a trusted proxy, 4 somebody else */
+    size_t peer; /* index into peers: 0 is a trusted proxy, 4 is not trusted */
     bool is_tls;
     unsigned fields;
     const char *lines;
     int status;
 } targets[] = {
-    {"nobody vouches for it", "https://a/x", 4, false, 0, "", 421},
-    {"not for a unix socket either", "https://a/x", 2, false, 0, "", 421},
-    {"not for a proxy that asks for somebody else", "https://a/x", 3, false, 0, "", 421},
-    {"the scheme has no case", "HTTPS://a", 4, false, 0, "", 421},
-    {"as the target of the server as a whole", "https://a", 4, false, 0, "", 421},
-    {"its own word does not count", "https://a/x", 4, false, ALL_X, "X-Forwarded-Proto: https\r\n",
-        421},
-    {"http needs nobody", "http://a/x", 4, false, 0, "", 0},
-    {"a path does not either", "/https://a/x", 4, false, 0, "", 0},
+    {"no proxy vouches for it", "https://a/x", 4, false, 0, "", 421},
+    {"nor for a unix socket", "https://a/x", 2, false, 0, "", 421},
+    {"nor for a proxy with an unknown client", "https://a/x", 3, false, 0, "", 421},
+    {"the scheme is case-insensitive", "HTTPS://a", 4, false, 0, "", 421},
+    {"as the target of OPTIONS", "https://a", 4, false, 0, "", 421},
+    {"a field of the client is ignored", "https://a/x", 4, false, ALL_X,
+        "X-Forwarded-Proto: https\r\n", 421},
+    {"http needs no proxy", "http://a/x", 4, false, 0, "", 0},
+    {"nor does a path", "/https://a/x", 4, false, 0, "", 0},
     {"a trusted proxy vouches", "https://a/x", 0, false, 0, "", 0},
-    {"its user does", "https://a/x", 1, false, 0, "", 0},
-    {"it says so", "https://a/x", 0, false, ALL_X, "X-Forwarded-Proto: https\r\n", 0},
-    {"it says so in Forwarded", "https://a/x", 0, false, FORWARDED,
+    {"a trusted user vouches", "https://a/x", 1, false, 0, "", 0},
+    {"X-Forwarded-Proto is https", "https://a/x", 0, false, ALL_X, "X-Forwarded-Proto: https\r\n",
+        0},
+    {"proto of Forwarded is https", "https://a/x", 0, false, FORWARDED,
         "Forwarded: for=192.0.2.1;proto=https\r\n", 0},
-    {"it says the contrary", "https://a/x", 0, false, ALL_X, "X-Forwarded-Proto: http\r\n", 421},
-    {"it says the contrary in Forwarded", "https://a/x", 0, true, FORWARDED,
+    {"X-Forwarded-Proto is http", "https://a/x", 0, false, ALL_X, "X-Forwarded-Proto: http\r\n",
+        421},
+    {"proto of Forwarded is http", "https://a/x", 0, true, FORWARDED,
         "Forwarded: for=192.0.2.1;proto=http\r\n", 421},
-    {"it is not asked", "https://a/x", 0, false, FORWARDED_FOR, "X-Forwarded-Proto: http\r\n", 0},
-    {"it says nothing of the scheme", "https://a/x", 0, false, FORWARDED,
-        "Forwarded: for=192.0.2.1\r\n", 0},
-    {"the PROXY protocol says so", "https://a/x", 4, true, 0, "", 0},
+    {"X-Forwarded-Proto is not trusted", "https://a/x", 0, false, FORWARDED_FOR,
+        "X-Forwarded-Proto: http\r\n", 0},
+    {"Forwarded without proto", "https://a/x", 0, false, FORWARDED, "Forwarded: for=192.0.2.1\r\n",
+        0},
+    {"the PROXY protocol reports TLS", "https://a/x", 4, true, 0, "", 0},
     {"http over TLS", "http://a/x", 4, true, 0, "", 0},
 };
 

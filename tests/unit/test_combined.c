@@ -1,4 +1,4 @@
-/* Lines of an access log: src/log/combined.h. */
+/* Tests src/log/combined.h, lines of an access log. */
 
 #include "log/combined.h"
 #include "unit.h"
@@ -46,7 +46,7 @@ static void test_whole_line(void)
         S("192.0.2.7 - - " TIME_TEXT " \"GET /a?b=c HTTP/1.1\" 200 12345678901 \"http://a/\" "
           "\"curl/8.1 (x; y)\""));
 
-    unit_case("absent parts are \"-\"");
+    unit_case("absent values are \"-\"");
     combined = (struct combined){.time = &noon};
     unit_same_slice("line", line_of(&combined), S("- - - " TIME_TEXT " \"-\" - - \"-\" \"-\""));
 }
@@ -63,10 +63,10 @@ static const struct {
     {"the last month, the last second",
         {.tm_mday = 31, .tm_mon = 11, .tm_year = 99, .tm_hour = 23, .tm_min = 59, .tm_sec = 60},
         "[31/Dec/1999:23:59:60 +0000]"},
-    {"west of Greenwich, not by whole hours",
+    {"west of Greenwich, by hours and minutes",
         {.tm_mday = 5, .tm_mon = 4, .tm_year = 126, .tm_gmtoff = -(3 * 3600 + 30 * 60)},
         "[05/May/2026:00:00:00 -0330]"},
-    {"east of Greenwich, not by whole hours",
+    {"east of Greenwich, by hours and minutes",
         {.tm_mday = 5, .tm_mon = 9, .tm_year = 126, .tm_gmtoff = 5 * 3600 + 45 * 60},
         "[05/Oct/2026:00:00:00 +0545]"},
 };
@@ -97,10 +97,10 @@ static const struct {
     {"tab, escape, DEL", S("\t\x1b[2J\x7f"), "\\x09\\x1B[2J\\x7F"},
     {"UTF-8", S("\xc3\xa9"), "\\xC3\\xA9"},
     {"the first and last visible character, and a space", S("!~ "), "!~ "},
-    {"percent signs", S("%s%n"), "%s%n"},
+    {"percent signs are not formats", S("%s%n"), "%s%n"},
 };
 
-/* Tests each quoted part. */
+/* The same text in each of the quoted parts. */
 static void test_escapes(void)
 {
     for (size_t i = 0; i < LENGTH(escapes); i++) {
@@ -136,9 +136,9 @@ static void test_length(const char *name, char byte)
 
     memset(text, byte, LONG);
     unit_case("too long: %s", name);
-    struct slice line = line_of(&combined); /* crashes if it writes one byte too many */
-    unit_ok(line.size < COMBINED_SIZE, "size: %zu", line.size);
-    unit_ok(line.size > COMBINED_SIZE / 2, "size: %zu", line.size);
+    struct slice line = line_of(&combined); /* a write past the buffer is fatal */
+    unit_ok(line.size < COMBINED_SIZE, "it has %zu bytes", line.size);
+    unit_ok(line.size > COMBINED_SIZE / 2, "it has %zu bytes", line.size);
     unit_same_slice("end", slice_after(line, line.size - 4), S("...\""));
     free(text);
 }
@@ -149,6 +149,6 @@ int main(void)
     test_times();
     test_escapes();
     test_length("plain", 'a');
-    test_length("to be escaped", '"');
+    test_length("escaped", '"');
     return unit_done();
 }

@@ -1,4 +1,4 @@
-/* What proxies say of a client, as it is read: src/proxy/forwarded.h. */
+/* Tests src/proxy/forwarded.h, the parser of forwarding fields. */
 
 #include "proxy/forwarded.h"
 #include "unit.h"
@@ -7,7 +7,7 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* A request with these field lines, each with its end. Its bytes end where the memory ends. */
+/* A request with these field lines, each with its CRLF, placed before unreadable memory. */
 static struct request parse(const char *fields)
 {
     static const struct request_limits limits = {1000, 10000, 100, 0};
@@ -17,8 +17,8 @@ static struct request parse(const char *fields)
     struct request request = {0};
     size_t parsed = 0;
 
-    unit_same_int(
-        "the request is", request_parse(&request, copy.data, copy.size, &limits, &parsed), 0);
+    unit_same_int("status of the request",
+        request_parse(&request, copy.data, copy.size, &limits, &parsed), 0);
     return request;
 }
 
@@ -41,8 +41,7 @@ static void test_names(void)
 
 /* ---- elements ------------------------------------------------------------------------------- */
 
-/* What a row expects, in one text: address,port,scheme,host; "-" for what is absent, "malformed".
- */
+/* Formats an element as address,port,scheme,host, with "-" for an absent one, or "malformed". */
 static void describe(const struct forwarded_element *element, char *text, size_t size)
 {
     const struct slice parts[] = {element->address, element->port, element->scheme, element->host};
@@ -61,7 +60,7 @@ static void describe(const struct forwarded_element *element, char *text, size_t
 
 static const struct {
     const char *value;
-    const char *elements; /* each with a space behind it */
+    const char *elements; /* each followed by a space */
 } standard_rows[] = {
     /* the examples of RFC 7239 §4 and §7.1 */
     {"for=\"_gazonk\"", "-,-,-,- "},
@@ -81,10 +80,10 @@ static const struct {
     {"for=\"192.0.2.43:\"", "malformed "},
     {"for=\"unknown:80\"", "-,-,-,- "},
     {"for=\"_hidden:80\"", "-,-,-,- "},
-    {"for=192.0.2.43:80", "malformed "}, /* a colon is no tchar */
+    {"for=192.0.2.43:80", "malformed "}, /* a colon is not a tchar */
     /* addresses */
     {"for=2001:db8::1", "malformed "},
-    {"for=\"2001:db8::1\"", "malformed "}, /* brackets are asked for */
+    {"for=\"2001:db8::1\"", "malformed "}, /* brackets are required */
     {"for=\"[192.0.2.1]\"", "malformed "},
     {"for=\"[2001:db8::1\"", "malformed "},
     {"for=\"[2001:db8::1]80\"", "malformed "},
@@ -112,7 +111,7 @@ static const struct {
     {"for=192.0.2.1;proto", "malformed "},
     {"for=192.0.2.1;=x", "malformed "},
     {"for=192.0.2.1 proto=https", "malformed "},
-    {"for=192.0.2.1;host=\"a\\b\"", "malformed "}, /* an escape that no host needs */
+    {"for=192.0.2.1;host=\"a\\b\"", "malformed "}, /* no host needs an escape */
     {"for=192.0.2.1;host=\"a\"b", "malformed "},
     {"192.0.2.1", "malformed "},
     /* lists */
@@ -120,7 +119,7 @@ static const struct {
     {" , ,", ""},
     {",for=192.0.2.1,,for=192.0.2.2,", "192.0.2.1,-,-,- 192.0.2.2,-,-,- "},
     {"x, for=192.0.2.1", "malformed 192.0.2.1,-,-,- "},
-    /* a quote without its end takes all that is appended */
+    /* a quoted-string without an end includes all that is appended */
     {"for=\"192.0.2.1, for=192.0.2.2", "malformed "},
     {"for=\"192.0.2.1\\\", for=192.0.2.2", "malformed "},
     {"\", for=192.0.2.2", "malformed "},
@@ -154,7 +153,7 @@ static const struct {
     {"-", "malformed "},
     {"127.1", "malformed "},
     {"<script>, 192.0.2.1", "malformed 192.0.2.1,-,-,- "},
-    {"\", 192.0.2.1", "malformed 192.0.2.1,-,-,- "}, /* quotes mean nothing here */
+    {"\", 192.0.2.1", "malformed 192.0.2.1,-,-,- "}, /* quotes have no meaning here */
     {"", ""},
     {",,", ""},
 };
@@ -195,13 +194,13 @@ static void test_lines(void)
     struct forwarded_cursor cursor = {0};
     struct forwarded_element element;
 
-    unit_case("several lines make one list");
+    unit_case("several lines form one list");
     unit_ok(forwarded_next(&request, FORWARDED_FOR, &cursor, &element), "a first one");
     unit_same_slice("address", element.address, SLICE("192.0.2.1"));
     unit_ok(forwarded_next(&request, FORWARDED_FOR, &cursor, &element), "a second one");
     unit_same_slice("address", element.address, SLICE("192.0.2.2"));
     unit_ok(!forwarded_next(&request, FORWARDED_FOR, &cursor, &element), "no third one");
-    unit_ok(!forwarded_next(&request, FORWARDED_FOR, &cursor, &element), "nor later");
+    unit_ok(!forwarded_next(&request, FORWARDED_FOR, &cursor, &element), "none in a later call");
 }
 
 static void test_finding(void)
@@ -209,7 +208,7 @@ static void test_finding(void)
     const struct request request = parse("X-Forwarded-Proto: a, b\r\nX-Forwarded-Host: x\r\n"
                                          "X-Forwarded-Port:\r\nX-Forwarded-Proto: c ,d\r\n");
 
-    unit_case("an element by how many are behind it");
+    unit_case("an element by the number of those after it");
     unit_same_slice("0", forwarded_find(&request, FORWARDED_PROTO, 0), SLICE("d"));
     unit_same_slice("1", forwarded_find(&request, FORWARDED_PROTO, 1), SLICE("c"));
     unit_same_slice("2", forwarded_find(&request, FORWARDED_PROTO, 2), SLICE("b"));
@@ -223,7 +222,7 @@ static void test_finding(void)
 /* ---- values --------------------------------------------------------------------------------- */
 
 static const struct {
-    bool (*is_good)(struct slice);
+    bool (*is_valid)(struct slice);
     const char *name, *value;
     bool expected;
 } value_rows[] = {
@@ -262,7 +261,7 @@ static const struct {
     {forwarded_is_prefix, "prefix", "/%5cevil.example", false},
     {forwarded_is_prefix, "prefix", "/%2", false},
     {forwarded_is_prefix, "prefix", "/%20/%2F", true},
-    /* control characters, also encoded; obs-text is part of encoded UTF-8 */
+    /* control characters, also encoded; encoded UTF-8 has obs-text */
     {forwarded_is_prefix, "prefix", "/a%09", false},
     {forwarded_is_prefix, "prefix", "/%09/evil.example", false},
     {forwarded_is_prefix, "prefix", "/a%0d%0aX-Evil:%201", false},
@@ -272,7 +271,7 @@ static const struct {
     {forwarded_is_prefix, "prefix", "/a%7f", false},
     {forwarded_is_prefix, "prefix", "/a%7E%C3%A9%80%FF", true},
     {forwarded_is_prefix, "prefix", "/a\x7f", false},
-    /* RFC 3986 §5.2.4: dot segments, encoded or not, whatever separates them */
+    /* RFC 3986 §5.2.4: dot segments, encoded or not, with any separator */
     {forwarded_is_prefix, "prefix", "/.", false},
     {forwarded_is_prefix, "prefix", "/..", false},
     {forwarded_is_prefix, "prefix", "/./a", false},
@@ -305,7 +304,7 @@ static void test_values(void)
     for (size_t i = 0; i < LENGTH(value_rows); i++) {
         unit_case("%s: '%s'", value_rows[i].name, value_rows[i].value);
         struct slice value = unit_copy_at_end(slice_of(value_rows[i].value));
-        unit_same_int("good", value_rows[i].is_good(value), value_rows[i].expected);
+        unit_same_int("valid", value_rows[i].is_valid(value), value_rows[i].expected);
     }
 }
 

@@ -1,4 +1,4 @@
-/* Peers as an admin names them: src/proxy/peer.h. */
+/* Tests src/proxy/peer.h, the patterns of trusted peers. */
 
 #include "proxy/peer.h"
 #include "unit.h"
@@ -87,7 +87,7 @@ static const struct {
     {"0.0.0.0/0", {.family = AF_UNIX}, false},
     {"0.0.0.0/0", {.family = 0}, false},
     {"0.0.0.0/0", {.family = AF_INET, .host = "203.0.113.9"}, true},
-    {"0.0.0.0/0", {.family = AF_INET, .host = ""}, false}, /* it has left */
+    {"0.0.0.0/0", {.family = AF_INET, .host = ""}, false}, /* after a reset */
     {"0.0.0.0/0", {.family = AF_INET6, .host = "::1"}, false},
     {"::/0", {.family = AF_INET6, .host = "2001:db8::1"}, true},
     {"::/0", {.family = AF_INET, .host = "203.0.113.9"}, false},
@@ -115,7 +115,7 @@ static void test_comparing(void)
         const struct peer peer = {.address = rows[i].address};
         struct peer_pattern pattern;
         unit_case("%s: family %d, '%s'", rows[i].pattern, peer.address.family, peer.address.host);
-        if (unit_ok(peer_parse(rows[i].pattern, &pattern), "the pattern is one"))
+        if (unit_ok(peer_parse(rows[i].pattern, &pattern), "the pattern is invalid"))
             unit_same_int("trusted", peer_is_trusted(&peer, &(struct trust){&pattern, 1, 0}),
                 rows[i].is_trusted);
     }
@@ -126,13 +126,13 @@ static void test_several(void)
     const struct peer peer = {.address = {.family = AF_INET, .host = "192.0.2.1"}};
     struct peer_pattern several[3];
 
-    unit_case("of none and of several");
+    unit_case("no pattern, and several");
     peer_parse("unix", &several[0]);
     peer_parse("::/0", &several[1]);
     peer_parse("192.0.2.1", &several[2]);
-    unit_ok(!peer_is_trusted(&peer, &(struct trust){0}), "not among none");
-    unit_ok(!peer_is_trusted(&peer, &(struct trust){several, 2, 0}), "not among two others");
-    unit_ok(peer_is_trusted(&peer, &(struct trust){several, 3, 0}), "the last one");
+    unit_ok(!peer_is_trusted(&peer, &(struct trust){0}), "no pattern");
+    unit_ok(!peer_is_trusted(&peer, &(struct trust){several, 2, 0}), "two other patterns");
+    unit_ok(peer_is_trusted(&peer, &(struct trust){several, 3, 0}), "the last pattern");
 }
 
 /* ---- users ---------------------------------------------------------------------------------- */
@@ -149,17 +149,17 @@ static void test_users(void)
 {
     const struct peer user = {{.family = AF_UNIX}, true, 4711, 33, 34, false, false};
     const struct peer unknown = {.address = {.family = AF_UNIX}};
-    const struct peer deputy = {{.family = AF_UNIX}, true, 4711, 33, 34, true, false};
+    const struct peer proxy = {{.family = AF_UNIX}, true, 4711, 33, 34, true, false};
     const struct peer elsewhere = {
         {.family = AF_INET, .host = "127.0.0.1"}, true, 4711, 33, 34, false, false};
 
     unit_case("the user of a unix socket");
     unit_ok(is_user_trusted("unix:33", &user), "that user");
-    unit_ok(is_user_trusted("unix", &user), "whoever it is");
+    unit_ok(is_user_trusted("unix", &user), "any user");
     unit_ok(!is_user_trusted("unix:34", &user), "another user");
-    unit_ok(!is_user_trusted("unix:0", &unknown), "it is not known who");
-    unit_ok(!is_user_trusted("unix:33", &deputy), "it asks for somebody whom it does not name");
-    unit_ok(!is_user_trusted("unix:33", &elsewhere), "no unix socket");
+    unit_ok(!is_user_trusted("unix:0", &unknown), "an unknown user");
+    unit_ok(!is_user_trusted("unix:33", &proxy), "for an unknown client");
+    unit_ok(!is_user_trusted("unix:33", &elsewhere), "not a unix socket");
 }
 
 static void test_names_of_users(void)
@@ -169,9 +169,9 @@ static void test_names_of_users(void)
 
     unit_case("a user by name");
     unit_ok(peer_parse("unix:root", &pattern), "a pattern");
-    unit_ok(!peer_is_trusted(&root, &(struct trust){&pattern, 1, 0}), "not before it is known");
+    unit_ok(!peer_is_trusted(&root, &(struct trust){&pattern, 1, 0}), "before its lookup");
     unit_same_int("found", peer_find_user(&pattern), 0);
-    unit_ok(peer_is_trusted(&root, &(struct trust){&pattern, 1, 0}), "then it is");
+    unit_ok(peer_is_trusted(&root, &(struct trust){&pattern, 1, 0}), "after its lookup");
     unit_ok(peer_parse("unix:no-such-user", &pattern), "a pattern");
     unit_same_int("found", peer_find_user(&pattern), -ENOENT);
 }
@@ -195,7 +195,7 @@ static void test_sockets(void)
     close(fds[0]);
     close(fds[1]);
 
-    unit_case("the peer of what is no socket");
+    unit_case("the peer of a descriptor that is not a socket");
     peer_of_socket(-1, &peer);
     unit_same_int("family", peer.address.family, 0);
     unit_ok(!peer.has_user, "its user is not known");

@@ -1,7 +1,7 @@
-/* The PROXY protocol: src/proxy/proxy_protocol.h.
+/* Tests src/proxy/proxy_protocol.h, the parser of PROXY protocol headers.
  *
- * Each header is parsed whole, with a request behind it, and cut off at every byte: then it needs
- * more, or it is refused for the same reason. */
+ * Each header is parsed whole, with a request after it, and truncated at every byte: then it is
+ * incomplete, or refused for the same reason. */
 
 #include "proxy/proxy_protocol.h"
 #include "unit.h"
@@ -57,10 +57,10 @@ static const struct row v1_rows[] = {
 #define TEN "0123456789"
 #define NAME108 TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "01234567"
 
-/* An IPv4 header with TLVs of so many bytes. */
+/* An IPv4 header with TLVs; `length` is that of addresses and TLVs. */
 #define V4(length, tlvs) S(SIGNATURE "\x21\x11\0" length BYTES4 tlvs)
 #define V4_ENDS ENDS("\xc0\0\x02\x01", "\xc0\0\x02\x02", 56324, 443)
-/* CRC32c of the headers below that have these; computed by other means. */
+/* The CRC32c of the headers below that use these, computed independently. */
 #define CHECKSUM "\xd6\xc8\xc7\x5f"
 #define CHECKSUM_BETWEEN "\xf2\x28\xfc\x3c"
 #define CHECKSUM_FIRST "\x2e\xbe\x6a\xa5"
@@ -72,7 +72,7 @@ static const struct row v2_rows[] = {
     {"v2: UNIX", S(SIGNATURE "\x21\x31\0\xd8" NAME108 NAME108), .family = PROXY_PROTOCOL_UNIX},
     {"v2: LOCAL", S(SIGNATURE "\x20\0\0\0"), NO_ENDS},
     {"v2: LOCAL with a family and addresses", S(SIGNATURE "\x20\x11\0\x0c" BYTES4), NO_ENDS},
-    {"v2: LOCAL with a family that does not exist", S(SIGNATURE "\x20\xff\0\0"), NO_ENDS},
+    {"v2: LOCAL with an invalid family", S(SIGNATURE "\x20\xff\0\0"), NO_ENDS},
     {"v2: LOCAL with anything", S(SIGNATURE "\x20\x11\0\x02xy"), NO_ENDS},
     {"v2: UNSPEC", S(SIGNATURE "\x21\0\0\0"), NO_NAME},
     {"v2: UNSPEC with anything", S(SIGNATURE "\x21\0\0\x05 \0\xff\0\0"), NO_NAME},
@@ -87,8 +87,7 @@ static const struct row v2_rows[] = {
         .is_tls = true},
     {"v2: a certificate but no TLS", V4("\x14", "\x20\0\x05\x06\0\0\0\0"), V4_ENDS},
     {"v2: no TLS", V4("\x14", "\x20\0\x05\0\0\0\0\x01"), V4_ENDS},
-    {"v2: what would mean TLS within another TLV", V4("\x17", "\xe0\0\x08\x20\0\x05\x01\0\0\0\0"),
-        V4_ENDS},
+    {"v2: an SSL TLV within another TLV", V4("\x17", "\xe0\0\x08\x20\0\x05\x01\0\0\0\0"), V4_ENDS},
     {"v2: a checksum", V4("\x13", "\x03\0\x04" CHECKSUM), V4_ENDS},
     {"v2: a checksum between others",
         V4("\x1f", "\x04\0\x01x\x03\0\x04" CHECKSUM_BETWEEN "\x20\0\x05\x01\0\0\0\0"), V4_ENDS,
@@ -102,7 +101,7 @@ static void check_end(
     unit_same_int("its port", end->port, port);
 }
 
-/* Cut off: it needs more. The room ends where the header does. */
+/* A truncated header, placed before unreadable memory, needs more bytes. */
 static void check_cut(struct slice header)
 {
     for (size_t size = 0; size < header.size; size++) {
@@ -111,21 +110,21 @@ static void check_cut(struct slice header)
         size_t used = 4711;
         unit_context("the first %zu bytes", size);
         unit_same_int("status", proxy_protocol_parse(part.data, size, &parsed, &used), -EAGAIN);
-        unit_ok(parsed.version == 4711 && used == 4711, "nothing is touched");
+        unit_ok(parsed.version == 4711 && used == 4711, "outputs were touched");
     }
 }
 
-static void check_accepted(const struct row *row, unsigned version, struct slice behind)
+static void check_accepted(const struct row *row, unsigned version, struct slice after)
 {
-    char *room = unit_room_at_end(row->header.size + behind.size);
+    char *room = unit_room_at_end(row->header.size + after.size);
     struct proxy_protocol parsed = {0};
     size_t size = 0;
 
     memcpy(room, row->header.data, row->header.size);
-    memcpy(room + row->header.size, behind.data, behind.size);
-    unit_context("with %zu bytes behind", behind.size);
+    memcpy(room + row->header.size, after.data, after.size);
+    unit_context("with %zu bytes after it", after.size);
     if (!unit_same_int("status",
-            proxy_protocol_parse(room, row->header.size + behind.size, &parsed, &size), 0)) {
+            proxy_protocol_parse(room, row->header.size + after.size, &parsed, &size), 0)) {
         unit_ok(false, "%s", parsed.problem ? parsed.problem : "");
         return;
     }
@@ -163,7 +162,7 @@ static const struct {
     const char *name;
     struct slice header;
     const char *problem;
-    size_t needed; /* so many bytes show it; 0: all of them */
+    size_t needed; /* number of bytes after which it is refused; 0: all of them */
 } refused_rows[] = {
     {"a request", S("GET / HTTP/1.1\r\n"), NONE, 1},
     {"a request of a similar method", S("PROXZ / HTTP/1.1\r\n"), NONE, 5},
@@ -177,7 +176,7 @@ static const struct {
     {"v1: another family", S("PROXY UDP4 192.0.2.1 192.0.2.2 1 2\r\n"), FAMILY, 0},
     {"v1: a family in small letters", S("PROXY tcp4 192.0.2.1 192.0.2.2 1 2\r\n"), FAMILY, 0},
     {"v1: longer than UNKNOWN", S("PROXY UNKNOWNS\r\n"), FAMILY, 0},
-    {"v1: a CR behind UNKNOWN", S("PROXY UNKNOWN\r\r\n"), FAMILY, 0},
+    {"v1: a CR after UNKNOWN", S("PROXY UNKNOWN\r\r\n"), FAMILY, 0},
     {"v1: a family only", S("PROXY TCP4\r\n"), FIELDS, 0},
     {"v1: no destination", S("PROXY TCP4 192.0.2.1 1 2\r\n"), FIELDS, 0},
     {"v1: one port", S("PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n"), FIELDS, 0},
@@ -194,7 +193,7 @@ static const struct {
     {"v1: a number over 255", S("PROXY TCP4 192.0.2.256 192.0.2.2 1 2\r\n"), ADDRESS, 0},
     {"v1: three numbers", S("PROXY TCP4 192.0.2 192.0.2.2 1 2\r\n"), ADDRESS, 0},
     {"v1: a hexadecimal number", S("PROXY TCP4 0xc0000201 192.0.2.2 1 2\r\n"), ADDRESS, 0},
-    {"v1: NUL behind an address", S("PROXY TCP4 192.0.2.1\0 192.0.2.2 1 2\r\n"), ADDRESS, 0},
+    {"v1: NUL after an address", S("PROXY TCP4 192.0.2.1\0 192.0.2.2 1 2\r\n"), ADDRESS, 0},
     {"v1: two double colons", S("PROXY TCP6 ::1::2 :: 1 2\r\n"), ADDRESS, 0},
     {"v1: brackets", S("PROXY TCP6 [::1] :: 1 2\r\n"), ADDRESS, 0},
     {"v1: a zone", S("PROXY TCP6 fe80::1%lo :: 1 2\r\n"), ADDRESS, 0},
@@ -207,8 +206,8 @@ static const struct {
     {"v1: two zeros for a port", S("PROXY TCP4 192.0.2.1 192.0.2.2 1 00\r\n"), PORT, 0},
     {"v1: a negative port", S("PROXY TCP4 192.0.2.1 192.0.2.2 -1 2\r\n"), PORT, 0},
     {"v1: a name for a port", S("PROXY TCP4 192.0.2.1 192.0.2.2 1 https\r\n"), PORT, 0},
-    {"v1: a CR behind the port", S("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\r\n"), PORT, 0},
-    {"v1: ended by a LF", S("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\nGET\r\n"), PORT, 0},
+    {"v1: a CR after the port", S("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\r\n"), PORT, 0},
+    {"v1: ends with LF", S("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\nGET\r\n"), PORT, 0},
     {"v1: 108 bytes", S("PROXY UNKNOWN " LONG6 " " LONG6 " 65535 65535 \r\n"),
         "its line is longer than 107 bytes", 107},
     {"v1: no end", S("PROXY TCP4 " NAME108), "its line is longer than 107 bytes", 107},
@@ -233,7 +232,7 @@ static const struct {
     {"v2: a TLV without its length", V4("\x0d", "\x04"), TLVS, 0},
     {"v2: a TLV with half of its length", V4("\x0e", "\x04\0"), TLVS, 0},
     {"v2: a TLV that is too long", V4("\x10", "\x04\0\x02x"), TLVS, 0},
-    {"v2: a TLV that is too long behind another", V4("\x13", "\x04\0\x01x\x04\x01\0"), TLVS, 0},
+    {"v2: a TLV that is too long after another", V4("\x13", "\x04\0\x01x\x04\x01\0"), TLVS, 0},
     {"v2: TLS without what is verified", V4("\x13", "\x20\0\x04\x01\0\0\0"),
         "what it says of TLS is cut off", 0},
     {"v2: an empty TLS", V4("\x0f", "\x20\0\0"), "what it says of TLS is cut off", 0},

@@ -1,4 +1,4 @@
-/* The ID of a request: src/http/request_id.h. */
+/* Tests src/http/request_id.h, the ID of a request. */
 
 #include "http/request_id.h"
 #include "unit.h"
@@ -9,7 +9,7 @@
 #define TRACE "4bf92f3577b34da6a3ce929d0e0e4736"
 #define PARENT "00f067aa0ba902b7"
 
-/* ---- what is an ID -------------------------------------------------------------------------- */
+/* ---- valid IDs ------------------------------------------------------------------------------ */
 
 static bool expect_id_char(int c)
 {

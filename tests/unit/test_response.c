@@ -1,4 +1,4 @@
-/* The head and the framing of responses: src/http/response.h. */
+/* Tests src/http/response.h, the head and the framing of responses. */
 
 #include "http/response.h"
 #include "unit.h"
@@ -17,7 +17,7 @@ static struct response begin(const char *method, unsigned minor)
     struct request request = {.method = {method, strlen(method)}, .minor = minor};
     struct response response;
 
-    memset(&response, 0xA5, sizeof(response)); /* response_init is to leave nothing as it was */
+    memset(&response, 0xA5, sizeof(response)); /* response_init must set every member */
     response_init(&response, &request);
     return response;
 }
@@ -97,7 +97,7 @@ static void test_new_status(void)
     struct response response = begin("HEAD", 0);
     bool drop;
 
-    unit_case("PEP 3333: a new status begins anew");
+    unit_case("PEP 3333: a new status resets everything");
     response_set_status(&response, S("200 OK"));
     response_add_field(&response, S("Content-Length"), S("5"), &drop);
     response_add_field(&response, S("Date"), S("x"), &drop);
@@ -129,14 +129,14 @@ static const struct field_row {
     {"RFC 9110 §5.5: obs-text", S("X"), S("caf\xc3\xa9"), false},
     {"RFC 9110 §5.1: empty name", S(""), S("b"), true},
     {"RFC 9110 §5.1: space in the name", S("X Y"), S("b"), true},
-    {"RFC 9110 §5.1: space behind the name", S("X "), S("b"), true},
+    {"RFC 9110 §5.1: space after the name", S("X "), S("b"), true},
     {"RFC 9110 §5.1: colon in the name", S("X:"), S("b"), true},
     {"RFC 9110 §5.1: CR LF in the name", S("X: a\r\nY"), S("b"), true},
     {"RFC 9110 §5.1: NUL in the name", S("X\0"), S("b"), true},
     {"RFC 9110 §5.1: obs-text in the name", S("X\xe9"), S("b"), true},
     {"PEP 3333: CR LF in the value", S("X"), S("b\r\nSet-Cookie: c"), true},
     {"PEP 3333: CR LF at the end of the value", S("X"), S("b\r\n"), true},
-    {"PEP 3333: CR LF in front of the value", S("X"), S("\r\nb"), true},
+    {"PEP 3333: CR LF before the value", S("X"), S("\r\nb"), true},
     {"PEP 3333: folding", S("X"), S("b\r\n c"), true},
     {"PEP 3333: CR in the value", S("X"), S("b\rc"), true},
     {"PEP 3333: LF in the value", S("X"), S("b\nc"), true},
@@ -156,8 +156,9 @@ static const struct field_row {
     {"PEP 3333: Trailers (as in RFC 2616 §13.5.1)", S("tRAILERS"), S("X"), true},
     {"PEP 3333: Proxy-Authenticate", S("pROXY-aUTHENTICATE"), S("Basic"), true},
     {"PEP 3333: Proxy-Authorization", S("pROXY-aUTHORIZATION"), S("Basic"), true},
-    {"a name that begins like a hop-by-hop field", S("Upgrade-Insecure-Requests"), S("1"), false},
-    {"a beginning of a hop-by-hop field", S("Connectio"), S("1"), false},
+    {"a name that begins with that of a hop-by-hop field", S("Upgrade-Insecure-Requests"), S("1"),
+        false},
+    {"a beginning of the name of a hop-by-hop field", S("Connectio"), S("1"), false},
     {"RFC 9110 §8.6: Content-Length", S("Content-Length"), S("5"), false},
     {"RFC 9110 §8.6: Content-Length, white space", S("content-LENGTH"), S(" 5\t"), false},
     {"RFC 9110 §8.6: Content-Length, largest", S("Content-Length"), S("18446744073709551615"),
@@ -209,7 +210,7 @@ static void test_content_length(void)
     response_set_status(&response, S("200 OK"));
     unit_ok(!response.has_content_length, "before");
     response_add_field(&response, S("Content-Length"), S("0042"), &drop);
-    unit_ok(response.has_content_length && !drop, "behind");
+    unit_ok(response.has_content_length && !drop, "after");
     unit_same_number("Content-Length", response.content_length, 42);
 
     unit_case("RFC 9110 §8.6: a second Content-Length, even the same");
@@ -230,7 +231,7 @@ static void test_content_length(void)
         {S("404 Not Found"), "GET", false},
     };
     unit_case(
-        "RFC 9110 §8.6: no Content-Length with 204 and 205; with HEAD and 304 it tells of GET");
+        "RFC 9110 §8.6: no Content-Length with 204 and 205; with HEAD and 304 it is that of GET");
     for (size_t i = 0; i < LENGTH(rows); i++) {
         response = begin(rows[i].method, 1);
         unit_context("%s to %s", rows[i].status.data, rows[i].method);
@@ -258,7 +259,7 @@ static enum response_framing expect_framing(
     return minor > 0 ? RESPONSE_CHUNKED : RESPONSE_CLOSE;
 }
 
-/* The fields of the server that frame, for each framing. */
+/* The server's framing fields, for each framing. */
 static const char *expect_framing_fields(enum response_framing framing)
 {
     return framing == RESPONSE_CHUNKED ? "Transfer-Encoding: chunked\r\n" : "";
@@ -364,7 +365,7 @@ static void test_tail(void)
         unit_same_slice("tail", (struct slice){buffer, size}, row->expected);
     }
 
-    unit_case("tail: the longest of all fits");
+    unit_case("tail: the longest one fits");
     struct response response = begin("GET", 1);
     response_set_status(&response, S("200 OK"));
     response_set_content_length(&response, UINT64_MAX);
@@ -401,19 +402,19 @@ static void test_chunks(void)
     unit_same_slice("last chunk", S(RESPONSE_LAST_CHUNK), S("0\r\n\r\n"));
 }
 
-/* ---- answers of the server itself ------------------------------------------------------------ */
+/* ---- responses of the server itself ---------------------------------------------------------- */
 
 static const struct plain_row {
     unsigned status;
     const char *reason; /* RFC 9110 §15.5, §15.6; RFC 6585 §5 */
 } plain_rows[] = {
-    /* Versions of clang-format do not agree on where these lines end. */
+    /* Versions of clang-format break these lines differently. */
     /* clang-format off */
     {200, "OK"}, {400, "Bad Request"}, {404, "Not Found"}, {408, "Request Timeout"},
     {413, "Content Too Large"}, {414, "URI Too Long"}, {417, "Expectation Failed"},
     {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"},
     {501, "Not Implemented"}, {504, "Gateway Timeout"}, {505, "HTTP Version Not Supported"},
-    {799, ""}, /* RFC 9112 §4: a phrase may be empty, the space before it stays */
+    {799, ""}, /* RFC 9112 §4: the phrase may be empty; the space before it stays */
     /* clang-format on */
 };
 
@@ -446,7 +447,7 @@ static void test_plain(void)
     }
 }
 
-/* Too long a detail may be cut, but the answer stays whole and its length is true. */
+/* A long detail may be truncated, but the response is complete and its Content-Length correct. */
 static void test_long_plain(void)
 {
     char detail[3 * RESPONSE_PLAIN_SIZE];
@@ -469,7 +470,7 @@ static void test_long_plain(void)
 
 /* ---- RFC 9110 §5.6.7: Date ------------------------------------------------------------------- */
 
-/* The calendar of the C library, in its "C" locale, is the independent judge. */
+/* Compares with the calendar of the C library, in its "C" locale. */
 static void check_date(time_t now)
 {
     struct response response = {.has_server = true};
@@ -498,8 +499,8 @@ static void test_dates(void)
         951782400,             /* 2000-02-29: 400 divides the year */
         951868800,             /* 2000-03-01 */
         1709164800,            /* 2024-02-29 */
-        2147483647,            /* the end of 32 bits */
-        INT64_C(2147483648),   /* and behind it */
+        2147483647,            /* the largest 32-bit number */
+        INT64_C(2147483648),   /* and the next second */
         INT64_C(4107456000),   /* 2100-02-28: no leap year */
         INT64_C(4107542400),   /* 2100-03-01 */
         INT64_C(4294967296),   /* 2106-02-07, unsigned 32 bits */
@@ -507,7 +508,7 @@ static void test_dates(void)
         INT64_C(253402300799), /* 9999-12-31 23:59:59, the last with four digits */
     };
 
-    unit_case("RFC 9110 §5.6.7: special dates and the second before and behind");
+    unit_case("RFC 9110 §5.6.7: special dates and the seconds before and after");
     for (size_t i = 0; i < LENGTH(special); i++)
         for (time_t delta = -1; delta <= 1; delta++)
             if (special[i] + delta >= 0 && special[i] + delta <= INT64_C(253402300799))
@@ -529,7 +530,7 @@ static void test_dates(void)
         time_t past = year - 1, days = past * 365 + past / 4 - past / 100 + past / 400 - 719162;
         check_date(days * DAY);
         check_date((days + 58) * DAY); /* 28 February */
-        check_date((days + 59) * DAY); /* the day behind it */
+        check_date((days + 59) * DAY); /* the day after it */
         check_date((days + 364) * DAY);
     }
 }

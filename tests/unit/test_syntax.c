@@ -1,4 +1,4 @@
-/* Character classes and small grammars: src/base/slice.h and src/http/syntax.h. */
+/* Tests src/base/slice.h and src/http/syntax.h: slices, character classes and basic grammars. */
 
 #include "http/syntax.h"
 #include "unit.h"
@@ -81,7 +81,7 @@ static void test_token(void)
         {"empty: at least one tchar", S(""), false},
         {"absent", {0}, false},
         {"space at the end", S("a "), false},
-        {"tab in front", S("\ta"), false},
+        {"tab at the beginning", S("\ta"), false},
         {"colon", S("a:b"), false},
         {"NUL", S("a\0b"), false},
         {"obs-text", S("caf\xc3\xa9"), false},
@@ -100,7 +100,7 @@ static void test_trim(void)
 {
     static const struct {
         struct slice input;
-        size_t before, size; /* what goes in front, and what stays */
+        size_t before, size; /* bytes removed at the beginning, and bytes left */
     } rows[] = {
         {S("a"), 0, 1},
         {S(" a"), 1, 1},
@@ -186,7 +186,7 @@ static const struct authority_row {
     {"a port with leading zeros", S("a:00080"), true, S("a"), S("00080")},
     {"a port beyond 16 bits", S("a:65536"), false, {0}, {0}},
     {"a port beyond 64 bits", S("a:18446744073709551617"), false, {0}, {0}},
-    {"a port that is a name", S("a:http"), false, {0}, {0}},
+    {"a port that is not a number", S("a:http"), false, {0}, {0}},
     {"a signed port", S("a:+80"), false, {0}, {0}},
     {"a port with white space", S("a: 80"), false, {0}, {0}},
     {"two colons", S("a:80:81"), false, {0}, {0}},
@@ -206,11 +206,11 @@ static const struct authority_row {
     {"nothing in the brackets", S("[]"), false, {0}, {0}},
     {"a name in brackets", S("[example.org]"), false, {0}, {0}},
     {"an IPv4 address in brackets", S("[192.0.2.1]"), false, {0}, {0}},
-    {"text behind the bracket", S("[::1]a"), false, {0}, {0}},
-    {"text behind the bracket, then a port", S("[::1]a:80"), false, {0}, {0}},
+    {"text after the bracket", S("[::1]a"), false, {0}, {0}},
+    {"text after the bracket, then a port", S("[::1]a:80"), false, {0}, {0}},
     {"two brackets", S("[[::1]]"), false, {0}, {0}},
     {"closing bracket only", S("::1]"), false, {0}, {0}},
-    {"a zone is not in the grammar", S("[fe80::1%eth0]"), false, {0}, {0}},
+    {"a zone, which the grammar does not have", S("[fe80::1%eth0]"), false, {0}, {0}},
     {"reg-name: unreserved and sub-delims", S("aZ9-._~!$&'()*+,;="), true, S("aZ9-._~!$&'()*+,;="),
         {0}},
     {"reg-name: percent-encoded", S("a%c3%A9.org:1"), true, S("a%c3%A9.org"), S("1")},
@@ -272,8 +272,8 @@ static void test_authority(void)
     }
 }
 
-/* Each byte alone in the middle of a name: only reg-name characters pass (RFC 3986 §3.2.2), and the
- * colon, which makes a port of the digit behind it. */
+/* Each byte in the middle of a name: only reg-name characters are valid (RFC 3986 §3.2.2), and the
+ * colon, which makes the digit after it a port. */
 static void test_authority_bytes(void)
 {
     unit_case("RFC 3986 §3.2.2: reg-name, each byte");

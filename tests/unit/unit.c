@@ -9,13 +9,13 @@
 
 enum {
     ROOM_SIZE = 1 << 20,
-    MAX_DIAGNOSTICS = 8, /* of one test point: one mistake often breaks hundreds of checks */
+    MAX_DIAGNOSTICS = 8, /* per test point: one error often fails hundreds of checks */
 };
 
 static struct {
     unsigned points, failed_points;
     unsigned long checks;
-    unsigned failed_checks; /* of the point under way */
+    unsigned failed_checks; /* of the current point */
     char name[256];
     char context[256];
 } unit;
@@ -30,9 +30,9 @@ static void close_point(void)
         unit.failed_points++;
     printf("%s %u - ", unit.failed_checks > 0 ? "not ok" : "ok", unit.points);
     for (const char *c = unit.name; *c; c++) {
-        if (*c == '#' || *c == '\\') /* would begin a directive */
+        if (*c == '#' || *c == '\\') /* a bare "#" begins a directive */
             putchar('\\');
-        putchar(*c);
+        putchar(*c < ' ' && *c >= 0 ? ' ' : *c); /* the point is one line */
     }
     putchar('\n');
 }
@@ -59,7 +59,7 @@ void unit_context(const char *format, ...)
     va_end(arguments);
 }
 
-/* Counts a check; true when its failure is to be shown. */
+/* Counts a check. Returns whether to print its failure. */
 static bool begin_failure(bool held)
 {
     unit.checks++;
@@ -145,7 +145,7 @@ static void bail_out(const char *why)
     _exit(EXIT_FAILURE);
 }
 
-/* Not async-signal-safe, but the fault comes from the code under test, never from within stdio. */
+/* Not async-signal-safe, but the fault is in the code under test, not in stdio. */
 static void on_fault(int signal)
 {
     (void)signal;
@@ -160,7 +160,7 @@ static char *map_room(void)
 
     if (room == MAP_FAILED || mprotect(room + ROOM_SIZE, page, PROT_NONE) < 0)
         bail_out("no memory");
-#ifndef __SANITIZE_ADDRESS__ /* whose own report of a fault says more */
+#ifndef __SANITIZE_ADDRESS__ /* its own report of a fault is better */
     struct sigaction action = {.sa_handler = on_fault};
     sigaction(SIGSEGV, &action, NULL);
     sigaction(SIGBUS, &action, NULL);

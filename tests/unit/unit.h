@@ -2,8 +2,8 @@
 
 /* A small producer of TAP, the Test Anything Protocol: test points with any number of checks each.
  *
- * A point is opened by unit_case() and closed by the next one or by unit_done(). It is "ok" when
- * all its checks held; what did not hold is shown above it, with the expected and the actual value.
+ * unit_case() begins a point; the next one or unit_done() ends it. It is "ok" if all its checks
+ * passed. A failed check is printed before it, with the expected and the actual value.
  */
 
 #include "base/slice.h"
@@ -12,25 +12,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Opens the next test point. */
+/* Begins the next test point. */
 void unit_case(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* What the checks that follow have in common, for their diagnostics; unit_case() clears it. */
+/* Sets a text for the diagnostics of the following checks; unit_case() clears it. */
 void unit_context(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The checks. `what` names the value. They return whether the check held. */
+/* The checks. `what` names the value. They return whether the check passed. */
 bool unit_ok(bool condition, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool unit_same_int(const char *what, long long actual, long long expected);
 bool unit_same_number(const char *what, uint64_t actual, uint64_t expected);
-/* Equal bytes; and an absent slice (no data) is not the same as an empty one. */
+/* Passes if the bytes are equal and both slices are absent (no data) or neither is. */
 bool unit_same_slice(const char *what, struct slice actual, struct slice expected);
 
-/* Closes the last point and prints the plan. Returns the exit status of the test program. */
+/* Ends the last point and prints the plan. Returns the exit status of the test program. */
 int unit_done(void);
 
-/* Room for size bytes that end where the mapped memory ends: whoever reads behind them dies. The
- * room is filled with NUL, and it is the same memory in every call. */
+/* Returns size zeroed bytes at the end of mapped memory: a read past them faults. Each call returns
+ * the same memory. */
 char *unit_room_at_end(size_t size);
 
-/* The same with a copy of the text in it. */
+/* The same, containing a copy of the text. */
 struct slice unit_copy_at_end(struct slice text);
