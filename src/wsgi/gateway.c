@@ -333,7 +333,7 @@ static int call(
     if (r < 0)
         r = take_blame(exchange);
     /* From here on nothing more goes out: the server itself may have to answer. */
-    start_response_cut(start_response);
+    start_response_revoke(start_response);
     if (items)
         close_items(exchange, items, server);
     return r > 0 && exchange->reply.head_sent ? -EIO : r;
@@ -346,7 +346,7 @@ static int drop(
     (void)gateway;
     (void)exchange;
     (void)environ;
-    start_response_cut(start_response);
+    start_response_revoke(start_response);
     return 0;
 }
 
@@ -361,7 +361,7 @@ static int run(struct gateway *gateway, struct exchange *exchange,
 
     int r = environ ? use(gateway, exchange, environ, start_response) : take_blame(exchange);
     if (input)
-        input_cut(input);
+        input_revoke(input);
     conn_disable_cancel(exchange->conn);
     return r;
 }

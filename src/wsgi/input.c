@@ -1,13 +1,13 @@
 #include "wsgi/input.h"
 
-#include "wsgi/borrow.h"
+#include "wsgi/request_ref.h"
 
 #include <errno.h>
 #include <stdbool.h>
 
 struct input {
     PyObject_HEAD;
-    struct borrow content;
+    struct request_ref content;
 };
 
 static const char *const name = "wsgi.input";
@@ -166,13 +166,13 @@ typedef PyObject *read_function(struct content *content, size_t size);
 
 static PyObject *use(PyObject *self, read_function *function, size_t size)
 {
-    struct borrow *borrow = &((struct input *)self)->content;
-    struct content *content = borrow_begin(borrow, name);
+    struct request_ref *ref = &((struct input *)self)->content;
+    struct content *content = request_ref_acquire(ref, name);
 
     if (!content)
         return NULL;
     PyObject *result = function(content, size);
-    borrow_end(borrow);
+    request_ref_release(ref);
     return result;
 }
 
@@ -227,7 +227,7 @@ static void input_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
 
-    borrow_done(&((struct input *)self)->content);
+    request_ref_done(&((struct input *)self)->content);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -264,12 +264,12 @@ PyObject *input_new(PyObject *type, struct content *content)
 {
     _cleanup_ref_ PyObject *self = PyType_GenericAlloc((PyTypeObject *)type, 0);
 
-    if (!self || borrow_init(&((struct input *)self)->content, content, content->conn) < 0)
+    if (!self || request_ref_init(&((struct input *)self)->content, content, content->conn) < 0)
         return NULL;
     return take_ref(&self);
 }
 
-void input_cut(PyObject *self)
+void input_revoke(PyObject *self)
 {
-    borrow_cut(&((struct input *)self)->content);
+    request_ref_revoke(&((struct input *)self)->content);
 }

@@ -12,4 +12,4 @@ PyObject *input_type_new(void);
 PyObject *input_new(PyObject *type, struct content *content);
 
 /* Cuts it off from the content: it raises ValueError from now on. */
-void input_cut(PyObject *self);
+void input_revoke(PyObject *self);

@@ -1,6 +1,6 @@
 #include "wsgi/start_response.h"
 
-#include "wsgi/borrow.h"
+#include "wsgi/request_ref.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 
 struct start_response {
     PyObject_HEAD;
-    struct borrow reply;
+    struct request_ref reply;
     bool called;
 };
 
@@ -114,7 +114,7 @@ static PyObject *start_response_call(PyObject *self, PyObject *arguments, PyObje
     if (!PyArg_ParseTupleAndKeywords(
             arguments, keywords, "OO|O:start_response", names, &status, &headers, &exc_info))
         return NULL;
-    struct reply *reply = borrow_begin(&state->reply, "start_response");
+    struct reply *reply = request_ref_acquire(&state->reply, "start_response");
     if (!reply)
         return NULL;
 
@@ -123,7 +123,7 @@ static PyObject *start_response_call(PyObject *self, PyObject *arguments, PyObje
         r = take_status(reply, status) < 0 ? -1 : take_headers(reply, headers);
         state->called = r == 0;
     }
-    borrow_end(&state->reply);
+    request_ref_release(&state->reply);
     return r == 0 ? PyObject_GetAttrString(self, "write") : NULL;
 }
 
@@ -169,11 +169,11 @@ static int check_put(const struct reply *reply, int r)
 
 static struct reply *begin(struct start_response *state)
 {
-    struct reply *reply = borrow_begin(&state->reply, "start_response");
+    struct reply *reply = request_ref_acquire(&state->reply, "start_response");
 
     if (!reply || (state->called && !reply->complete))
         return reply;
-    borrow_end(&state->reply);
+    request_ref_release(&state->reply);
     if (state->called)
         PyErr_SetString(PyExc_ValueError, "write() was called after the end of the content");
     else
@@ -187,7 +187,7 @@ static int end(struct start_response *state, struct reply *reply, int put)
     int r = check_put(reply, put);
     if (r == 0)
         r = flush(reply);
-    borrow_end(&state->reply);
+    request_ref_release(&state->reply);
     return r;
 }
 
@@ -203,7 +203,7 @@ int start_response_send(PyObject *self, PyObject *item, uint64_t *ret_excess)
     if (!reply)
         return -1;
     if (PyBytes_GET_SIZE(item) == 0) {
-        borrow_end(&state->reply);
+        request_ref_release(&state->reply);
         *ret_excess = 0;
         return 0;
     }
@@ -247,7 +247,7 @@ static void start_response_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
 
-    borrow_done(&((struct start_response *)self)->reply);
+    request_ref_done(&((struct start_response *)self)->reply);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -281,7 +281,7 @@ PyObject *start_response_new(PyObject *type, struct reply *reply)
 {
     _cleanup_ref_ PyObject *self = PyType_GenericAlloc((PyTypeObject *)type, 0);
 
-    if (!self || borrow_init(&((struct start_response *)self)->reply, reply, reply->conn) < 0)
+    if (!self || request_ref_init(&((struct start_response *)self)->reply, reply, reply->conn) < 0)
         return NULL;
     return take_ref(&self);
 }
@@ -291,7 +291,7 @@ bool start_response_was_called(PyObject *self)
     return ((struct start_response *)self)->called;
 }
 
-void start_response_cut(PyObject *self)
+void start_response_revoke(PyObject *self)
 {
-    borrow_cut(&((struct start_response *)self)->reply);
+    request_ref_revoke(&((struct start_response *)self)->reply);
 }

@@ -36,4 +36,4 @@ int start_response_send_file(PyObject *self, int file, off_t offset, uint64_t si
 int start_response_send_end(PyObject *self);
 
 /* Cuts it off from the reply: it raises ValueError from now on. */
-void start_response_cut(PyObject *self);
+void start_response_revoke(PyObject *self);
