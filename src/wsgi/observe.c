@@ -40,7 +40,7 @@ static const char code[] =
     "    finder.find_spec = classmethod(find_observed_spec)\n"
     "    loader.path_stats, loader.get_data = path_stats_of_others, get_observed_data\n";
 
-static PyObject *note(PyObject *capsule, PyObject *path)
+static PyObject *call_note(PyObject *capsule, PyObject *path)
 {
     const struct observer *observer = PyCapsule_GetPointer(capsule, NULL);
     PyObject *bytes = NULL;
@@ -53,19 +53,19 @@ static PyObject *note(PyObject *capsule, PyObject *path)
 }
 
 static PyMethodDef methods[] = {
-    {"note", note, METH_O, "note(path): a source file is about to be read."},
+    {"note", call_note, METH_O, "note(path): a source file is about to be read."},
     {NULL, NULL, 0, NULL},
 };
 
-/* The first part of the module's name: "shop" of "shop.views:app", and of "/srv/shop.py". */
-static PyObject *own_name(const char *application)
+/* Gets the first part of the module's name: "shop" of "shop.views:app" and of "/srv/shop.py". */
+static PyObject *get_top_name(const char *application)
 {
     const char *slash = strrchr(application, '/'), *name = slash ? slash + 1 : application;
 
     return PyUnicode_DecodeFSDefaultAndSize(name, (Py_ssize_t)strcspn(name, ".:"));
 }
 
-static int observe(struct observer *observer)
+static int start_observing(struct observer *observer)
 {
     _cleanup_ref_ PyObject *globals = PyDict_New();
     _cleanup_ref_ PyObject *sys = PyImport_ImportModule("sys");
@@ -77,7 +77,7 @@ static int observe(struct observer *observer)
     PyObject *function = done ? PyDict_GetItemString(globals, "observe") : NULL; /* borrowed */
     _cleanup_ref_ PyObject *capsule = PyCapsule_New(observer, NULL, NULL);
     _cleanup_ref_ PyObject *callback = capsule ? PyCFunction_New(methods, capsule) : NULL;
-    _cleanup_ref_ PyObject *own = own_name(observer->application);
+    _cleanup_ref_ PyObject *own = get_top_name(observer->application);
     _cleanup_ref_ PyObject *result = function && callback && own
         ? PyObject_CallFunctionObjArgs(function, callback, own, NULL)
         : NULL;
@@ -88,7 +88,7 @@ void observe_sources(struct observer *observer)
 {
     PyGILState_STATE state = PyGILState_Ensure();
 
-    if (observe(observer) < 0) {
+    if (start_observing(observer) < 0) {
         _cleanup_ref_ PyObject *exception = exception_take();
         exception_print(exception);
     }
