@@ -3,7 +3,7 @@
 #include "base/problem.h"
 #include "wsgi/app_file.h"
 #include "wsgi/child.h"
-#include "wsgi/evaluate.h"
+#include "wsgi/helpers.h"
 #include "wsgi/object.h"
 
 #include <errno.h>
@@ -205,23 +205,10 @@ int application_load(
     return r;
 }
 
-/* ---- description ---------------------------------------------------------------------------- */
-
-/* Functions and methods have a name and a place. If the attributes of another object are missing or
- * raise, its class is named. */
 char *application_describe(const struct application *application)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    char *text = evaluate("'function %s, %s:%d' % (object.__qualname__,"
-                          "    object.__code__.co_filename, object.__code__.co_firstlineno)",
-        application->callable);
-    if (!text)
-        text = evaluate("(lambda kind:"
-                        "    'class %s of %s' % (object.__qualname__, object.__module__)"
-                        "        if kind is type else"
-                        "    '%s object of %s' % (kind.__qualname__, kind.__module__)"
-                        ")(type(object))",
-            application->callable);
+    char *text = helper_get_text("describe_app", application->callable);
     PyGILState_Release(state);
     return text;
 }

@@ -1,6 +1,6 @@
 #include "wsgi/bytecode.h"
 
-#include "wsgi/evaluate.h"
+#include "wsgi/helpers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,10 +74,13 @@ static int hash_matches(PyObject *loader, PyObject *source, const unsigned char 
 /* Whether Python compares the hash of a file with these flags (--check-hash-based-pycs). */
 static bool must_check_hash(uint32_t flags)
 {
-    _cleanup_(freep) char *mode = evaluate("sys.modules['_imp'].check_hash_based_pycs", NULL);
+    _cleanup_ref_ PyObject *imp = PyImport_ImportModule("_imp");
+    _cleanup_ref_ PyObject *mode =
+        imp ? PyObject_GetAttrString(imp, "check_hash_based_pycs") : NULL;
 
-    if (mode && strcmp(mode, "default") != 0)
-        return strcmp(mode, "always") == 0;
+    PyErr_Clear();
+    if (mode && PyUnicode_Check(mode) && PyUnicode_CompareWithASCIIString(mode, "default") != 0)
+        return PyUnicode_CompareWithASCIIString(mode, "always") == 0;
     return flags & CHECKS_HASH;
 }
 
@@ -168,28 +171,10 @@ static void inspect_module(struct inspection *inspection, PyObject *module)
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
-/* A directory of sys.path stands for all that is to be compiled in it. */
-static char *find_arguments(PyObject *sources)
-{
-    return evaluate(
-        "(lambda quote, roots: ' '.join("
-        "    (['-' + sys.flags.optimize * 'O'] if sys.flags.optimize else []) +"
-        "    (['-X', quote('pycache_prefix=' + sys.pycache_prefix)]"
-        "        if sys.pycache_prefix else []) +"
-        "    ['-m', 'compileall', '-q'] +"
-        "    [quote(root) for root in sorted(roots)"
-        "        if not any(root.startswith(other + '/') for other in roots)]))("
-        "lambda text: text if text.translate({ord(c): '_' for c in '/.-+=,:@0123456789'})"
-        "        .isidentifier() else \"'\" + text.replace(\"'\", \"'\\\\''\") + \"'\","
-        "{max([entry.rstrip('/') for entry in sys.path if isinstance(entry, str)"
-        "        and entry.rstrip('/') and file.startswith(entry.rstrip('/') + '/')],"
-        "    key=len, default=file.rpartition('/')[0] or '/') for file in object})",
-        sources);
-}
-
 static char *compose_command(const struct inspection *inspection)
 {
-    _cleanup_(freep) char *arguments = find_arguments(inspection->sources);
+    _cleanup_(freep) char *arguments =
+        helper_get_text("get_compile_arguments", inspection->sources);
     char *command, *force = inspection->must_force ? " -f" : "";
 
     if (!arguments || asprintf(&command, "%s %s%s", PYTHON_EXECUTABLE, arguments, force) < 0)

@@ -1,7 +1,7 @@
 #include "wsgi/python.h"
 
 #include "base/problem.h"
-#include "wsgi/evaluate.h"
+#include "wsgi/helpers.h"
 #include "wsgi/object.h"
 
 #include <errno.h>
@@ -293,11 +293,7 @@ void python_flush(void)
 char *python_list_threads(void)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    char *names =
-        evaluate("', '.join(repr(thread.name) for thread in sys.modules['threading'].enumerate()"
-                 "          if thread is not sys.modules['threading'].main_thread())"
-                 "    if 'threading' in sys.modules else ''",
-            NULL);
+    char *names = helper_get_text("list_threads", NULL);
     PyGILState_Release(state);
     return names;
 }
@@ -305,11 +301,7 @@ char *python_list_threads(void)
 char *python_describe(void)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    char *text = evaluate("'interpreter  %s, Python %s\\nvenv         %s\\nsys.path     %s\\n' % ("
-                          "    sys.executable, sys.version.split()[0],"
-                          "    sys.prefix if sys.prefix != sys.base_prefix else 'none',"
-                          "    ('\\n' + 13 * ' ').join(map(str, sys.path)))",
-        NULL);
+    char *text = helper_get_text("describe_interpreter", NULL);
     PyGILState_Release(state);
     return text;
 }
