@@ -283,7 +283,7 @@ $(foreach d,$(BUILD) $(BUILD)/sanitize,$(eval $(d)/unit/test_leftovers: \
 define gateway_test_rule
 $(1)/unit/test_gateway: $(1)/tests/unit/test_gateway.o $(1)/tests/unit/unit.o \
 		$(patsubst %.c,$(1)/%.o,$(filter-out src/main.c,$(sources))) \
-		$(python_sources:%=$(1)/%.o)
+		$(python_sources:%=$(1)/%.o) $(1)/tests/unit/gateway_apps.py.o
 	$$(call say,LINK)
 	$$(link) $(library_flags)
 endef
