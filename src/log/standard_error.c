@@ -67,7 +67,7 @@ static ssize_t write_interrupted(const char *text, size_t size)
     int error = errno;
     timer_delete(timer);
     pthread_sigmask(SIG_SETMASK, &previous, NULL);
-    if (handler.sa_handler != SIG_DFL) /* the app's; SIG_DFL would let a late signal kill */
+    if (handler.sa_handler != SIG_DFL) /* else ours stays: a late signal would kill */
         sigaction(INTERRUPTION_SIGNAL, &handler, NULL);
     errno = error;
     return n;
