@@ -34,7 +34,7 @@ PyObject *helper_call(const char *name, PyObject *first, PyObject *second)
     _cleanup_ref_ PyObject *code = compile_function(name);
     _cleanup_ref_ PyObject *globals =
         code ? Py_BuildValue("{s:O}", "__builtins__", PyEval_GetBuiltins()) : NULL;
-    /* In a dictionary of its own, the function is not part of a reference cycle. */
+    /* A function in its own globals would be a reference cycle. */
     _cleanup_ref_ PyObject *functions = globals ? PyDict_New() : NULL;
     _cleanup_ref_ PyObject *done = functions ? PyEval_EvalCode(code, globals, functions) : NULL;
 
@@ -43,7 +43,8 @@ PyObject *helper_call(const char *name, PyObject *first, PyObject *second)
     return PyObject_CallFunctionObjArgs(PyDict_GetItemString(functions, name), first, second, NULL);
 }
 
-/* Encodes text like a file name, or readable for people if it cannot be one. */
+/* Encodes text as Python encodes file names. Escapes text that these cannot contain, since it can
+ * only be shown. */
 static PyObject *encode_text(PyObject *text)
 {
     PyObject *bytes = PyUnicode_EncodeFSDefault(text);

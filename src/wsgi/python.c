@@ -176,8 +176,8 @@ static void enable_dump(int signal)
     try_call(faulthandler, "register", Py_BuildValue("(ii)", signal, STDERR_FILENO), PyDict_New());
 }
 
-/* Python buffers a standard output that is no terminal in blocks; a process that is killed would
- * lose the last one. */
+/* If standard output is not a terminal, Python buffers blocks, and a process that is killed loses
+ * the last one. */
 static void enable_line_buffering(void)
 {
     try_call(PySys_GetObject("stdout"), "reconfigure", PyTuple_New(0),

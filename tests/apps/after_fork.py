@@ -1,4 +1,4 @@
-"""Has a hook that runs in forked children, which notes their pids; shows its pid."""
+"""Registers a hook that notes the pids of forked children; shows its pid."""
 
 import os
 

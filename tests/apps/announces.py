@@ -1,4 +1,4 @@
-"""Announces 10 bytes of content, and gives them, or more."""
+"""Sends a Content-Length of 10, and yields 10 bytes or more."""
 
 import os
 

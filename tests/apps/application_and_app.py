@@ -1,4 +1,4 @@
-"""Has both of the names that are looked for when none is given."""
+"""Has both default names, application and app."""
 
 
 def app(environ, start_response):

@@ -1,4 +1,4 @@
-"""Fails behind its answer, in each way: ?raise, ?exit, ?thread."""
+"""Fails after its response: ?raise, ?exit or ?thread."""
 
 import atexit
 import sys

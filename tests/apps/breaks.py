@@ -1,4 +1,4 @@
-"""Answers that break off."""
+"""Fails in the middle of its response."""
 
 HEAD = ("200 OK", [("Content-Type", "text/plain")])
 

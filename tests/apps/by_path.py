@@ -1,5 +1,5 @@
-"""The app that the first part of the path names, MODULE or MODULE:CALLABLE, or hello: for tests
-that start servers once."""
+"""Calls the app in the first segment of the path, MODULE or MODULE:CALLABLE, or hello. So a test
+needs only one server for several apps."""
 
 import importlib
 from wsgiref.util import shift_path_info

@@ -1,4 +1,4 @@
-"""Tells each time its close() is called, whatever becomes of the answer."""
+"""Prints each call of close(), in various states of the response."""
 
 import os
 

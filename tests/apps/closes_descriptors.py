@@ -1,4 +1,4 @@
-"""Closes what it did not open, as who makes himself a daemon does."""
+"""Closes descriptors that it did not open, like a daemon at its start."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Counts in a global: each process begins anew."""
+"""Counts in a global variable: each process starts at the same value."""
 
 count = 0
 

@@ -1,4 +1,4 @@
-"""Starts daemon threads that never end: one waits, one is busy."""
+"""Starts daemon threads that never end: one that waits, one that is busy."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Keeps what logging and metrics keep from their import: sockets that send datagrams."""
+"""Keeps datagram sockets from its import, as logging and metrics libraries do."""
 
 import logging.handlers
 import os

@@ -1,4 +1,4 @@
-"""Shows the descriptors of its own, and of a child that gets all that can be inherited."""
+"""Shows its open descriptors, and those that a child inherits."""
 
 import os
 import subprocess

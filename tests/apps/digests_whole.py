@@ -1,4 +1,4 @@
-"""Reads all of the content at once; answers its SHA-256."""
+"""Reads all of the content at once; sends its SHA-256."""
 
 from hashlib import sha256
 

@@ -1,4 +1,4 @@
-"""A Django site in one file: pages, forms, a file, a stream, a failing page."""
+"""A Django site in one file: pages, forms, a file, a stream, a page that fails."""
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application

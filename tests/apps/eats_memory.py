@@ -1,4 +1,4 @@
-"""Takes as much memory as there is below /eat, and little elsewhere."""
+"""Allocates all memory for /eat, and little for other paths."""
 
 from hello import app as hello
 

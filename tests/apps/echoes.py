@@ -1,4 +1,4 @@
-"""Reads its content to the end and sends it back."""
+"""Reads all of its content and sends it back."""
 
 
 def app(environ, start_response):

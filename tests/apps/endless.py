@@ -1,4 +1,4 @@
-"""Answers without an end, and tells when it is closed."""
+"""Sends content without end, and prints when it is closed."""
 
 
 class Endless:

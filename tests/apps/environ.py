@@ -1,4 +1,4 @@
-"""Shows its environ, one KEY=repr line for each."""
+"""Shows its environ, one KEY=repr per line."""
 
 
 def app(environ, start_response):

@@ -1,4 +1,4 @@
-"""Runs out of something."""
+"""Exhausts the stack or memory, chains exceptions, or exits."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Makes its app when it is asked to."""
+"""Creates its app in a function."""
 
 made = 0
 

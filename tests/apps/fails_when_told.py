@@ -1,4 +1,4 @@
-"""Fails in the way that is written in the file /run/failing, as long as that is there."""
+"""Fails in the way that the file /run/failing says, while that file exists."""
 
 import ctypes
 

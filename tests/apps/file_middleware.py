@@ -1,4 +1,4 @@
-"""Changes what the wrapped file gives, piece by piece, as a middleware does."""
+"""Changes the blocks of a wrapped file, as a middleware does."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Has a child forked with each fork, by a hook; the child waits for nothing."""
+"""Forks one more child in an after-fork hook; the child waits for nothing."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Its import leaves four threads, which sleep."""
+"""Starts four threads at import, which sleep."""
 
 import threading
 

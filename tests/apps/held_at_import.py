@@ -1,5 +1,5 @@
-"""The first time it is imported, it says its pid and that of a child at a fifo, and goes on when it
-is told to at another."""
+"""At its first import, writes its pid and that of a child to the fifo "begun", and waits until the
+fifo "end" is closed."""
 
 import os
 import subprocess

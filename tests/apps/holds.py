@@ -1,6 +1,6 @@
-"""Answers with its pid and its parent's. Below /hold, it says its pid at a fifo, and ends its
-answer when it is told to at another; with ?child, a child of it lasts for longer, and its pid is
-said too."""
+"""Sends its pid and its parent's. For /hold, writes its pid to the fifo "begun", and completes its
+response when the fifo "end" is closed. With ?child, starts a child that runs longer, and writes
+its pid, too."""
 
 import os
 import subprocess

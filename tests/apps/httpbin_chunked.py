@@ -1,4 +1,4 @@
-"""httpbin takes content in chunks from a server of one name only: it is told that name."""
+"""Sets the SERVER_SOFTWARE with which httpbin accepts chunked content."""
 
 import httpbin
 

@@ -1,4 +1,4 @@
-"""Shows which Python runs it, one KEY=repr line for each."""
+"""Shows which Python runs it, one KEY=repr per line."""
 
 import os
 import subprocess

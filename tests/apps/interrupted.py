@@ -1,5 +1,5 @@
-"""Tells its process, and reads; SIGUSR1 is handled, and SIGINT, for which a server's worker has no
-handler, as Python does."""
+"""Prints its pid and reads. Handles SIGUSR1, and SIGINT as Python does by default; a worker of a
+server has no handler for SIGINT."""
 
 import os
 import signal

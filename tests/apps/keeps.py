@@ -1,4 +1,4 @@
-"""A Flask app that keeps what it is told in a database in its state directory, and counts in its
+"""A Flask app that stores notes in a database in its state directory, and counts visits in its
 cache directory."""
 
 import os

@@ -1,4 +1,4 @@
-"""Sends more than any socket buffer takes; in close(), waits at a fifo."""
+"""Sends more than a socket buffer holds; waits for a fifo in close()."""
 
 import os
 

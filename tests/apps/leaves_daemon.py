@@ -1,4 +1,4 @@
-"""Leaves a process in a session of its own behind, and answers its number."""
+"""Leaves a process in a session of its own, and sends its pid."""
 
 import subprocess
 

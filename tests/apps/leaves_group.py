@@ -1,5 +1,5 @@
-"""Hangs outside of its process group, with all signals blocked: in a request for /hang, or when the
-app is `at_import`. It says its pid and that of its child at a fifo."""
+"""Hangs outside its process group with all signals blocked: for /hang in a request; if the app is
+`at_import`, in the import. Writes its pid and that of its child to a fifo."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Has a thread that a library has started, of which Python knows nothing."""
+"""Has a thread that a C library started, which Python does not know."""
 
 import ctypes
 

@@ -1,4 +1,4 @@
-"""Behaves well, or badly, in the way that the path names. /hold is that of holds.py."""
+"""Does what the path names, good or bad. /hold is that of holds.py."""
 
 import ctypes
 import itertools
@@ -102,7 +102,7 @@ def becomes_it_in_a_thread(environ, respond):
 
 
 def takes_another_name(environ, respond):
-    """One with which its line in /proc would be mistaken, if that was not read carefully."""
+    """Takes a name that looks like other fields in /proc/PID/stat."""
     say("takes_another_name")
     set_name = 15
     ctypes.CDLL(None).prctl(set_name, b") Z 1 2 3 4 5 4", 0, 0, 0)
@@ -115,7 +115,7 @@ def calls_exit_of_c(environ, respond):
 
 
 def forks_who_exits(environ, respond):
-    """The child ends by exit(3), the worker by _exit(2)."""
+    """The child ends with exit(3), the worker with _exit(2)."""
     say("forks_who_exits")
     child = os.fork()
     if child == 0:
@@ -125,7 +125,7 @@ def forks_who_exits(environ, respond):
 
 
 def runs_another_program(environ, respond):
-    """As a child, which is no end of the worker."""
+    """Runs it as a child; the worker continues."""
     say("runs_another_program")
     subprocess.run(["true"], check=True)
     os._exit(0)
@@ -144,12 +144,12 @@ def raises_among_signals(environ, respond):
     raise RuntimeError
 
 
-# ---- writing where it should not ----
+# ---- overwriting shared memory ----
 
 
 def scribble(pattern):
-    """Over all that the processes of the server share: these bytes, or random ones of a seed.
-    Returns how many pieces of memory that is."""
+    """Overwrites the memory that the server's processes share: with these bytes, or with random
+    ones of a seed. Returns the number of mappings."""
     with open("/proc/self/maps", encoding="ascii") as file:
         areas = [line.split()[0].split("-") for line in file if "/dev/zero" in line]
     for begin, end in areas:
@@ -185,7 +185,7 @@ def scribbles_on(environ, respond):
 
 
 def loops_in_c(environ, respond):
-    """Needs the interpreter all the time, and lets no signal handler of Python run."""
+    """Holds the GIL, and runs no signal handlers of Python."""
     say("loops_in_c")
     all(itertools.repeat(True))
 
@@ -216,7 +216,7 @@ def hangs_with_child(environ, respond):
     time.sleep(3600)
 
 
-# ---- leaving processes behind ----
+# ---- leaving processes ----
 
 
 def leaves_child(environ, respond):
@@ -226,7 +226,7 @@ def leaves_child(environ, respond):
 
 
 def leaves_stubborn(environ, respond):
-    """A child that SIGTERM does not end, but the fifo."""
+    """Leaves a child that ignores SIGTERM, and exits when the fifo is closed."""
     say("leaves_stubborn")
     script = 'trap "" TERM; echo; read line <"$FIFOS/release"'
     child = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE)
@@ -247,7 +247,7 @@ def dies_with_child(environ, respond):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-# ---- taking too much ----
+# ---- using too much ----
 
 
 def tells_limits(environ, respond):
@@ -272,7 +272,7 @@ def eats(environ, respond):
 
 
 def eats_in_c(environ, respond):
-    """As a library would that takes malloc(3) to succeed."""
+    """Like a library that does not check the result of malloc(3)."""
     say("eats_in_c")
     libc = ctypes.CDLL(None)
     libc.malloc.restype = ctypes.c_void_p
@@ -292,7 +292,7 @@ def opens(environ, respond):
 
 
 def multiplies(environ, respond):
-    """A fork bomb, with an end in case that nothing else bounds it."""
+    """A fork bomb with a bound, in case no limit stops it."""
     worker = os.getpid()
     say("multiplies")
     for _ in range(6):

@@ -1,4 +1,4 @@
-"""Answers with statuses that have no content, and yields some all the same."""
+"""Sends statuses that have no content, and yields some."""
 
 
 def respond(start_response, status, fields):

@@ -1,4 +1,4 @@
-"""Prints without a newline, and does not flush."""
+"""Prints without a newline, and without a flush."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Never calls start_response, or too late."""
+"""Calls start_response too late, or never."""
 
 
 def never(environ, start_response):

@@ -1,4 +1,4 @@
-"""Tells in which order it ends."""
+"""Prints in which order its parts end."""
 
 import atexit
 import sys
@@ -9,7 +9,7 @@ atexit.register(print, "3 last registered")
 
 
 def work():
-    threading.main_thread().join()  # until the end has begun
+    threading.main_thread().join()  # returns when the main thread ends
     print("2 thread")
 
 

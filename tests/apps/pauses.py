@@ -1,4 +1,4 @@
-"""Yields, waits until somebody meets it at a fifo, and yields again."""
+"""Yields, waits for the writer of a fifo, and yields again."""
 
 import os
 

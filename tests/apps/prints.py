@@ -1,4 +1,4 @@
-"""Prints in all the ways there are."""
+"""Prints in various ways."""
 
 import os
 import subprocess

@@ -1,6 +1,6 @@
-"""Shows in which process it runs, and what earlier requests have changed, one KEY=VALUE each.
+"""Shows its process, and what earlier requests have changed, one KEY=VALUE per line.
 
-Each import is noted in the file "imports".
+Appends the pid of each import to the file "imports".
 """
 
 import os

@@ -1,4 +1,4 @@
-"""64 MiB that look random and are always the same; with ?length, their length is said."""
+"""64 MiB of pseudo-random content, always the same; with ?length, it has a Content-Length."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Says on wsgi.errors why its content could not be read, and lets the error through."""
+"""Writes to wsgi.errors why reading its content failed, and raises the error again."""
 
 
 def app(environ, start_response):

@@ -1,4 +1,4 @@
-"""Begins its answer, and then reads."""
+"""Begins its response before it reads."""
 
 
 def app(environ, start_response):

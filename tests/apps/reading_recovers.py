@@ -1,4 +1,4 @@
-"""Answers for itself when its content cannot be read, also at the second try."""
+"""Sends its own response when reading its content fails, also the second time."""
 
 
 def app(environ, start_response):

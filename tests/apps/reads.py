@@ -1,4 +1,4 @@
-"""Answers what the expression in the field Do is, with wsgi.input as `input`."""
+"""Sends the result of the field Do, a Python expression in which `input` is wsgi.input."""
 
 
 def app(environ, start_response):

@@ -1,4 +1,4 @@
-"""Reads its content when a part of the answer is already sent."""
+"""Reads its content after it has sent a part of the response."""
 
 
 def app(environ, start_response):

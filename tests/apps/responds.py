@@ -1,6 +1,5 @@
-"""Calls start_response with the arguments in the field Start, returns what the field Return says.
-
-Both are Python expressions. A start_response that raises is not caught.
+"""Calls start_response with the arguments in the field Start, and returns the value of the field
+Return. Both are Python expressions. Does not catch exceptions of start_response.
 """
 
 

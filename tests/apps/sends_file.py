@@ -1,6 +1,6 @@
-"""Sends what the field File says through wsgi.file_wrapper, tells afterwards whether it is closed.
+"""Sends the file in the field File through wsgi.file_wrapper, and prints whether it was closed.
 
-File is a Python expression; so is Headers.
+The fields File and Headers are Python expressions.
 """
 
 import atexit
@@ -15,7 +15,7 @@ FILES = os.environ["FIFOS"]
 
 
 def after(file, size):
-    """A file of which the first bytes were read."""
+    """A file whose first bytes were read."""
     file.read(size)
     return file
 
@@ -27,13 +27,13 @@ def at(file, offset):
 
 
 def written(file, data):
-    """A file that was written to, and not flushed."""
+    """A file with data that is not flushed."""
     file.write(data)
     return file
 
 
 def pipe(data):
-    """What comes out of a pipe."""
+    """A pipe whose other end is closed."""
     reader, writer = os.pipe()
     os.write(writer, data)
     os.close(writer)
@@ -41,14 +41,14 @@ def pipe(data):
 
 
 def open_pipe(data):
-    """A pipe that more could come out of."""
+    """A pipe whose other end is open."""
     reader, open_pipe.writer = os.pipe()
     os.write(open_pipe.writer, data)
     return open(reader, "rb")
 
 
 class Reader:
-    """Has read() and nothing else."""
+    """Has only read()."""
 
     def __init__(self, data):
         self.file = io.BytesIO(data)
@@ -58,7 +58,7 @@ class Reader:
 
 
 class Generous(Reader):
-    """Reads more than it is asked for."""
+    """Reads more than the requested size."""
 
     def read(self, size):
         return super().read(size + 3)
@@ -75,7 +75,7 @@ class Closing(Reader):
 
 
 class Upper(io.FileIO):
-    """A real file, but reading gives other bytes than the file has."""
+    """A real file whose read() returns other bytes than the file has."""
 
     def read(self, size=-1):
         return super().read(size).upper()

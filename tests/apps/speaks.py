@@ -1,5 +1,5 @@
-"""Says on standard output that it was asked. Tells whether it can connect to /TCP-PORT, or the
-secret that it was given at /secret; takes all memory there is at /eat."""
+"""Prints each request. Shows whether it can connect to /TCP-PORT; sends its credential for /secret;
+allocates all memory for /eat."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Calls start_response when its iterable is asked for the first item, or even for the second."""
+"""Calls start_response when the first item of its iterable is requested, or the second."""
 
 
 def app(environ, start_response):

@@ -1,4 +1,4 @@
-"""Takes 50 ms for an answer, so that a request is under way whenever something happens."""
+"""Takes 50 ms for a response, so that a request is usually running."""
 
 import time
 

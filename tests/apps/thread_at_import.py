@@ -1,4 +1,4 @@
-"""Leaves the work to a thread that the import has started."""
+"""Leaves the work to a thread that the import started."""
 
 import queue
 import threading

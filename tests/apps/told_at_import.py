@@ -1,4 +1,4 @@
-"""Learns at its import, from the fifo "import" if there is one, whether it is to be "broken"."""
+"""Reads the fifo "import", if it exists, during its import; fails if that says "broken"."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Leaves a line in the log when a request reaches it, and one when its content does."""
+"""Logs when a request reaches it, and when its content does."""
 
 
 def app(environ, start_response):

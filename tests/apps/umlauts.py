@@ -1,4 +1,4 @@
-"""Reads and prints what is not ASCII: größer."""
+"""Reads and prints text that is not ASCII: größer."""
 
 import locale
 import os

@@ -1,4 +1,4 @@
-"""Apps of several kinds behind the validator of the standard library."""
+"""Apps of several kinds in the validator of the standard library."""
 
 import os
 from wsgiref.validate import validator

@@ -1,4 +1,4 @@
-"""Shows the environment variables that the import saw, the request sees and a subprocess sees."""
+"""Shows the environment variables of the import, of the request and of a subprocess."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The app of waits.py, whose import waits at the fifo "import"."""
+"""The app of waits.py; its import waits for the fifo "import"."""
 
 import os
 

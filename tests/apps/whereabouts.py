@@ -1,4 +1,4 @@
-"""Shows where it is, one KEY=repr line for each."""
+"""Shows its name, its file and its paths, one KEY=repr per line."""
 
 import os
 import sys
