@@ -59,7 +59,7 @@ static void notify_server(const struct template_process *process, enum template_
 {
     char byte = (char)message;
 
-    /* If the server has exited, the control socket is at its end: exit_if_told notices. */
+    /* If the server has exited, the control socket is at its end: is_told_to_exit notices. */
     (void)send(process->config->control, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -74,14 +74,13 @@ static bool notify_leftovers(const struct template_process *process, pid_t group
     return n == (ssize_t)sizeof(message);
 }
 
-/* All that the server ever sends is that a slot has become free. When this process exits, so do the
- * spares: that closes the pipe. */
-static int exit_if_told(const struct template_process *process)
+/* Reads the control socket: the server sends nothing except that a slot has become free. When this
+ * process exits, the spares exit, too, because that closes the pipe. */
+static bool is_told_to_exit(const struct template_process *process)
 {
     char bytes[64];
 
-    ssize_t n = recv(process->config->control, bytes, sizeof(bytes), MSG_DONTWAIT);
-    return n == 0 ? 0 : KEEP_RUNNING;
+    return recv(process->config->control, bytes, sizeof(bytes), MSG_DONTWAIT) == 0;
 }
 
 /* At most once in SCOREBOARD_REPORT_INTERVAL. A worker whose request has begun in the meantime may
@@ -113,9 +112,9 @@ static void fork_spares(struct template_process *process, usec_t *next)
         leftovers_kill(&process->leftovers); /* clients need the processes and the memory now */
     if (r != SPARES_NO_SLOT)
         return;
-    /* There is one slot more than --max-workers, but after several reloads all may be taken. The
-     * server does not learn about every worker of another template that exits, so it may not notify
-     * this one: check again soon. */
+    /* There are more slots than --max-workers, because a first spare may exceed that. But after
+     * several reloads all may be taken. The server does not learn about every worker of another
+     * template that exits, so it may not notify this one: check again soon. */
     if (!process->waits_for_slot) {
         log_line(LOG_WARNING,
             "cannot fork a worker before another one ends: after several reloads there are too "
@@ -159,8 +158,8 @@ static int reap_workers(struct template_process *process)
     eventfd_read(process->spares.children, &value);
     while (status == KEEP_RUNNING && (pid = workers_find_exited()) > 0) {
         /* If told to exit, leave the worker to the server, which must learn about its leftovers. */
-        if ((status = exit_if_told(process)) != KEEP_RUNNING)
-            break;
+        if (is_told_to_exit(process))
+            return 0;
         workers_reap(&process->workers, pid, &worker_exit);
         if (!worker_exit.is_worker)
             continue; /* a process that the import has started */
@@ -206,14 +205,14 @@ static usec_t idle_deadline(const struct template_process *process)
     /* The server would wait for these before it exits, and so would clients that come then. */
     if (process->leftovers.count > 0)
         return DEADLINE_NEVER;
-    /* So would a spare that is importing delay the exit. It does not report that it is ready, so
-     * check again soon. */
+    /* A spare that is importing would delay the exit, too. It does not report that it has become
+     * ready, so check again soon. */
     bool is_starting = spares_count(spares, SLOT_STARTING, SLOT_STARTING) > 0;
     usec_t earliest = is_starting ? deadline_after(START_PAUSE) : 0;
     return since + timeout > earliest ? since + timeout : earliest;
 }
 
-/* Exits once the spares have; but if one of them got a connection, goes back to normal. */
+/* Exits once the spares have. If one of them got a connection, the template keeps running. */
 static int continue_idle_exit(struct template_process *process)
 {
     if (spares_count(&process->spares, SLOT_STARTING, SLOT_SPARE) > 0)
@@ -230,8 +229,8 @@ static int continue_idle_exit(struct template_process *process)
     return KEEP_RUNNING;
 }
 
-/* The spares exit first. One may get a connection at this moment: then the template keeps running.
- * A connection after that waits in the listener's backlog for the next server. */
+/* Makes the spares exit. One may get a connection at this moment; a connection after that waits in
+ * the listener's backlog for the next server. */
 static int begin_idle_exit(struct template_process *process)
 {
     process->idle_exit = true;
@@ -239,16 +238,15 @@ static int begin_idle_exit(struct template_process *process)
     return continue_idle_exit(process); /* without a spare, no exit of one would call it */
 }
 
-/* When the app cannot be loaded: exits once all clients that wait have been answered 500. */
-static int exit_if_answered(const struct template_process *process, usec_t *next)
+/* When the app cannot be loaded: whether all clients that wait have been answered 500, or have had
+ * the time for it. */
+static bool is_failure_answered(const struct template_process *process, usec_t *next)
 {
     bool done = process->ready && spares_count(&process->spares, SLOT_SPARE, SLOT_SPARE) > 0 &&
         spares_count(&process->spares, SLOT_RUNNING, SLOT_RUNNING) == 0 &&
         !activation_has_client(process->config->activation);
 
-    if (!done && !deadline_is_due(process->failure_end, next))
-        return KEEP_RUNNING;
-    return process->config->failure;
+    return done || deadline_is_due(process->failure_end, next);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------- */
@@ -261,7 +259,7 @@ static int template_run_due(struct template_process *process, usec_t *next)
 
     leftovers_check(&process->leftovers, next);
     if (config->failure != 0 && !config->options->reload)
-        status = exit_if_answered(process, next);
+        status = is_failure_answered(process, next) ? config->failure : KEEP_RUNNING;
     else if (process->idle_exit)
         status = continue_idle_exit(process);
     else if (deadline_is_due(idle_deadline(process), next))
@@ -285,14 +283,12 @@ static int template_wait(struct template_process *process, usec_t until)
         {.fd = process->spares.wake, .events = POLLIN},
         {.fd = process->config->control, .events = POLLIN},
     };
-    int status = KEEP_RUNNING;
 
     if (poll(fds, sizeof(fds) / sizeof(fds[0]), deadline_poll_timeout(until)) <= 0)
         return KEEP_RUNNING;
-    if (fds[2].revents)
-        status = exit_if_told(process); /* first: the server then reaps what has exited */
-    if (status == KEEP_RUNNING && fds[0].revents)
-        status = reap_workers(process);
+    if (fds[2].revents && is_told_to_exit(process))
+        return 0; /* without reaping: what has exited is left to the server */
+    int status = fds[0].revents ? reap_workers(process) : KEEP_RUNNING;
     if (status == KEEP_RUNNING && fds[1].revents)
         wake_up(process);
     return status;
