@@ -6,6 +6,7 @@
 #include "log/message_ids.h"
 #include "server/import.h"
 #include "systemd/notify.h"
+#include "worker/escalation.h"
 #include "worker/exit_info.h"
 #include "worker/process_exit.h"
 #include "worker/request_timer.h"
@@ -26,9 +27,6 @@
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
-
-/* From the tracebacks of an import that takes too long to its end. */
-#define IMPORT_GRACE USEC_PER_SEC
 
 /* ---- the process that imports --------------------------------------------------------------- */
 
@@ -149,23 +147,33 @@ static bool has_ended(pid_t pid, usec_t deadline)
     return true;
 }
 
-/* What the import has left behind ends with the process; as long as that is a zombie, no other can
- * have its number. */
-static void await_end(pid_t pid, const struct options *options, struct exit_info *ret)
+/* Waits until a child has exited, kills it when it exceeds the timeout, and reaps it. Before that,
+ * it kills what the import left running: while the child is a zombie, no other process can get its
+ * ID. */
+static void wait_for_exit(pid_t pid, usec_t timeout, struct exit_info *ret)
 {
-    bool in_time = has_ended(pid, deadline_after(options->timeouts.import));
+    struct escalation escalation = {
+        .deadline = deadline_after(timeout),
+        .grace = ESCALATION_GRACE,
+    };
+    enum escalation_step step;
+    usec_t next;
 
-    if (!in_time) {
-        log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0, "import timed out (--import-timeout)");
-        kill(pid, DUMP_SIGNAL);
-        has_ended(pid, deadline_after(IMPORT_GRACE));
-    }
-    kill(pid, SIGKILL); /* it may have gone to another process group */
+    do {
+        next = DEADLINE_NEVER;
+        step = escalation_next(&escalation, &next);
+        if (step == ESCALATION_DUMP) {
+            log_event(
+                LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0, "import timed out (--import-timeout)");
+            kill(pid, DUMP_SIGNAL);
+        }
+    } while (step != ESCALATION_KILL && !has_ended(pid, next));
+    kill(pid, SIGKILL); /* too, because it may have moved to another process group */
     kill(-pid, SIGKILL);
     *ret = (struct exit_info){0};
     exit_info_find_program(pid, ret);
     waitpid(pid, &ret->status, 0);
-    if (!in_time)
+    if (escalation.dumped)
         *ret = (struct exit_info){.status = W_EXITCODE(EX_SOFTWARE, 0)};
 }
 
@@ -228,7 +236,7 @@ int check_application(const struct options *options)
         log_line(LOG_ERR, "cannot check the application: %m");
         return EX_OSERR;
     }
-    await_end(pid, options, &exit_info);
+    wait_for_exit(pid, options->timeouts.import, &exit_info);
     bool has_report = lseek(report, 0, SEEK_END) > 0;
     int status = serving_status(pid, &exit_info, has_report);
     if (status == 0) {

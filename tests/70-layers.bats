@@ -153,8 +153,8 @@ floor() {
 
 @test "messages are written by main, check, server, worker, access and gateway" {
   # The layers below return what went wrong: their caller knows whether it is worth a line.
-  local servers='server/(server|failure|import|leftovers|reloader|spare|template|template_process|'
-  servers+='workers)'
+  local servers='server/(failure|import|leftovers|reloader|server|spares?|status|template|'
+  servers+='template_process|templates|workers)'
   local writers="main|check|$servers|worker/worker|log/access|wsgi/gateway"
   local sending='log_(line|event|to_[a-z]+)'
   including '"log/log\.h"' | only "(log/log|$writers)\.c|log/access\.h"

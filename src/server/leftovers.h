@@ -1,20 +1,22 @@
 #pragma once
 
-/* What requests leave running: the processes that are in the process group of a worker when it has
- * ended. Likewise what an import leaves running, in the process group of its template.
+/* Leftovers: the processes that a request leaves running, which are those in the process group of a
+ * worker after the worker has exited. Likewise those that an import leaves running, in the process
+ * group of its template.
  *
- * They get SIGTERM, and some time to tidy up: for example, the resource tracker of multiprocessing
- * removes shared memory when all that use it have ended. Those that are still there after that are
- * killed. Nobody waits for them meanwhile: the slot of the worker is free.
+ * They get SIGTERM, and some time to clean up: for example, the resource tracker of multiprocessing
+ * removes shared memory once all its users have exited. Those that still run after that are killed.
+ * No request waits for them: the slot of the worker is free in the meantime.
  *
- * When is it safe to signal a group, of which only the number is known? No other one gets the
- * number as long as the group has a member; the zombie of the leader is one, too. But while that is
- * there, nobody can tell whether there is another member. So the leader is reaped first, and then
- * the group is asked for: most requests leave nothing, and cost no more than that. When a group
- * becomes empty, the kernel may use its number again. So each look asks whether there is a process
- * with that number: if so, it leads another group. The looks are so frequent that between two of
- * them hardly a group ends, and another one gets the number and loses its leader; and that one
- * would have to belong to the same user. (A pidfd would be exact, from Linux 6.9 on.)
+ * When is it safe to signal a process group of which only the ID is known? The kernel does not use
+ * the ID again while the group has a member, and the zombie of the leader counts as one. But while
+ * that zombie exists, nobody can find out whether there is another member. So the leader is reaped
+ * first, and the group is checked then: most requests leave nothing, and this check is all they
+ * cost. When a group has become empty, the kernel may use its ID again. So every check also looks
+ * for a process with this ID: if there is one, it leads a different group. A wrong group is hit
+ * only if one becomes empty, another one gets its ID, and that one loses its leader, all between
+ * two checks 100 ms apart; and both must belong to the same user. (A pidfd would be exact, from
+ * Linux 6.9 on.)
  */
 
 #include "base/deadline.h"
@@ -23,7 +25,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Zeroed at first. */
+/* Initialized with zeros. */
 struct leftovers {
     size_t count;
     struct {
@@ -32,20 +34,20 @@ struct leftovers {
     } groups[256]; /* the oldest first */
 };
 
-/* Tells all others in the process group of a child to end: when it has ended, before it is reaped.
- */
+/* Sends SIGTERM to the process group of a child. Call it after the child has exited and before it
+ * is reaped. */
 void leftovers_terminate(pid_t group);
 
-/* After the child was reaped: whether somebody is left in its process group. */
+/* Whether a process group has members. Call it after its leader, a child, was reaped. */
 bool leftovers_exist(pid_t group);
 
-/* Remembers such a group, which is to be killed when the deadline passes (DEADLINE_NEVER: never).
- * When there are too many, the oldest one is killed now. */
+/* Adds such a group, to be killed at the deadline (DEADLINE_NEVER: never). When there are too many,
+ * the oldest one is killed now. */
 void leftovers_add(struct leftovers *leftovers, pid_t group, usec_t deadline);
 
-/* Forgets the groups that are empty, and kills those whose deadline has passed, with a line for the
- * log. *next becomes the time at which to look again, if that is earlier. */
+/* Forgets groups that have become empty, and kills those whose deadline has passed, which is
+ * logged. *next becomes the time of the next check, if that is earlier. */
 void leftovers_check(struct leftovers *leftovers, usec_t *next);
 
-/* Kills all of them, and forgets them. */
+/* Kills all groups, and forgets them. */
 void leftovers_kill(struct leftovers *leftovers);

@@ -13,28 +13,28 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* How long to wait when no descriptor, or no memory, is left for a connection. */
-#define PAUSE_MSEC 100
+/* How long to wait when descriptors or memory for a connection run out. */
+#define ACCEPT_PAUSE_MSEC 100
 
 /* ---- exit(3) -------------------------------------------------------------------------------- */
 
 static struct {
     struct report *report;
-    pid_t pid; /* whose report that is: not a child's */
+    pid_t pid; /* the worker: its children inherit the handler, and must not write */
 } exiting;
 
-/* No worker ends so, but a library in it may have called that. */
-static void tell_exit(void)
+/* Workers do not call exit(3), but a library may. */
+static void report_exit(void)
 {
     if (getpid() == exiting.pid)
         exiting.report->exited = true;
 }
 
-static void watch_exit(struct report *report)
+static void register_exit_report(struct report *report)
 {
     exiting.report = report;
     exiting.pid = getpid();
-    atexit(tell_exit);
+    atexit(report_exit);
 }
 
 /* ---- waiting -------------------------------------------------------------------------------- */
@@ -42,7 +42,7 @@ static void watch_exit(struct report *report)
 /* Returns the connection, -ECANCELED, or another -errno. */
 static int wait_for_connection(const struct spare *spare)
 {
-    bool said = false;
+    bool is_logged = false;
 
     for (;;) {
         int fd = spare->queue >= 0 ? queue_take(spare->queue, spare->stop)
@@ -50,42 +50,44 @@ static int wait_for_connection(const struct spare *spare)
                                          spare->stop, DEADLINE_NEVER);
         if (!activation_is_exhaustion(fd))
             return fd;
-        if (!said)
+        if (!is_logged)
             log_line(LOG_WARNING, "cannot accept connections for now: %s", strerror(-fd));
-        said = true;
+        is_logged = true;
         struct pollfd stop = {.fd = spare->stop};
-        if (poll(&stop, 1, PAUSE_MSEC) > 0)
+        if (poll(&stop, 1, ACCEPT_PAUSE_MSEC) > 0)
             return -ECANCELED;
     }
 }
 
-static void get_ready(struct spare *spare)
+/* Returns false if this spare is being killed: it must not accept. */
+static bool become_ready(struct spare *spare)
 {
     if (!slot_change(spare->slot, SLOT_STARTING, SLOT_SPARE))
-        process_exit(0); /* it is about to be killed */
-    spare->slot->overdue = false;
+        return false;
+    spare->slot->dumped = false;
     if (spare->announce)
         eventfd_write(spare->wake, 1);
     if (spare->queue >= 0)
         queue_report_ready(spare->queue);
+    return true;
 }
 
-/* The template learns of a request when its worker ends, and forks the next spare then: in between,
- * that would only take the processor away from it. Sooner when no spare is left, or when the server
- * has not told systemd of anything for a while. */
-static bool is_news(const struct spare *spare)
+/* Normally the template notices a request when its worker exits, and forks the next spare then:
+ * forking earlier would compete with the request for the processor. It must know at once when no
+ * spare is left, or when the server has not updated its status for a while. */
+static bool needs_wake(const struct spare *spare)
 {
     const struct slot *slot = spare->slot;
 
-    return slot->since >= spare->board->totals->told + SCOREBOARD_NEWS_INTERVAL ||
-        scoreboard_count(spare->board, SLOT_STARTING, SLOT_SPARE, slot->generation) == 0;
+    return slot->since >= spare->board->totals->reported + SCOREBOARD_REPORT_INTERVAL ||
+        scoreboard_count(spare->board, SLOT_STARTING, SLOT_SPARE, slot->template_number) == 0;
 }
 
-/* From here on it is a worker. Its descriptors are those of its connection. */
-static void begin(struct spare *spare)
+/* The spare has its connection: it gives up what belongs to the server and to other workers. */
+static void begin_request(struct spare *spare)
 {
     scoreboard_begin(spare->board, spare->slot);
-    if (is_news(spare))
+    if (needs_wake(spare))
         eventfd_write(spare->wake, 1);
     scoreboard_unmap_slots(spare->board);
     activation_close(spare->activation);
@@ -97,7 +99,7 @@ static void begin(struct spare *spare)
 
 void spare_run(struct spare *spare)
 {
-    watch_exit(spare->worker.report);
+    register_exit_report(spare->worker.report);
     if (!spare->worker.gateway && spare->worker.failure == 0) {
         scoreboard_shield(spare->board, true);
         int status = import_in_worker(&spare->worker);
@@ -107,7 +109,8 @@ void spare_run(struct spare *spare)
     }
     if (spare->worker.gateway)
         worker_prefault(&spare->worker);
-    get_ready(spare);
+    if (!become_ready(spare))
+        process_exit(0);
     int fd = wait_for_connection(spare);
     if (fd == -ECANCELED)
         process_exit(0);
@@ -115,8 +118,8 @@ void spare_run(struct spare *spare)
         log_line(LOG_ERR, "cannot accept a connection: %s", strerror(-fd));
         process_exit(EX_OSERR);
     }
-    begin(spare);
+    begin_request(spare);
     int status = worker_serve(&spare->worker, fd);
-    /* That the app cannot be loaded is the server's to say. */
+    /* A failure to load the app is reported by the server, and not by each worker. */
     worker_end(&spare->worker, spare->worker.failure == 0 ? status : 0);
 }

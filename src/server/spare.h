@@ -1,6 +1,6 @@
 #pragma once
 
-/* A spare: a worker that was forked ahead and waits for its connection. */
+/* A spare: a worker that was forked in advance, and waits for its connection. */
 
 #include "systemd/activation.h"
 #include "worker/scoreboard.h"
@@ -12,13 +12,12 @@ struct spare {
     const struct activation *activation;
     size_t first_listener; /* see activation_accept */
     struct scoreboard *board;
-    int stop;      /* the reading end of a pipe: once it has ended, nothing is accepted any more */
-    int wake;      /* an eventfd: the template is to look at the scoreboard */
+    int stop;      /* the reading end of a pipe: at its end of file, the spare exits */
+    int wake;      /* an eventfd: makes the template check the scoreboard */
     int queue;     /* where its connection comes from, see waiting_room.h; -1: from the listeners */
-    bool announce; /* wake the template as soon as this spare can accept */
+    bool announce; /* wake the template once this spare can accept */
 };
 
-/* Becomes a spare, in a process that was just forked for it: prepares all that can be prepared,
- * waits, serves one connection, and ends the process. With --import=worker the app is loaded first.
- */
+/* Runs a spare, in a process that was just forked for it: prepares everything it can, waits for a
+ * connection, serves it, and exits. With --import=worker it loads the app first. */
 _Noreturn void spare_run(struct spare *spare);

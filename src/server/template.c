@@ -11,164 +11,162 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* From the tracebacks of an import that takes too long to its end. */
-#define IMPORT_GRACE USEC_PER_SEC
-/* How long a template that was told to leave may take, whatever the app's hooks do in it. */
-#define RETIREMENT_TIME (5 * USEC_PER_SEC)
+/* How long an old template may take to exit, which includes the app's hooks. */
+#define EXIT_TIMEOUT (5 * USEC_PER_SEC)
 
-/* ---- the beginning -------------------------------------------------------------------------- */
+/* ---- start ---------------------------------------------------------------------------------- */
 
-/* With --import=worker it is the workers that are waited for, by the template. */
-static usec_t import_deadline(const struct template_config *template)
+/* With --import=worker the template itself enforces --import-timeout, against its workers. */
+static usec_t import_deadline(const struct template_config *config)
 {
-    bool imports = template->failure == 0 && template->options->import == IMPORT_SERVER;
+    bool imports = config->failure == 0 && config->options->import == IMPORT_SERVER;
 
-    return imports ? deadline_after(template->options->timeouts.import) : DEADLINE_NEVER;
+    return imports ? deadline_after(config->options->timeouts.import) : DEADLINE_NEVER;
 }
 
-/* What a template and the server have in common; *ret_other is the template's end of the socket. */
-static int connect_template(
-    struct template *generation, const struct options *options, int *ret_other)
+/* Opens what the server and the template share. *ret_other is the template's end of the control
+ * socket. */
+static int open_shared(struct template *template, const struct options *options, int *ret_other)
 {
     int pair[2], r = 0;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
         return -errno;
-    generation->control = pair[0];
+    template->control = pair[0];
     *ret_other = pair[1];
     if (options->reload)
-        r = queue_init(&generation->queue);
+        r = queue_init(&template->queue);
     if (options->reload && r == 0)
-        r = sources_init(&generation->sources);
+        r = sources_init(&template->sources);
     return r;
 }
 
-static _Noreturn void become_template(struct template_config *template, struct template *generation)
+/* In the new process: moves what it needs from the handle into its configuration. */
+static _Noreturn void run_template(struct template_config *config, struct template *handle)
 {
-    template->queue = generation->queue.spares;
-    template->sources = generation->sources;
-    generation->sources = SOURCES_NONE;
-    generation->queue.spares = -1;
-    template_close(generation);
-    template_process_main(template);
+    config->queue = handle->queue.spares;
+    config->sources = handle->sources;
+    handle->sources = SOURCES_NONE;
+    handle->queue.spares = -1;
+    template_close(handle);
+    template_process_main(config);
 }
 
-int template_start(struct template *generation, struct template_config *template,
-    void (*in_child)(void *data), void *data)
+int template_start(
+    struct template_config *config, void (*in_child)(void *data), void *data, struct template *ret)
 {
-    struct template started = TEMPLATE_NONE;
+    struct template template = TEMPLATE_NONE;
 
-    started.started = deadline_now();
-    int r = connect_template(&started, template->options, &template->control);
+    template.started = deadline_now();
+    int r = open_shared(&template, config->options, &config->control);
     pid_t pid = r < 0 ? -1 : fork();
     if (pid == 0) {
         in_child(data);
-        become_template(template, &started);
+        run_template(config, &template);
     }
     if (r == 0 && pid < 0)
         r = -errno;
-    closep(&template->control);
+    closep(&config->control);
     if (r < 0) {
-        template_close(&started);
+        template_close(&template);
         return r;
     }
-    setpgid(pid, pid); /* it does that, too: either may need it first */
-    started.pid = pid;
-    started.number = template->generation;
-    started.failure = template->failure;
-    started.deadline = import_deadline(template);
-    *generation = started;
+    setpgid(pid, pid); /* the template does that, too: either process may need it first */
+    template.pid = pid;
+    template.number = config->number;
+    template.failure = config->failure;
+    template.import.deadline = import_deadline(config);
+    template.import.grace = ESCALATION_GRACE;
+    *ret = template;
     return 0;
 }
 
-/* ---- meanwhile ------------------------------------------------------------------------------ */
+/* ---- while it runs -------------------------------------------------------------------------- */
 
-void template_notify(const struct template *generation)
+void template_notify(const struct template *template)
 {
-    if (generation->control >= 0)
-        (void)send(generation->control, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (template->control >= 0)
+        (void)send(template->control, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-void template_enforce_deadline(struct template *generation, usec_t *next)
+void template_enforce_deadline(struct template *template, usec_t *next)
 {
-    if (generation->pid == 0 || !deadline_is_due(generation->deadline, next))
+    if (template->pid == 0)
         return;
-    if (generation->overdue) {
-        template_kill(generation);
-        generation->deadline = DEADLINE_NEVER;
-        return;
+    switch (escalation_next(&template->import, next)) {
+    case ESCALATION_NONE: break;
+    case ESCALATION_DUMP:
+        log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0, "import timed out (--import-timeout)");
+        kill(template->pid, DUMP_SIGNAL);
+        break;
+    case ESCALATION_KILL: template_kill(template); break;
     }
-    log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0, "import timed out (--import-timeout)");
-    generation->overdue = true;
-    generation->deadline = deadline_after(IMPORT_GRACE);
-    kill(generation->pid, DUMP_SIGNAL);
-    deadline_update_next(generation->deadline, next);
 }
 
-/* ---- the end -------------------------------------------------------------------------------- */
+/* ---- exit ----------------------------------------------------------------------------------- */
 
-void template_kill(const struct template *generation)
+void template_kill(const struct template *template)
 {
-    if (generation->pid > 0)
-        kill(generation->pid, SIGKILL);
+    if (template->pid > 0)
+        kill(template->pid, SIGKILL);
 }
 
-void template_close_control(struct template *generation)
+void template_close_control(struct template *template)
 {
-    closep(&generation->control);
-    generation->control = -1;
+    closep(&template->control);
+    template->control = -1;
 }
 
-void template_close(struct template *generation)
+void template_close(struct template *template)
 {
-    template_close_control(generation);
-    queue_done(&generation->queue);
-    sources_done(&generation->sources);
+    template_close_control(template);
+    queue_done(&template->queue);
+    sources_done(&template->sources);
 }
 
-/* A place that is free, or NULL. */
+/* Returns a free place, or NULL when there is no memory for one. */
 static struct template *find_place(struct old_templates *old_templates)
 {
-    struct template *generations = old_templates->generations;
+    struct template *templates = old_templates->templates;
 
     for (size_t i = 0; i < old_templates->size; i++)
-        if (generations[i].pid == 0)
-            return &generations[i];
-    generations = reallocarray(generations, old_templates->size + 1, sizeof(*generations));
-    if (!generations)
+        if (templates[i].pid == 0)
+            return &templates[i];
+    templates = reallocarray(templates, old_templates->size + 1, sizeof(*templates));
+    if (!templates)
         return NULL;
-    old_templates->generations = generations;
-    return &generations[old_templates->size++];
+    old_templates->templates = templates;
+    return &templates[old_templates->size++];
 }
 
-/* None is forgotten: it may have slots, and what its import has started. */
-static void remember(struct old_templates *old_templates, const struct template *generation)
+/* Every old template is kept: it may own slots, and its import may have left processes running. */
+static void old_templates_add(struct old_templates *old_templates, const struct template *template)
 {
     struct template *place = find_place(old_templates);
 
-    if (!place) { /* all that can be done without memory */
-        template_kill(generation);
+    if (!place) { /* without memory there is nothing better to do */
+        template_kill(template);
         return;
     }
-    *place = *generation;
-    place->deadline = deadline_after(RETIREMENT_TIME);
+    *place = *template;
+    place->exit_deadline = deadline_after(EXIT_TIMEOUT);
 }
 
-void template_retire(struct template *generation, struct old_templates *old_templates)
+void template_retire(struct template *template, struct old_templates *old_templates)
 {
-    template_close(generation);
-    if (!generation->ready) /* it imports, and does not listen */
-        template_kill(generation);
-    if (generation->pid > 0)
-        remember(old_templates, generation);
-    *generation = TEMPLATE_NONE;
+    template_close(template);
+    if (!template->ready) /* it is importing, and does not read the control socket */
+        template_kill(template);
+    if (template->pid > 0)
+        old_templates_add(old_templates, template);
+    *template = TEMPLATE_NONE;
 }
 
 struct template *old_templates_find(struct old_templates *old_templates, pid_t pid)
 {
     for (size_t i = 0; i < old_templates->size; i++)
-        if (old_templates->generations[i].pid == pid)
-            return &old_templates->generations[i];
+        if (old_templates->templates[i].pid == pid)
+            return &old_templates->templates[i];
     return NULL;
 }
 
@@ -176,24 +174,24 @@ void old_templates_enforce_deadlines(
     struct old_templates *old_templates, bool at_once, usec_t *next)
 {
     for (size_t i = 0; i < old_templates->size; i++) {
-        struct template *generation = &old_templates->generations[i];
-        if (generation->pid == 0 || !(at_once || deadline_is_due(generation->deadline, next)))
+        struct template *template = &old_templates->templates[i];
+        if (template->pid == 0 || !(at_once || deadline_is_due(template->exit_deadline, next)))
             continue;
-        template_kill(generation);
-        generation->deadline = DEADLINE_NEVER;
+        template_kill(template);
+        template->exit_deadline = DEADLINE_NEVER;
     }
 }
 
 void old_templates_done(struct old_templates *old_templates)
 {
-    free(old_templates->generations);
+    free(old_templates->templates);
     *old_templates = (struct old_templates){0};
 }
 
 bool old_templates_are_gone(const struct old_templates *old_templates)
 {
     for (size_t i = 0; i < old_templates->size; i++)
-        if (old_templates->generations[i].pid > 0)
+        if (old_templates->templates[i].pid > 0)
             return false;
     return true;
 }

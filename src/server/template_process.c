@@ -4,17 +4,15 @@
 #include "log/log.h"
 #include "server/import.h"
 #include "server/leftovers.h"
-#include "server/spare.h"
+#include "server/spares.h"
 #include "server/workers.h"
 #include "systemd/notify.h"
 #include "worker/process_exit.h"
 #include "worker/signals.h"
-#include "worker/worker.h"
 #include "wsgi/observe.h"
 #include "wsgi/python.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
@@ -23,66 +21,283 @@
 #include <sys/wait.h>
 #include <sysexits.h>
 
-/* How long to wait before fork is tried again. */
-#define FORK_PAUSE (100 * USEC_PER_MSEC)
-/* How long an app that cannot be loaded is excused to those who wait. */
-#define EXCUSES_TIME USEC_PER_SEC
-/* How long to wait for a spare that starts before the end because nobody asks. */
+/* How long to wait before looking for a free slot again. */
+#define SLOT_PAUSE (100 * USEC_PER_MSEC)
+/* When the app cannot be loaded: how long to answer 500 to the clients that wait. */
+#define FAILURE_TIME USEC_PER_SEC
+/* How long an idle template waits for a spare that is starting, before it checks again. */
 #define START_PAUSE (100 * USEC_PER_MSEC)
-/* Spares that end without a request, one soon after the other, before there is no sense in more. */
+/* This many spares that exit without a request, each soon after the one before, are too many. */
 enum { MAX_LOST_SPARES = 5 };
 #define LOST_SPARES_TIME (10 * USEC_PER_SEC)
 
-/* What it has at hand while it runs. */
-struct state {
-    const struct template_config *template;
-    struct worker worker;     /* what every worker begins with */
+/* What functions return instead of the exit status while the template must not exit. */
+enum { KEEP_RUNNING = -1 };
+
+struct template_process {
+    const struct template_config *config;
+    struct signal_policy signals;
     struct sources sources;   /* until the app is imported */
-    struct observer observer; /* stays here, because the interpreter knows it */
+    struct observer observer; /* must not move: the interpreter keeps a pointer to it */
+    struct spares spares;
     struct workers workers;
-    struct leftovers leftovers; /* the server kills them, but while they are there it is not idle */
-    struct sigaction on_child;  /* the app's, for its workers */
-    int stop[2];                /* a pipe: the spares leave when the writing end is closed */
-    int wake;                   /* an eventfd for the spares */
-    int children;               /* an eventfd: one of them may have ended */
-    size_t forked;              /* spares so far */
+    struct leftovers leftovers; /* the server kills them; while there are any, it is not idle */
     bool ready;
-    bool waits;    /* there was no slot for its first spare */
-    bool idle_end; /* the spares were told to leave, because nobody asks */
-    unsigned lost_spares;
-    usec_t last_lost;
+    bool waits_for_slot;  /* for its first spare */
+    bool idle_exit;       /* the spares were told to exit, because no request arrives */
+    unsigned lost_spares; /* exited without a request, one soon after the other */
+    usec_t last_lost_spare;
     usec_t idle_since;
-    usec_t excuses_end;
-    usec_t fork_again; /* not before that */
+    usec_t failure_end; /* see FAILURE_TIME */
     bool counts_changed;
-    size_t running_told;
+    size_t reported_running;
 };
 
-/* ---- preparation ---------------------------------------------------------------------------- */
+/* ---- the server ----------------------------------------------------------------------------- */
 
-static void tell(const struct state *state, enum template_letter letter)
+static void notify_server(const struct template_process *process, enum template_message message)
 {
-    char byte = (char)letter;
+    char byte = (char)message;
 
-    /* A server that has gone shows as the end of the socket. */
-    (void)send(state->template->control, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    /* If the server has exited, the control socket is at its end: is_told_to_exit notices. */
+    (void)send(process->config->control, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Returns whether the server hears of it. */
-static bool tell_remains(const struct state *state, pid_t group)
+/* Returns whether the server will read it. */
+static bool notify_leftovers(const struct template_process *process, pid_t group)
 {
     char message[1 + sizeof(group)] = {TEMPLATE_LEFTOVERS};
 
     memcpy(message + 1, &group, sizeof(group));
     ssize_t n =
-        send(state->template->control, message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL);
+        send(process->config->control, message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL);
     return n == (ssize_t)sizeof(message);
 }
 
+/* Reads the control socket: the server sends nothing except that a slot has become free. When this
+ * process exits, the spares exit, too, because that closes the pipe. */
+static bool is_told_to_exit(const struct template_process *process)
+{
+    char bytes[64];
+
+    return recv(process->config->control, bytes, sizeof(bytes), MSG_DONTWAIT) == 0;
+}
+
+/* At most once in SCOREBOARD_REPORT_INTERVAL. A worker whose request has begun in the meantime may
+ * not have woken this process, see spare.c. */
+static void report_counts(struct template_process *process, usec_t *next)
+{
+    struct scoreboard_totals *totals = process->config->board->totals;
+    size_t running = spares_count(&process->spares, SLOT_RUNNING, SLOT_RUNNING);
+
+    if (!deadline_is_due(totals->reported + SCOREBOARD_REPORT_INTERVAL, next))
+        return;
+    if (!process->counts_changed && running == process->reported_running)
+        return;
+    process->counts_changed = false;
+    process->reported_running = running;
+    totals->reported = deadline_now();
+    deadline_update_next(totals->reported + SCOREBOARD_REPORT_INTERVAL, next);
+    notify_server(process, TEMPLATE_COUNTS);
+}
+
+/* ---- workers -------------------------------------------------------------------------------- */
+
+static void fork_spares(struct template_process *process, usec_t *next)
+{
+    if (process->idle_exit)
+        return;
+    int r = spares_fork(&process->spares, process->ready, next);
+    if (r < 0)
+        leftovers_kill(&process->leftovers); /* clients need the processes and the memory now */
+    if (r != SPARES_NO_SLOT)
+        return;
+    /* There are more slots than --max-workers, because a first spare may exceed that. But after
+     * several reloads all may be taken. The server does not learn about every worker of another
+     * template that exits, so it may not notify this one: check again soon. */
+    if (!process->waits_for_slot) {
+        log_line(LOG_WARNING,
+            "cannot fork a worker until another one exits: too many workers after several reloads "
+            "(--max-workers)");
+        notify_server(process, TEMPLATE_WAITS);
+    }
+    process->waits_for_slot = true;
+    deadline_update_next(deadline_after(SLOT_PAUSE), next);
+}
+
+/* A spare has exited without a request. A single one may be a victim of the OOM killer; when one
+ * after the other exits, the app is the reason. */
+static int spare_exited(struct template_process *process, const struct worker_exit *worker_exit)
+{
+    const struct exit_info *info = &worker_exit->info;
+    bool exited = WIFEXITED(info->status), was_ready = worker_exit->state == SLOT_SPARE;
+    int status = exit_info_is_reported(info) ? WEXITSTATUS(info->status) : EX_SOFTWARE;
+
+    if (exited && WEXITSTATUS(info->status) == 0 && was_ready)
+        return KEEP_RUNNING; /* it was told to */
+    if ((exited && !was_ready) || worker_exit->state == SLOT_KILLED)
+        return status; /* the app cannot be loaded */
+    usec_t now = deadline_now();
+    bool is_soon = now - process->last_lost_spare <= LOST_SPARES_TIME;
+    process->lost_spares = is_soon ? process->lost_spares + 1 : 1;
+    process->last_lost_spare = now;
+    if (process->lost_spares < MAX_LOST_SPARES)
+        return KEEP_RUNNING;
+    log_line(
+        LOG_ERR, "the last %d spare workers exited without a request: giving up", MAX_LOST_SPARES);
+    return status;
+}
+
+static int reap_workers(struct template_process *process)
+{
+    struct worker_exit worker_exit;
+    eventfd_t value;
+    int status = KEEP_RUNNING;
+    pid_t pid;
+
+    eventfd_read(process->spares.children, &value);
+    while (status == KEEP_RUNNING && (pid = workers_find_exited()) > 0) {
+        /* If told to exit, leave the worker to the server, which must learn about its leftovers. */
+        if (is_told_to_exit(process))
+            return 0;
+        workers_reap(&process->workers, pid, &worker_exit);
+        if (!worker_exit.is_worker)
+            continue; /* a process that the import has started */
+        if (leftovers_exist(pid))
+            leftovers_add(
+                &process->leftovers, pid, notify_leftovers(process, pid) ? DEADLINE_NEVER : 0);
+        process->counts_changed = true;
+        if (worker_exit.state <= SLOT_SPARE)
+            status = spare_exited(process, &worker_exit);
+        else
+            process->lost_spares = 0;
+    }
+    return status;
+}
+
+/* A spare has become ready, or a request has taken the last one. */
+static void wake_up(struct template_process *process)
+{
+    eventfd_t value;
+
+    eventfd_read(process->spares.wake, &value);
+    process->counts_changed = true;
+    if (process->ready || spares_count(&process->spares, SLOT_SPARE, SLOT_RUNNING) == 0)
+        return;
+    process->ready = true;
+    process->idle_since = deadline_now();
+    notify_server(process, TEMPLATE_READY);
+    if (process->spares.worker.gateway && !process->config->options->reload)
+        import_report_bytecode(); /* only now, when it delays no client */
+}
+
+/* ---- exit when idle ------------------------------------------------------------------------- */
+
+static usec_t idle_deadline(const struct template_process *process)
+{
+    const struct spares *spares = &process->spares;
+    usec_t timeout = process->config->options->timeouts.idle;
+    usec_t last_request = process->config->board->totals->last_request;
+    usec_t since = last_request > process->idle_since ? last_request : process->idle_since;
+
+    if (timeout == 0 || !process->ready || spares_count(spares, SLOT_RUNNING, SLOT_RUNNING) > 0)
+        return DEADLINE_NEVER;
+    /* The server would wait for these before it exits, and so would clients that come then. */
+    if (process->leftovers.count > 0)
+        return DEADLINE_NEVER;
+    /* A spare that is importing would delay the exit, too. It does not report that it has become
+     * ready, so check again soon. */
+    bool is_starting = spares_count(spares, SLOT_STARTING, SLOT_STARTING) > 0;
+    usec_t earliest = is_starting ? deadline_after(START_PAUSE) : 0;
+    return since + timeout > earliest ? since + timeout : earliest;
+}
+
+/* Exits once the spares have. If one of them got a connection, the template keeps running. */
+static int continue_idle_exit(struct template_process *process)
+{
+    if (spares_count(&process->spares, SLOT_STARTING, SLOT_SPARE) > 0)
+        return KEEP_RUNNING;
+    if (spares_count(&process->spares, SLOT_RUNNING, SLOT_RUNNING) == 0)
+        return 0;
+    int r = spares_open(&process->spares);
+    if (r < 0) {
+        log_line(LOG_ERR, "cannot make a pipe: %s", strerror(-r));
+        return 0; /* its workers finish their requests, and systemd starts the next server */
+    }
+    process->idle_exit = false;
+    process->idle_since = deadline_now();
+    return KEEP_RUNNING;
+}
+
+/* Makes the spares exit. One may get a connection at this moment; a connection after that waits in
+ * the listener's backlog for the next server. */
+static int begin_idle_exit(struct template_process *process)
+{
+    process->idle_exit = true;
+    spares_stop(&process->spares);
+    return continue_idle_exit(process); /* without a spare, no exit of one would call it */
+}
+
+/* When the app cannot be loaded: whether all clients that wait have been answered 500, or have had
+ * the time for it. */
+static bool is_failure_answered(const struct template_process *process, usec_t *next)
+{
+    bool done = process->ready && spares_count(&process->spares, SLOT_SPARE, SLOT_SPARE) > 0 &&
+        spares_count(&process->spares, SLOT_RUNNING, SLOT_RUNNING) == 0 &&
+        !activation_has_client(process->config->activation);
+
+    return done || deadline_is_due(process->failure_end, next);
+}
+
+/* ---- the loop ------------------------------------------------------------------------------- */
+
+/* *next becomes the time when something is due next. Returns the exit status or KEEP_RUNNING. */
+static int template_run_due(struct template_process *process, usec_t *next)
+{
+    const struct template_config *config = process->config;
+    int status = KEEP_RUNNING;
+
+    leftovers_check(&process->leftovers, next);
+    if (config->failure != 0 && !config->options->reload)
+        status = is_failure_answered(process, next) ? config->failure : KEEP_RUNNING;
+    else if (process->idle_exit)
+        status = continue_idle_exit(process);
+    else if (deadline_is_due(idle_deadline(process), next))
+        status = begin_idle_exit(process);
+    if (status != KEEP_RUNNING)
+        return status;
+    fork_spares(process, next);
+    deadline_update_next(workers_enforce_deadlines(&process->workers), next);
+    report_counts(process, next);
+    config->board->totals->template_alive = deadline_now();
+    if (config->watchdog != 0)
+        deadline_update_next(deadline_now() + config->watchdog, next);
+    return KEEP_RUNNING;
+}
+
+/* Returns like template_run_due. */
+static int template_wait(struct template_process *process, usec_t until)
+{
+    struct pollfd fds[] = {
+        {.fd = process->spares.children, .events = POLLIN},
+        {.fd = process->spares.wake, .events = POLLIN},
+        {.fd = process->config->control, .events = POLLIN},
+    };
+
+    if (poll(fds, sizeof(fds) / sizeof(fds[0]), deadline_poll_timeout(until)) <= 0)
+        return KEEP_RUNNING;
+    if (fds[2].revents && is_told_to_exit(process))
+        return 0; /* without reaping: what has exited is left to the server */
+    int status = fds[0].revents ? reap_workers(process) : KEEP_RUNNING;
+    if (status == KEEP_RUNNING && fds[1].revents)
+        wake_up(process);
+    return status;
+}
+
+/* ---- start ---------------------------------------------------------------------------------- */
+
 static volatile sig_atomic_t children_event;
 
-/* A handler, because a signalfd sees nothing of what the kernel hands to another thread, and an
- * import may have left some. */
 static void on_child(int signal_number)
 {
     int saved_errno = errno;
@@ -92,403 +307,94 @@ static void on_child(int signal_number)
     errno = saved_errno;
 }
 
-/* SIGTERM and the like are the server's affair, also when they are sent to all processes of the
- * unit, and when the app has handlers: those are for its workers. */
-static int take_signals(struct state *state)
+/* SIGTERM and the like are for the server, even when they are sent to all processes of the unit.
+ * Handlers of the app are for its workers. SIGCHLD has a handler, because a signalfd misses signals
+ * that the kernel delivers to another thread, which an import may have left. */
+static int set_up_signals(struct template_process *process)
 {
     struct sigaction action = {.sa_handler = on_child, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
     sigset_t children;
 
-    children_event = state->children;
+    children_event = process->spares.children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
-    signals_block(state->worker.signal_policy);
-    if (sigaction(SIGCHLD, &action, &state->on_child) < 0)
-        return -1;
-    return sigprocmask(SIG_UNBLOCK, &children, NULL);
+    signals_block(&process->signals);
+    if (sigaction(SIGCHLD, &action, &process->spares.on_child) < 0)
+        return -errno;
+    return sigprocmask(SIG_UNBLOCK, &children, NULL) < 0 ? -errno : 0;
 }
 
-static int open_descriptors(struct state *state)
+static int prepare_for_workers(struct template_process *process)
 {
-    state->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    state->children = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (state->wake < 0 || state->children < 0 || pipe2(state->stop, O_CLOEXEC) < 0)
-        return -1;
-    return take_signals(state);
+    struct spares *spares = &process->spares;
+
+    spares->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    spares->children = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (spares->wake < 0 || spares->children < 0)
+        return -errno;
+    int r = spares_open(spares);
+    return r < 0 ? r : set_up_signals(process);
 }
 
-/* ---- forking -------------------------------------------------------------------------------- */
-
-/* A worker that is being forked. */
-struct birth {
-    const struct state *state;
-    struct slot *slot;
-    pid_t parent; /* the template */
-};
-
-/* The server takes over the workers of a template that has died by their slots, once: it may not
- * have found one that had not said yet which process it is. */
-static void claim_slot(const struct birth *birth)
+/* The app must not write to the scoreboard. Returns 0, or the exit status. */
+static int import_shielded(struct template_process *process)
 {
-    pid_t self = getpid();
+    bool reload = process->config->options->reload;
 
-    /* The template says so, too. If neither has, the slot may be another worker's by now. */
-    if (getppid() != birth->parent && birth->slot->pid != self)
-        process_exit(0);
-    birth->slot->pid = self;
-    if (getppid() == birth->parent)
-        return;
-    birth->slot->killed = true;
-    process_exit(0);
+    scoreboard_shield(process->config->board, true);
+    int status = import_in_template(&process->spares.worker, reload ? &process->sources : NULL);
+    if (status == 0)
+        scoreboard_shield(process->config->board, false);
+    return status;
 }
 
-/* What a worker must not have of the template: above all the pipe's writing end. Last come the
- * signals of a request: what hooks of the app start inherits them. */
-static void part(const void *data)
+void template_process_main(const struct template_config *config)
 {
-    const struct birth *birth = data;
-    const struct state *state = birth->state;
+    const struct options *options = config->options;
+    struct template_process process = {
+        .config = config,
+        .signals = {.ignores_stop = true, .mask = *config->signals},
+        .sources = config->sources,
+        .observer = {sources_record_file, &process.sources, options->application},
+        .spares = {.target = options->spare,
+            .max_workers = options->max_workers,
+            .board = config->board,
+            .template_number = config->number,
+            .activation = config->activation,
+            .worker = {.options = options,
+                .failure = config->failure,
+                .signal_policy = &process.signals,
+                .observer = options->reload ? &process.observer : NULL},
+            .queue = config->queue,
+            .control = config->control},
+        .workers = {.options = options, .board = config->board},
+        .failure_end = DEADLINE_NEVER,
+    };
+    int status = 0;
 
-    claim_slot(birth);
     setpgid(0, 0);
-    close(state->stop[1]);
-    close(state->children);
-    close(state->template->control);
-    log_after_fork();
-    sigaction(SIGCHLD, &state->on_child, NULL);
-    if (state->worker.gateway || state->worker.failure != 0)
-        signals_ignore(state->worker.signal_policy); /* else worker_load does */
-}
-
-static _Noreturn void become_spare(const struct state *state, struct slot *slot)
-{
-    const struct template_config *template = state->template;
-    struct spare spare = {
-        .worker = state->worker,
-        .activation = template->activation,
-        .first_listener = state->forked,
-        .board = template->board,
-        .slot = slot,
-        .stop = state->stop[0],
-        .wake = state->wake,
-        .queue = template->queue,
-        .announce = !state->ready,
-    };
-
-    spare.worker.report = scoreboard_report(template->board, slot);
-    spare_run(&spare);
-}
-
-static void pause_forking(struct state *state, usec_t *next)
-{
-    if (state->fork_again == 0)
-        log_line(LOG_WARNING, "cannot fork workers for now: %m");
-    leftovers_kill(&state->leftovers); /* who asks now comes first */
-    state->fork_again = deadline_now() + FORK_PAUSE;
-    deadline_update_next(state->fork_again, next);
-}
-
-/* The first spare may be one more than there may be, but after several reloads even the slots for
- * those are taken. The server does not hear of each worker of another template that ends, so there
- * may be no nudge: look again soon. */
-static void wait_for_slot(struct state *state, usec_t *next)
-{
-    if (!state->waits) {
-        log_line(LOG_WARNING,
-            "cannot fork a worker until another one exits: too many workers after several reloads "
-            "(--max-workers)");
-        tell(state, TEMPLATE_WAITS);
-    }
-    state->waits = true;
-    deadline_update_next(deadline_after(FORK_PAUSE), next);
-}
-
-/* Returns whether there may be more. */
-static bool fork_spare(struct state *state, usec_t *next)
-{
-    const struct template_config *template = state->template;
-    struct birth birth = {state, scoreboard_take(template->board, template->generation), getpid()};
-    struct slot *slot = birth.slot;
-
-    if (!slot && !state->ready)
-        wait_for_slot(state, next);
-    if (!slot)
-        return false;
-    pid_t pid = python_fork(part, &birth);
-    if (pid == 0)
-        become_spare(state, slot);
-    if (pid < 0) {
-        scoreboard_release(slot);
-        pause_forking(state, next);
-        return false;
-    }
-    /* It does both, too, because either may need it first. */
-    slot->pid = pid;
-    setpgid(pid, pid);
-    state->forked++; /* each serves one connection: so every listener gets its turn */
-    state->fork_again = 0;
-    return true;
-}
-
-static size_t count(const struct state *state, enum slot_state first, enum slot_state last)
-{
-    return scoreboard_count(state->template->board, first, last, state->template->generation);
-}
-
-/* The very first one is forked even if the workers of another template, which is about to be
- * replaced, are as many as there may be: who has none never gets ready. */
-static bool is_spare_wanted(const struct state *state)
-{
-    const struct template_config *template = state->template;
-    size_t spares = count(state, SLOT_STARTING, SLOT_SPARE);
-    size_t running = scoreboard_count(template->board, SLOT_RUNNING, SLOT_RUNNING, 0);
-    bool is_first = !state->ready && count(state, SLOT_KILLED, SLOT_RUNNING) == 0;
-
-    return spares < template->options->spare &&
-        (spares + running < template->options->max_workers || is_first);
-}
-
-static void fork_spares(struct state *state, usec_t *next)
-{
-    if (state->idle_end || !deadline_is_due(state->fork_again, next))
-        return;
-    while (is_spare_wanted(state) && fork_spare(state, next))
-        ;
-}
-
-/* ---- what happens --------------------------------------------------------------------------- */
-
-/* A spare has ended before it had a request. One may have been killed by whoever was short of
- * memory; that one after the other ends so is the app's doing. */
-static void lose_spare(struct state *state, const struct worker_exit *departure)
-{
-    const struct exit_info *ending = &departure->ending;
-    bool exited = WIFEXITED(ending->status), started = departure->state == SLOT_SPARE;
-    int status = exit_info_is_reported(ending) ? WEXITSTATUS(ending->status) : EX_SOFTWARE;
-    usec_t now = deadline_now();
-
-    if (exited && WEXITSTATUS(ending->status) == 0 && started)
-        return; /* it was told to */
-    if ((exited && !started) || departure->state == SLOT_KILLED)
-        process_exit(status); /* the app cannot be loaded */
-    state->lost_spares = now - state->last_lost > LOST_SPARES_TIME ? 1 : state->lost_spares + 1;
-    state->last_lost = now;
-    if (state->lost_spares < MAX_LOST_SPARES)
-        return;
-    log_line(
-        LOG_ERR, "the last %d spare workers exited without a request: giving up", MAX_LOST_SPARES);
-    process_exit(status);
-}
-
-/* What the server says is no more than that a slot has become free. */
-static void leave_if_told(const struct state *state)
-{
-    char bytes[64];
-
-    if (recv(state->template->control, bytes, sizeof(bytes), MSG_DONTWAIT) == 0)
-        process_exit(0); /* the pipe ends with this process, and the spares with it */
-}
-
-static void reap(struct state *state)
-{
-    struct worker_exit departure;
-    eventfd_t value;
-    pid_t pid;
-
-    eventfd_read(state->children, &value);
-    while ((pid = workers_find_exited()) > 0) {
-        leave_if_told(state); /* or the server would not hear of what the worker leaves running */
-        workers_reap(&state->workers, pid, &departure);
-        if (!departure.is_worker)
-            continue; /* a child of the import's */
-        if (leftovers_exist(pid))
-            leftovers_add(&state->leftovers, pid, tell_remains(state, pid) ? DEADLINE_NEVER : 0);
-        state->counts_changed = true;
-        if (departure.state <= SLOT_SPARE)
-            lose_spare(state, &departure);
-        else
-            state->lost_spares = 0;
-    }
-}
-
-/* A spare has become ready, or the last one has got a request. */
-static void wake_up(struct state *state)
-{
-    eventfd_t value;
-
-    eventfd_read(state->wake, &value);
-    state->counts_changed = true;
-    if (state->ready || count(state, SLOT_SPARE, SLOT_RUNNING) == 0)
-        return;
-    state->ready = true;
-    state->idle_since = deadline_now();
-    tell(state, TEMPLATE_READY);
-    if (state->worker.gateway && !state->template->options->reload)
-        import_report_bytecode(); /* no client waits for that now */
-}
-
-/* ---- what is due ---------------------------------------------------------------------------- */
-
-/* When the template may leave because nobody asks. */
-static usec_t idle_deadline(const struct state *state)
-{
-    const struct template_config *template = state->template;
-    usec_t timeout = template->options->timeouts.idle;
-    usec_t last_request = template->board->totals->last_request;
-    usec_t since = last_request > state->idle_since ? last_request : state->idle_since;
-
-    if (timeout == 0 || !state->ready || count(state, SLOT_RUNNING, SLOT_RUNNING) > 0)
-        return DEADLINE_NEVER;
-    /* The server waits for these, and would keep whoever comes meanwhile waiting. */
-    if (state->leftovers.count > 0)
-        return DEADLINE_NEVER;
-    /* A spare that is about to import would hold up the end, and who comes meanwhile. That it is
-     * ready is not said. */
-    usec_t soonest =
-        count(state, SLOT_STARTING, SLOT_STARTING) > 0 ? deadline_after(START_PAUSE) : 0;
-    return since + timeout > soonest ? since + timeout : soonest;
-}
-
-static void resume(struct state *state)
-{
-    if (pipe2(state->stop, O_CLOEXEC) < 0) {
-        log_line(LOG_ERR, "cannot create a pipe: %m");
-        process_exit(0); /* its workers go on, and systemd starts the next server */
-    }
-    state->idle_end = false;
-    state->idle_since = deadline_now();
-}
-
-static void go_on_with_idle_end(struct state *state)
-{
-    if (count(state, SLOT_STARTING, SLOT_SPARE) > 0)
-        return;
-    if (count(state, SLOT_RUNNING, SLOT_RUNNING) == 0)
-        process_exit(0);
-    resume(state);
-}
-
-/* The spares leave first. One of them may get a connection at this very moment, and then all goes
- * on; a connection after that waits with systemd for the next process. */
-static void begin_idle_end(struct state *state)
-{
-    state->idle_end = true;
-    close(state->stop[1]);
-    close(state->stop[0]);
-    go_on_with_idle_end(state); /* there may be no spare whose end would be news */
-}
-
-/* An app that cannot be loaded is excused to those who wait already, and then that is the end. */
-static void leave_if_excused(const struct state *state, usec_t *next)
-{
-    const struct template_config *template = state->template;
-    bool done = state->ready && count(state, SLOT_SPARE, SLOT_SPARE) > 0 &&
-        count(state, SLOT_RUNNING, SLOT_RUNNING) == 0 &&
-        !activation_has_client(template->activation);
-
-    if (done || deadline_is_due(state->excuses_end, next))
-        process_exit(template->failure);
-}
-
-/* A worker that has begun in the meantime may not have said so, see spare.c. */
-static void tell_counts(struct state *state, usec_t *next)
-{
-    struct scoreboard_totals *totals = state->template->board->totals;
-    size_t running = count(state, SLOT_RUNNING, SLOT_RUNNING);
-
-    if (!deadline_is_due(totals->told + SCOREBOARD_NEWS_INTERVAL, next))
-        return;
-    if (!state->counts_changed && running == state->running_told)
-        return;
-    state->counts_changed = false;
-    state->running_told = running;
-    totals->told = deadline_now();
-    deadline_update_next(totals->told + SCOREBOARD_NEWS_INTERVAL, next);
-    tell(state, TEMPLATE_COUNTS);
-}
-
-/* Returns when something is due next. */
-static usec_t do_what_is_due(struct state *state)
-{
-    usec_t next = DEADLINE_NEVER, watchdog = state->template->watchdog;
-
-    leftovers_check(&state->leftovers, &next);
-    if (state->template->failure != 0 && !state->template->options->reload)
-        leave_if_excused(state, &next);
-    else if (state->idle_end)
-        go_on_with_idle_end(state);
-    else if (deadline_is_due(idle_deadline(state), &next))
-        begin_idle_end(state);
-    fork_spares(state, &next);
-    deadline_update_next(workers_enforce_deadlines(&state->workers), &next);
-    tell_counts(state, &next);
-    state->template->board->totals->alive = deadline_now();
-    if (watchdog != 0)
-        deadline_update_next(deadline_now() + watchdog, &next);
-    return next;
-}
-
-static void wait_for_events(struct state *state, usec_t until)
-{
-    struct pollfd fds[] = {
-        {.fd = state->children, .events = POLLIN},
-        {.fd = state->wake, .events = POLLIN},
-        {.fd = state->template->control, .events = POLLIN},
-    };
-
-    if (poll(fds, sizeof(fds) / sizeof(fds[0]), deadline_poll_timeout(until)) <= 0)
-        return;
-    if (fds[2].revents)
-        leave_if_told(state); /* first: what has ended then is the server's to reap */
-    if (fds[0].revents)
-        reap(state);
-    if (fds[1].revents)
-        wake_up(state);
-}
-
-/* The scoreboard is no business of the app. */
-static void import(struct state *state)
-{
-    const struct template_config *template = state->template;
-
-    scoreboard_shield(template->board, true);
-    int status =
-        import_in_template(&state->worker, template->options->reload ? &state->sources : NULL);
-    if (status != 0)
-        process_exit(status);
-    scoreboard_shield(template->board, false);
-}
-
-void template_process_main(const struct template_config *template)
-{
-    struct signal_policy survival = {.ignores_stop = true, .mask = *template->signals};
-    struct state state = {
-        .template = template,
-        .worker = {.options = template->options,
-            .failure = template->failure,
-            .signal_policy = &survival},
-        .workers = {.options = template->options, .board = template->board},
-        .observer = {sources_record_file, &state.sources, template->options->application},
-        .sources = template->sources,
-        .excuses_end = DEADLINE_NEVER,
-    };
-
-    if (template->options->reload)
-        state.worker.observer = &state.observer;
-    setpgid(0, 0);
-    signals_block(&survival);
-    streams_detach_terminal(); /* which a server that is a session leader has kept */
+    signals_block(&process.signals);
+    streams_detach_terminal(); /* a server that is a session leader has kept it */
     notify_disable();
     log_after_fork();
-    if (template->failure != 0)
-        state.excuses_end = deadline_now() + EXCUSES_TIME;
-    else if (template->options->import == IMPORT_SERVER)
-        import(&state);
-    sources_done(&state.sources);
-    if (open_descriptors(&state) < 0) {
-        log_line(LOG_ERR, "cannot open the descriptors for workers: %m");
+    if (config->failure != 0)
+        process.failure_end = deadline_now() + FAILURE_TIME;
+    else if (options->import == IMPORT_SERVER)
+        status = import_shielded(&process);
+    sources_done(&process.sources);
+    if (status != 0)
+        process_exit(status);
+    int r = prepare_for_workers(&process);
+    if (r < 0) {
+        log_line(LOG_ERR, "cannot prepare for workers: %s", strerror(-r));
         process_exit(EX_OSERR);
     }
-    for (;;)
-        wait_for_events(&state, do_what_is_due(&state));
+    status = KEEP_RUNNING;
+    while (status == KEEP_RUNNING) {
+        usec_t next = DEADLINE_NEVER;
+        status = template_run_due(&process, &next);
+        if (status == KEEP_RUNNING)
+            status = template_wait(&process, next);
+    }
+    process_exit(status);
 }

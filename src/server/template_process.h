@@ -1,15 +1,15 @@
 #pragma once
 
-/* The template: a process that has imported the app, and of which every worker is a copy.
+/* The template: a process that has imported the app. Every worker is forked from it.
  *
- * An interpreter cannot forget what it has imported. So the server itself imports nothing, and each
- * reload is a new template; the old one leaves once the new one is ready. A template runs no code
- * of the app but its import, the warm-up and the hooks of os.register_at_fork.
+ * An interpreter cannot undo an import. So the server itself imports nothing, and each reload
+ * starts a new template; the old one exits once the new one is ready. A template runs no code of
+ * the app except the import, the warm-up and the hooks of os.register_at_fork.
  *
- * It talks to the server through a socket. The server closes its end to make it leave, and sends
- * any byte to have it look at the scoreboard; the template sends one of the letters below. Its exit
- * status is 0 when it left as told, or because nobody has asked for anything (--idle-timeout), else
- * why the app cannot be loaded.
+ * It is connected to the server by a socket. The server closes its end to make the template exit,
+ * and sends a byte (any) to make it check the scoreboard. The template sends the messages below. It
+ * exits with 0 when it was told to, or when no request has arrived for --idle-timeout; otherwise
+ * with the status that says why the app cannot be loaded.
  */
 
 #include "options/options.h"
@@ -19,12 +19,13 @@
 
 #include <signal.h>
 
-enum template_letter {
+/* One byte each. */
+enum template_message {
     TEMPLATE_READY = 'r',  /* its first worker can accept */
-    TEMPLATE_WAITS = 'w',  /* the app is imported; it waits for a slot for its first worker */
-    TEMPLATE_COUNTS = 's', /* the scoreboard is worth another look */
-    /* A worker has left processes in its process group, whose number follows (a pid_t): the server
-     * kills them after a while, because it outlives the template. */
+    TEMPLATE_WAITS = 'w',  /* the app is imported, but no slot is free for the first worker yet */
+    TEMPLATE_COUNTS = 's', /* the counts of the scoreboard have changed */
+    /* A worker has left processes in its process group, whose ID follows (a pid_t). The server
+     * kills them later, because it outlives the template. */
     TEMPLATE_LEFTOVERS = 'g',
 };
 
@@ -32,15 +33,15 @@ struct template_config {
     const struct options *options;
     const struct activation *activation;
     struct scoreboard *board;
-    const sigset_t *signals; /* the mask of the process when it was started: the app's */
-    unsigned generation;     /* a number of its own, not 0 */
-    int failure; /* not 0: import nothing, answer 500 to who waits now, then exit with this;
-                  * with --reload go on with that */
+    const sigset_t *signals; /* the signal mask that the server was started with: the app's */
+    unsigned number;         /* unique, not 0 */
+    int failure; /* if not 0: import nothing, answer 500 to the clients that wait, then exit with
+                  * this status; with --reload, keep answering 500 */
     int control; /* the template's end of the socket */
-    int queue;   /* with --reload, where spares get connections, see waiting_room.h; or -1 */
-    struct sources sources; /* with --reload, where to note what the import reads */
-    usec_t watchdog;        /* show to be alive that often, in microseconds; 0: need not */
+    int queue;   /* with --reload: where spares get connections, see waiting_room.h; else -1 */
+    struct sources sources; /* with --reload: where to record the files that the import reads */
+    usec_t watchdog;        /* in microseconds: update template_alive this often; 0: not needed */
 };
 
-/* Becomes the template, in a process that was just forked for it. */
-_Noreturn void template_process_main(const struct template_config *template);
+/* Runs the template, in a process that was just forked for it. */
+_Noreturn void template_process_main(const struct template_config *config);

@@ -1,9 +1,9 @@
 #pragma once
 
-/* The end of workers: those that have ended are buried, those that overran are ended.
+/* The end of workers: reaps those that have exited, and kills those that exceed their deadline.
  *
- * Workers are children of the template that forked them; when it has left, of the server (which is
- * their subreaper). Both call this, each for its own children.
+ * Workers are children of the template that forked them; once the template has exited, of the
+ * server, which is their subreaper. Both processes call this, each for its own children.
  */
 
 #include "options/options.h"
@@ -19,29 +19,29 @@ struct workers {
 
 struct worker_exit {
     bool is_worker;
-    enum slot_state state; /* of a worker, when it ended */
-    unsigned generation;   /* of a worker */
-    struct exit_info ending;
+    enum slot_state state; /* of a worker: when it exited */
+    struct exit_info info;
 };
 
-/* A child that has ended and was not buried, or 0. */
+/* Returns a child that has exited and was not reaped yet, or 0. */
 pid_t workers_find_exited(void);
 
-/* Takes the status of a child that has ended. If it is a worker, tells the others in its process
- * group to end (the caller looks after those, see leftovers.h), logs an end that was none of its
- * own, and frees its slot. */
+/* Reaps a child that has exited. For a worker, this also sends SIGTERM to the rest of its process
+ * group (the caller keeps track of that, see leftovers.h), logs an abnormal exit, writes the access
+ * record that the worker could not write, and frees its slot. */
 void workers_reap(struct workers *workers, pid_t pid, struct worker_exit *ret);
 
-/* Ends those that should have ended themselves: after --request-timeout, or --import-timeout.
- * Returns when to call it again, at the latest. */
+/* Takes the steps of escalation.h that are due: against workers that exceed --import-timeout; and
+ * those that --request-timeout should have ended, which are killed at once, because their own timer
+ * has printed the tracebacks. Returns when to call this again, at the latest. */
 usec_t workers_enforce_deadlines(struct workers *workers);
 
-/* Kills all workers, and logs why those end that have a request: once, so that it can be called
- * until they are gone. */
+/* Kills all workers. Logs `why` for each one that has a request: once, so this can be called until
+ * none is left. */
 void workers_kill_all(struct workers *workers, const char *why);
 
-/* Kills all that are not ready to accept, but those of one generation (0: all). */
-void workers_kill_starting(struct workers *workers, unsigned but_generation);
+/* Kills all workers that are not ready to accept, except those of one template (0: of none). */
+void workers_kill_starting(struct workers *workers, unsigned except_template);
 
-/* Frees the slots that a template, which has left, had taken for workers that it never forked. */
-void workers_sweep(struct workers *workers, unsigned generation);
+/* Frees the slots that a template, which has exited, took for workers that it did not fork. */
+void workers_release_unforked(struct workers *workers, unsigned template_number);

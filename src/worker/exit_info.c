@@ -12,10 +12,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* proc(5), "flags" of /proc/PID/stat: include/linux/sched.h. acct(5) tells the second as AFORK. */
+/* Flags in /proc/PID/stat, see proc(5), from include/linux/sched.h. acct(5) calls the second one
+ * AFORK. */
 #define PF_EXITING 0x00000004ul
 #define PF_FORKNOEXEC 0x00000040ul
-/* From the name: state, ppid, pgrp, session, tty_nr, tpgid, flags. */
+/* After the name: state, ppid, pgrp, session, tty_nr, tpgid, flags. */
 enum { FIELDS_TO_FLAGS = 7 };
 
 static bool read_stat(pid_t pid, char *buffer, size_t size)
@@ -38,41 +39,41 @@ static void copy_name(const char *begin, const char *end, char *name, size_t siz
     printable_replace(name, PRINTABLE_WORD, '?');
 }
 
-/* The kernel remembers of each process whether it has called execve(2) since its fork. Nothing that
- * the process had in memory or open could tell that: it would be gone after other ends, too. */
-void exit_info_find_program(pid_t pid, struct exit_info *ending)
+/* The kernel records for each process whether it has called execve(2) since it was forked. Nothing
+ * in the process itself could show that: its memory and descriptors are gone after any exit. */
+void exit_info_find_program(pid_t pid, struct exit_info *ret)
 {
     char stat[512];
 
     if (!read_stat(pid, stat, sizeof(stat)))
         return;
-    /* The name may hold anything, parentheses too; nothing after it does. */
+    /* The name may contain any character, even parentheses. The fields after it contain none. */
     const char *begin = strchr(stat, '('), *end = strrchr(stat, ')'), *field = end;
     for (int i = 0; field && i < FIELDS_TO_FLAGS; i++)
         field = strchr(field + 1, ' ');
     if (!begin || !field)
         return;
     unsigned long flags = strtoul(field + 1, NULL, 10);
-    /* A process that has ended is exiting: without that, these are not Linux's flags. */
+    /* PF_EXITING is set in every zombie: if it is not, these are not Linux's flags. */
     if ((flags & PF_EXITING) && !(flags & PF_FORKNOEXEC))
-        copy_name(begin + 1, end, ending->program, sizeof(ending->program));
+        copy_name(begin + 1, end, ret->program, sizeof(ret->program));
 }
 
-bool exit_info_is_reported(const struct exit_info *ending)
+bool exit_info_is_reported(const struct exit_info *info)
 {
-    int status = WEXITSTATUS(ending->status);
+    int status = WEXITSTATUS(info->status);
 
-    return WIFEXITED(ending->status) && ending->program[0] == '\0' &&
+    return WIFEXITED(info->status) && info->program[0] == '\0' &&
         (status == EX_SOFTWARE || status == EX_OSERR || status == EX_CONFIG);
 }
 
-void exit_info_describe(const struct exit_info *ending, char *buffer, size_t size)
+void exit_info_describe(const struct exit_info *info, char *buffer, size_t size)
 {
-    int status = ending->status;
+    int status = info->status;
     int n = 0;
 
-    if (ending->program[0])
-        n = snprintf(buffer, size, "became the program '%s' (exec), which ", ending->program);
+    if (info->program[0])
+        n = snprintf(buffer, size, "became the program '%s' (exec), which ", info->program);
     if (n < 0 || (size_t)n >= size)
         return;
     buffer += n;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static size_t kept_size(size_t size)
+static size_t slots_size(size_t size)
 {
     return sizeof(struct scoreboard_totals) + size * sizeof(struct slot);
 }
@@ -18,12 +18,12 @@ static void *map_shared(size_t size)
 
 int scoreboard_init(struct scoreboard *board, size_t size)
 {
-    void *kept = map_shared(kept_size(size)), *reports = map_shared(size * sizeof(struct report));
+    void *slots = map_shared(slots_size(size)), *reports = map_shared(size * sizeof(struct report));
 
-    if (kept == MAP_FAILED || reports == MAP_FAILED)
+    if (slots == MAP_FAILED || reports == MAP_FAILED)
         return -errno;
     board->size = size;
-    board->totals = kept;
+    board->totals = slots;
     board->slots = (struct slot *)(board->totals + 1);
     board->reports = reports;
     return 0;
@@ -32,7 +32,7 @@ int scoreboard_init(struct scoreboard *board, size_t size)
 void scoreboard_done(struct scoreboard *board)
 {
     if (board->totals) {
-        munmap(board->totals, kept_size(board->size));
+        munmap(board->totals, slots_size(board->size));
         munmap(board->reports, board->size * sizeof(struct report));
     }
     *board = (struct scoreboard){0};
@@ -40,12 +40,12 @@ void scoreboard_done(struct scoreboard *board)
 
 void scoreboard_shield(const struct scoreboard *board, bool shielded)
 {
-    mprotect(board->totals, kept_size(board->size), shielded ? PROT_NONE : PROT_READ | PROT_WRITE);
+    mprotect(board->totals, slots_size(board->size), shielded ? PROT_NONE : PROT_READ | PROT_WRITE);
 }
 
 void scoreboard_unmap_slots(const struct scoreboard *board)
 {
-    munmap(board->totals, kept_size(board->size));
+    munmap(board->totals, slots_size(board->size));
 }
 
 bool slot_change(struct slot *slot, enum slot_state from, enum slot_state to)
@@ -53,13 +53,13 @@ bool slot_change(struct slot *slot, enum slot_state from, enum slot_state to)
     return __sync_bool_compare_and_swap(&slot->state, (int)from, (int)to);
 }
 
-struct slot *scoreboard_take(struct scoreboard *board, unsigned generation)
+struct slot *scoreboard_take(struct scoreboard *board, unsigned template_number)
 {
     for (size_t i = 0; i < board->size; i++) {
         struct slot *slot = &board->slots[i];
         if (!slot_change(slot, SLOT_FREE, SLOT_STARTING))
             continue;
-        slot->generation = generation;
+        slot->template_number = template_number;
         slot->since = deadline_now();
         memset(&board->reports[i], 0, sizeof(board->reports[i]));
         return slot;
@@ -81,7 +81,7 @@ struct report *scoreboard_report(const struct scoreboard *board, const struct sl
 }
 
 size_t scoreboard_count(const struct scoreboard *board, enum slot_state first, enum slot_state last,
-    unsigned generation)
+    unsigned template_number)
 {
     size_t count = 0;
 
@@ -89,7 +89,7 @@ size_t scoreboard_count(const struct scoreboard *board, enum slot_state first, e
         const struct slot *slot = &board->slots[i];
         int state = slot->state;
         if (state >= (int)first && state <= (int)last &&
-            (generation == 0 || slot->generation == generation))
+            (template_number == 0 || slot->template_number == template_number))
             count++;
     }
     return count;
@@ -104,8 +104,8 @@ void scoreboard_begin(struct scoreboard *board, struct slot *slot)
 void scoreboard_release(struct slot *slot)
 {
     slot->pid = 0;
-    slot->generation = 0; /* or whoever takes it next could be swept by that number */
-    slot->overdue = slot->killed = false;
+    slot->template_number = 0; /* or workers_release_unforked may free it once it is taken */
+    slot->dumped = slot->killed = false;
     __atomic_store_n(&slot->state, SLOT_FREE, __ATOMIC_SEQ_CST);
 }
 
@@ -119,7 +119,7 @@ void report_set_request(
     strncpy(report->request, request, sizeof(report->request) - 1);
 }
 
-/* Copies a text that may be anything. */
+/* Copies text that may contain any bytes, and no NUL. */
 static void copy_text(char *to, const char *from, size_t size)
 {
     memcpy(to, from, size - 1);

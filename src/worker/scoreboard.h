@@ -1,16 +1,17 @@
 #pragma once
 
-/* What every worker is doing, in memory that all processes of a server share.
+/* The scoreboard: what each worker is doing. All processes of a server share this memory.
  *
- * It outlives each of them, so that the request of a worker that died can be named. There are two
- * parts, because code of the app may write anywhere.
+ * It outlives the workers, so that the request of a worker that died can still be named. It has two
+ * parts, because code of the app can write to all memory of its process.
  *
- * The slots, and the totals, are what the server and its templates act on. A worker has them only
- * until its request begins, and no code of the app runs meanwhile but hooks of a fork: see
- * scoreboard_shield and scoreboard_unmap_slots.
+ * Slots and totals: the server and its templates act on these. A worker can access them only until
+ * its request begins. Before that, scoreboard_shield protects them from the import, and no other
+ * code of the app runs except fork hooks. See also scoreboard_unmap_slots.
  *
- * The reports are what workers say of their requests. A worker keeps them, and writes to its own
- * only; one that went wild may have written anything, so they are for the log and nothing else.
+ * Reports: what workers report about their requests. They stay mapped in a worker, which writes
+ * only to its own. A worker that went astray may have written anything there, so reports are for
+ * the log and for nothing else.
  */
 
 #include "base/deadline.h"
@@ -29,92 +30,94 @@ enum slot_state {
     SLOT_RUNNING,  /* has one */
 };
 
-/* Changed counts are told to the server, and to systemd, at most that often. */
-#define SCOREBOARD_NEWS_INTERVAL USEC_PER_SEC
+/* Changed counts are reported to the server, and to systemd, at most once in this time. */
+#define SCOREBOARD_REPORT_INTERVAL USEC_PER_SEC
 
 /* The room for "METHOD target" of a request. */
 enum { SLOT_REQUEST_SIZE = 256 };
 
 struct slot {
     volatile int state; /* enum slot_state */
-    volatile pid_t pid; /* its worker; 0 when free, or when that is about to be forked */
-    unsigned generation;
-    volatile usec_t since; /* RUNNING: the request began; STARTING: it was forked */
-    volatile bool overdue; /* it was asked for its tracebacks, because it is not ready in time */
-    volatile bool killed;  /* it is being killed, and the log says why */
+    volatile pid_t pid; /* of the worker; 0 when the slot is free, or the fork is still to come */
+    unsigned template_number; /* of the template that forks the worker */
+    volatile usec_t since;    /* RUNNING: when the request began; STARTING: when it was forked */
+    volatile bool dumped;     /* not ready in time: the first step of escalation.h was taken */
+    volatile bool killed;     /* it is being killed, and the reason is logged */
 };
 
 struct report {
     char request[SLOT_REQUEST_SIZE]; /* "METHOD target", "" until that is known */
-    /* For the record of the request, if its worker cannot write it. */
+    /* For the access record, if the worker cannot write that itself. */
     struct address client;
     char request_id[REQUEST_ID_SIZE];
-    /* In bytes, because not all of them are a bool. */
-    volatile unsigned char recorded; /* it has written it */
-    volatile unsigned char done;     /* it has ended its request, and is about to exit */
-    volatile unsigned char exited;   /* it is in exit(3), which is not how workers end */
-    /* Said by a worker that ends itself because of its deadline; 0: it did not. */
+    /* Flags are bytes, because the worker may write any value, and not each is a valid bool. */
+    volatile unsigned char recorded; /* the worker has written the access record */
+    volatile unsigned char done;     /* it has finished its request, and is about to exit */
+    volatile unsigned char exited;   /* it is in exit(3), which workers do not call */
+    /* Set when the worker ends itself because of its deadline; else 0. */
     volatile unsigned status;
     volatile uint64_t received, sent;
 };
 
 struct scoreboard_totals {
-    volatile uint64_t served;     /* requests that have ended */
-    volatile usec_t last_request; /* when the last one began or ended */
-    volatile usec_t alive;        /* when the template last went through its loop */
-    volatile usec_t told;         /* when the server last heard of changes */
+    volatile uint64_t served;       /* requests that have ended */
+    volatile usec_t last_request;   /* when one last began or ended */
+    volatile usec_t template_alive; /* when a template last completed a round of its loop */
+    volatile usec_t reported;       /* when changes were last reported to the server */
 };
 
-/* All but `size` is shared. */
+/* Everything except `size` is shared. */
 struct scoreboard {
     size_t size;
     struct scoreboard_totals *totals;
-    struct slot *slots;     /* `size` of them, behind the totals */
+    struct slot *slots;     /* `size` of them, in the same mapping as the totals */
     struct report *reports; /* one for each slot */
 };
 
-/* Makes a scoreboard for `size` workers; processes forked later share it. Returns 0 or -errno. */
+/* Makes a scoreboard for `size` workers, shared with processes that are forked later. Returns 0 or
+ * -errno. */
 int scoreboard_init(struct scoreboard *board, size_t size);
 void scoreboard_done(struct scoreboard *board);
 
-/* While it is shielded, this process and those that it forks cannot touch slots and totals: for the
- * import of the app. */
+/* Protects slots and totals while the app is imported: neither this process nor those that it forks
+ * can access them while `shielded`. */
 void scoreboard_shield(const struct scoreboard *board, bool shielded);
 
-/* The request of this process begins: slots and totals are out of its reach from now on. */
+/* Removes slots and totals from this process, whose request begins. */
 void scoreboard_unmap_slots(const struct scoreboard *board);
 
-/* Takes a free slot, with a report, for a worker that is about to be forked. NULL when all are
- * taken. Several processes may do so at the same time. */
-struct slot *scoreboard_take(struct scoreboard *board, unsigned generation);
+/* Takes a free slot, and clears its report, for a worker that is about to be forked. Returns NULL
+ * when all are taken. Safe when several processes call it at the same time. */
+struct slot *scoreboard_take(struct scoreboard *board, unsigned template_number);
 
 /* The slot of a process, or NULL. */
 struct slot *scoreboard_find(const struct scoreboard *board, pid_t pid);
 
-/* The report that goes with a slot. */
+/* The report that belongs to a slot. */
 struct report *scoreboard_report(const struct scoreboard *board, const struct slot *slot);
 
-/* How many slots are in a state from `first` to `last`; generation 0: of all generations. */
+/* How many workers of a template (0: of all templates) are in a state from `first` to `last`. */
 size_t scoreboard_count(const struct scoreboard *board, enum slot_state first, enum slot_state last,
-    unsigned generation);
+    unsigned template_number);
 
-/* Changes the state if it is `from`: of two processes that want it, one succeeds. */
+/* Atomically changes the state if it is `from`. Returns whether it was: of two processes that try
+ * the same change, one succeeds. */
 bool slot_change(struct slot *slot, enum slot_state from, enum slot_state to);
 
-/* The worker's request begins, now. */
+/* Records that the worker's request begins now. */
 void scoreboard_begin(struct scoreboard *board, struct slot *slot);
 
-/* The slot of a worker that has ended, or was never forked. */
+/* Frees the slot of a worker that has exited, or was never forked. */
 void scoreboard_release(struct slot *slot);
 
-/* The request line is known: the request gets its name, which is cut when it is long, its ID and
- * its client. */
+/* Sets what is known with the request line: "METHOD target" (cut to fit), the request ID, the
+ * client. */
 void report_set_request(
     struct report *report, const char *request, const char *id, const struct address *client);
 
-/* What the log may have of a report, sane whatever was written there: the request, in `buffer`; its
- * ID ("" when it has none), in `buffer`; its client; the status of its answer, 0 when that is not
- * known. */
+/* Fields of a report for the log, made safe whatever the worker wrote there: the request, copied to
+ * `buffer`, or "a request" when there is none; its ID, copied to `buffer`, or ""; the client; the
+ * status of the response, or 0 when that is not known. */
 const char *report_request(const struct report *report, char buffer[SLOT_REQUEST_SIZE]);
 const char *report_request_id(const struct report *report, char buffer[REQUEST_ID_SIZE]);
 void report_client(const struct report *report, struct address *ret_client);

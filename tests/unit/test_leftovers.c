@@ -1,4 +1,4 @@
-/* What requests leave running: src/server/leftovers.h. */
+/* Processes that requests leave running: src/server/leftovers.h. */
 
 #include "server/leftovers.h"
 #include "unit.h"
@@ -11,50 +11,50 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A process group: its leader, and a process that the leader leaves, which ignores SIGTERM and
- * lasts until the pipe is closed. */
+/* A process group: its leader, and a member that the leader leaves running. The member ignores
+ * SIGTERM, and exits when the writing end of a pipe is closed. */
 struct group {
-    pid_t leader, left;
-    int end;
+    pid_t leader, member;
+    int stop; /* the writing end */
 };
 
-static _Noreturn void last(int end)
+static _Noreturn void run_member(int stop)
 {
     char byte;
 
-    _exit(read(end, &byte, 1) < 0);
+    _exit(read(stop, &byte, 1) < 0);
 }
 
-static _Noreturn void lead(int tell, const int end[2])
+static _Noreturn void run_leader(int report, const int stop[2])
 {
     setpgid(0, 0);
     signal(SIGTERM, SIG_IGN);
-    close(end[1]);
-    pid_t left = fork();
-    if (left == 0)
-        last(end[0]);
-    _exit(write(tell, &left, sizeof(left)) < 0);
+    close(stop[1]);
+    pid_t member = fork();
+    if (member == 0)
+        run_member(stop[0]);
+    _exit(write(report, &member, sizeof(member)) < 0);
 }
 
-/* Its leader is a zombie then. */
-static struct group begin_group(void)
+/* Returns a group whose leader has become a zombie. */
+static struct group start_group(void)
 {
     struct group group;
     siginfo_t info;
-    int tell[2], end[2];
+    int report[2], stop[2];
 
-    if (pipe(tell) < 0 || pipe(end) < 0)
+    if (pipe(report) < 0 || pipe(stop) < 0)
         _exit(1);
     group.leader = fork();
     if (group.leader == 0)
-        lead(tell[1], end);
-    if (read(tell[0], &group.left, sizeof(group.left)) != sizeof(group.left))
+        run_leader(report[1], stop);
+    if (read(report[0], &group.member, sizeof(group.member)) != sizeof(group.member))
         _exit(1);
     waitid(P_PID, (id_t)group.leader, &info, WEXITED | WNOWAIT);
-    close(tell[0]);
-    close(tell[1]);
-    close(end[0]);
-    group.end = end[1];
+    close(report[0]);
+    close(report[1]);
+    close(stop[0]);
+    group.stop = stop[1];
     return group;
 }
 
@@ -64,13 +64,13 @@ static void reap_leader(const struct group *group)
     waitpid(group->leader, NULL, 0);
 }
 
-/* Returns the status of what the leader left, which is this process's child now. */
-static int end_group(const struct group *group)
+/* Returns the status of the member, which has become a child of this process. */
+static int stop_group(const struct group *group)
 {
     int status = -1;
 
-    close(group->end);
-    waitpid(group->left, &status, 0);
+    close(group->stop);
+    waitpid(group->member, &status, 0);
     return status;
 }
 
@@ -79,7 +79,7 @@ static bool was_killed(int status)
     return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
-static void test_nobody(void)
+static void test_none(void)
 {
     pid_t leader = fork();
 
@@ -87,34 +87,34 @@ static void test_nobody(void)
         setpgid(0, 0);
         _exit(0);
     }
-    unit_case("a process that leaves nobody");
+    unit_case("a process that leaves no other one");
     waitpid(leader, NULL, 0);
-    unit_ok(!leftovers_exist(leader), "nobody is there");
+    unit_ok(!leftovers_exist(leader), "there are no leftovers");
 }
 
 static void test_grace(void)
 {
-    struct group group = begin_group();
+    struct group group = start_group();
     struct leftovers leftovers = {0};
     usec_t next = DEADLINE_NEVER;
 
-    unit_case("a process that leaves another one, which ends in time");
+    unit_case("a process that leaves another one, which exits in time");
     reap_leader(&group);
-    unit_ok(leftovers_exist(group.leader), "somebody is there");
+    unit_ok(leftovers_exist(group.leader), "there are leftovers");
     leftovers_add(&leftovers, group.leader, deadline_now() + 1000 * USEC_PER_SEC);
     leftovers_check(&leftovers, &next);
     unit_same_number("groups", leftovers.count, 1);
-    unit_ok(next <= deadline_now() + USEC_PER_SEC, "the next look is soon");
-    unit_same_int("status", end_group(&group), 0);
+    unit_ok(next <= deadline_now() + USEC_PER_SEC, "the next check is soon");
+    unit_same_int("status", stop_group(&group), 0);
     next = DEADLINE_NEVER;
     leftovers_check(&leftovers, &next);
     unit_same_number("groups", leftovers.count, 0);
-    unit_same_number("the next look", next, DEADLINE_NEVER);
+    unit_same_number("the next check", next, DEADLINE_NEVER);
 }
 
 static void test_deadline(void)
 {
-    struct group group = begin_group(), other = begin_group();
+    struct group group = start_group(), other = start_group();
     struct leftovers leftovers = {0};
     usec_t next = DEADLINE_NEVER;
 
@@ -124,17 +124,17 @@ static void test_deadline(void)
     leftovers_add(&leftovers, group.leader, deadline_now());
     leftovers_add(&leftovers, other.leader, DEADLINE_NEVER);
     leftovers_check(&leftovers, &next);
-    unit_ok(was_killed(end_group(&group)), "who was late was killed");
+    unit_ok(was_killed(stop_group(&group)), "the process was killed");
     unit_same_number("groups", leftovers.count, 1);
-    unit_same_int("the other one's status", end_group(&other), 0);
+    unit_same_int("status of the one without a deadline", stop_group(&other), 0);
 }
 
 static void test_at_once(void)
 {
-    struct group groups[] = {begin_group(), begin_group()};
+    struct group groups[] = {start_group(), start_group()};
     struct leftovers leftovers = {0};
 
-    unit_case("all at once");
+    unit_case("all are killed at once");
     for (int i = 0; i < 2; i++) {
         reap_leader(&groups[i]);
         leftovers_add(&leftovers, groups[i].leader, DEADLINE_NEVER);
@@ -142,52 +142,51 @@ static void test_at_once(void)
     leftovers_kill(&leftovers);
     unit_same_number("groups", leftovers.count, 0);
     for (int i = 0; i < 2; i++)
-        unit_ok(was_killed(end_group(&groups[i])), "group %d was killed", i);
+        unit_ok(was_killed(stop_group(&groups[i])), "group %d was killed", i);
 }
 
-/* The kernel gives the number of a group that has become empty to another process, some time. */
+/* The kernel may use the ID of a group that has become empty for another process. */
 static void test_other_group(void)
 {
-    struct group group = begin_group();
+    struct group group = start_group();
     struct leftovers leftovers = {0};
     usec_t next = DEADLINE_NEVER;
 
-    unit_case("another group with the number, whose leader is there");
-    unit_ok(!leftovers_exist(group.leader), "it is none that was left");
+    unit_case("another group with the same ID, whose leader exists");
+    unit_ok(!leftovers_exist(group.leader), "it does not count as leftovers");
     leftovers_add(&leftovers, group.leader, 0);
     leftovers_check(&leftovers, &next);
     unit_same_number("groups", leftovers.count, 0);
     leftovers_add(&leftovers, group.leader, 0);
     leftovers_kill(&leftovers);
-    unit_same_int("status", end_group(&group), 0);
+    unit_same_int("status", stop_group(&group), 0);
     waitpid(group.leader, NULL, 0);
 }
 
 static void test_too_many(void)
 {
-    struct group group = begin_group(), second = begin_group();
+    struct group group = start_group(), second = start_group();
     struct leftovers leftovers = {0};
     size_t room = sizeof(leftovers.groups) / sizeof(leftovers.groups[0]);
 
-    unit_case("more groups than there is room for");
+    unit_case("too many groups");
     reap_leader(&group);
     reap_leader(&second);
     leftovers_add(&leftovers, group.leader, DEADLINE_NEVER);
     leftovers_add(&leftovers, second.leader, DEADLINE_NEVER);
     for (int i = 0; leftovers.count < room; i++)
-        leftovers_add(&leftovers, INT_MAX - i, DEADLINE_NEVER); /* beyond all process numbers */
+        leftovers_add(&leftovers, INT_MAX - i, DEADLINE_NEVER); /* not a valid process ID */
     leftovers_add(&leftovers, INT_MAX - 1000, DEADLINE_NEVER);
     unit_same_number("groups", leftovers.count, room);
-    unit_ok(was_killed(end_group(&group)), "the oldest one was killed");
-    unit_same_int("the second one's status", end_group(&second), 0);
+    unit_ok(was_killed(stop_group(&group)), "the oldest one was killed");
+    unit_same_int("status of the second one", stop_group(&second), 0);
 }
 
 int main(void)
 {
-    setvbuf(
-        stdout, NULL, _IOLBF, 0); /* what was printed is not to be printed by children as well */
-    prctl(PR_SET_CHILD_SUBREAPER, 1); /* to see how they end */
-    test_nobody();
+    setvbuf(stdout, NULL, _IOLBF, 0); /* children must not inherit buffered output, and print it */
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* to get the exit status of the members */
+    test_none();
     test_grace();
     test_deadline();
     test_at_once();
