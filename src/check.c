@@ -188,7 +188,7 @@ static int serving_status(pid_t pid, const struct exit_info *exit_info, bool has
     if (has_report && exit_info->status == 0 && exit_info->program[0] == '\0')
         return 0;
     exit_info_describe(exit_info, how, sizeof(how));
-    log_line(LOG_ERR, "template %d %s", pid, how);
+    log_line(LOG_ERR, "import process %d %s", pid, how);
     return EX_SOFTWARE;
 }
 
