@@ -1,6 +1,7 @@
 #include "server/warm_up.h"
 
 #include "base/cleanup.h"
+#include "http/target.h"
 #include "log/log.h"
 
 #include <errno.h>
@@ -10,21 +11,19 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* Writes the request for "/path" or "http://host/path". Returns -1 when there is no memory. */
-static int write_request(const char *target, char **ret_request)
+/* Writes the request for "/path" or "http://host/path". Returns -1 with errno on failure. */
+static int write_request(const char *text, char **ret_request)
 {
-    static const char scheme[] = "http://";
-    const char *host = "localhost", *path = target;
-    int host_size = (int)strlen(host);
+    struct target target = {0};
 
-    if (strncmp(target, scheme, sizeof(scheme) - 1) == 0) {
-        host = target + sizeof(scheme) - 1;
-        path = strchr(host, '/');
-        host_size = (int)(path - host);
+    if (target_parse(SLICE("GET"), slice_of(text), &target)) {
+        errno = EINVAL;
+        return -1;
     }
+    struct slice host = target.authority.data ? target.authority : SLICE("localhost");
     return asprintf(ret_request,
         "GET %s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: wsgi-once/" VERSION " (warm-up)\r\n\r\n",
-        path, host_size, host);
+        target.path.data, (int)host.size, host.data);
 }
 
 /* The client: takes the whole answer, so that no app waits for that. Returns its status, or 0. Only
