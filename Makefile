@@ -104,18 +104,19 @@ endif
 # ---- the program ---------------------------------------------------------------------------------
 
 sources := $(filter-out src/generator/% src/completion/%,$(wildcard src/*.c src/*/*.c))
+python_sources := $(wildcard src/*/*.py)
 # What the table of the options needs.
-options_sources := $(addprefix src/,options/options.c options/value.c base/problem.c) \
+options_sources := $(wildcard src/options/*.c) src/base/problem.c \
 	$(addprefix src/http/,request.c syntax.c target.c) \
 	$(addprefix src/proxy/,address.c forwarded.c peer.c)
 generator_sources := $(wildcard src/generator/*.c) $(options_sources)
 completion_sources := src/completion/completion.c $(options_sources)
 http_sources := $(wildcard src/http/*.c) $(addprefix src/proxy/,forwarded.c proxy_protocol.c)
 # What is tested as a table.
-pure_sources := $(wildcard src/http/*.c src/proxy/*.c) src/log/combined.c
+pure_sources := $(wildcard src/http/*.c src/proxy/*.c) src/log/combined.c src/base/problem.c
 
 define program_rules
-$(1)/wsgi-once: $(sources:%.c=$(1)/%.o)
+$(1)/wsgi-once: $(sources:%.c=$(1)/%.o) $(python_sources:%=$(1)/%.o)
 	$$(call say,LINK)
 	$$(link) $(library_flags)
 
@@ -151,9 +152,18 @@ $(BUILD)/completions/wsgi-once.fish: $(BUILD)/completion
 	$(call say,MAKE)
 	$(BUILD)/completion fish >$@
 
-# The sources are compiled once for each directory of programs.
+# The sources are compiled once for each directory of programs. NAME.py becomes the C string
+# NAME_source.
 define rules_below
 $(1)/%.o: %.c Makefile | needs-build
+	$$(call say,CC)
+	$$(compile)
+
+$(1)/%.py.c: %.py Makefile
+	$$(call say,MAKE)
+	(echo 'const char $$(*F)_source[] ='; sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $$<; echo ';') >$$@
+
+$(1)/%.py.o: $(1)/%.py.c
 	$$(call say,CC)
 	$$(compile)
 endef
@@ -272,7 +282,8 @@ $(foreach d,$(BUILD) $(BUILD)/sanitize,$(eval $(d)/unit/test_leftovers: \
 # This one runs the interpreter, too.
 define gateway_test_rule
 $(1)/unit/test_gateway: $(1)/tests/unit/test_gateway.o $(1)/tests/unit/unit.o \
-		$(patsubst %.c,$(1)/%.o,$(filter-out src/main.c,$(sources)))
+		$(patsubst %.c,$(1)/%.o,$(filter-out src/main.c,$(sources))) \
+		$(python_sources:%=$(1)/%.o) $(1)/tests/unit/gateway_apps.py.o
 	$$(call say,LINK)
 	$$(link) $(library_flags)
 endef
@@ -282,7 +293,7 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(http_sources:%.c=$(BUI
 	$(call say,LINK)
 	$(link)
 
-$(BUILD)/fuzz/fuzz_conf: $(addprefix $(BUILD)/fuzz/src/generator/,conf_file.o report.o)
+$(BUILD)/fuzz/fuzz_conf: $(addprefix $(BUILD)/fuzz/src/generator/,conf_file.o diagnostics.o)
 
 unit-tests: $(unit_tests:%=$(BUILD)/unit/%)
 

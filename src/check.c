@@ -30,14 +30,16 @@
 /* From the tracebacks of an import that takes too long to its end. */
 #define IMPORT_GRACE USEC_PER_SEC
 
-/* ---- in the process that loads -------------------------------------------------------------- */
+/* ---- the process that imports --------------------------------------------------------------- */
 
-struct cost {
-    usec_t begun;
-    long memory; /* KiB, the most that was resident */
+/* Where the cost of an import is counted from. */
+struct baseline {
+    usec_t time;
+    long memory; /* KiB */
 };
 
-static long resident(void)
+/* The largest resident set so far, in KiB. */
+static long peak_memory(void)
 {
     struct rusage usage;
 
@@ -52,15 +54,14 @@ static double processor_seconds(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static void load(const struct options *options, struct worker *worker)
+/* Returns 0, or the exit status after logging why the import has failed. */
+static int import_as_serving(const struct options *options, struct worker *worker)
 {
-    if (options->import == IMPORT_WORKER || options->single)
-        import_in_worker(worker);
-    else
-        import_in_template(options, worker, NULL);
+    return options->import == IMPORT_WORKER || options->single ? import_in_worker(worker)
+                                                               : import_in_template(worker, NULL);
 }
 
-static void report_bytecode(FILE *file)
+static void print_bytecode(FILE *file)
 {
     _cleanup_(bytecode_done) struct bytecode bytecode;
 
@@ -72,13 +73,13 @@ static void report_bytecode(FILE *file)
             bytecode.missing, bytecode.stale, bytecode.modules, bytecode.command);
 }
 
-/* What cannot be told is left out: that is no reason not to serve. Returns whether all of it was
+/* Leaves out what it cannot find out: that does not prevent serving. Returns whether everything was
  * written. */
-static bool report(FILE *file, const struct worker *worker, const struct cost *before)
+static bool write_report(FILE *file, const struct worker *worker, const struct baseline *before)
 {
     _cleanup_(freep) char *python = python_describe();
     _cleanup_(freep) char *application = gateway_describe(worker->gateway);
-    double seconds = (double)(deadline_now() - before->begun) / USEC_PER_SEC;
+    double seconds = (double)(deadline_now() - before->time) / USEC_PER_SEC;
 
     fprintf(file, "%sapplication  %s: %s\n", python ? python : "", worker->options->application,
         application ? application : "nothing is known of it");
@@ -87,13 +88,13 @@ static bool report(FILE *file, const struct worker *worker, const struct cost *b
     fprintf(
         file, "import time  %.3f s, %.3f s of it on a processor\n", seconds, processor_seconds());
     fprintf(file, "memory       %.1f MB, %.1f MB of it for Python and the application\n",
-        (double)resident() / 1024, (double)(resident() - before->memory) / 1024);
-    report_bytecode(file);
+        (double)peak_memory() / 1024, (double)(peak_memory() - before->memory) / 1024);
+    print_bytecode(file);
     return fflush(file) == 0;
 }
 
-/* As a service has them: what is printed goes to standard error, and there is nothing to read. */
-static void set_streams(void)
+/* As in a service: output goes to standard error, and there is no input. */
+static void redirect_streams(void)
 {
     _cleanup_(closep) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -102,28 +103,29 @@ static void set_streams(void)
     dup2(STDERR_FILENO, STDOUT_FILENO);
 }
 
-static _Noreturn void load_and_report(const struct options *options, int fd)
+static _Noreturn void import_process_main(const struct options *options, int report)
 {
-    struct options loading = *options;
-    struct worker worker = {.options = &loading};
-    FILE *file = fdopen(fd, "w");
-    struct cost before;
+    struct options serving = *options;
+    struct worker worker = {.options = &serving};
+    FILE *file = fdopen(report, "w");
 
-    loading.reload = false; /* nobody waits for a change */
+    serving.reload = false; /* sources are not watched */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0);
     notify_disable();
     log_after_fork();
-    set_streams();
-    before = (struct cost){.begun = deadline_now(), .memory = resident()};
-    load(&loading, &worker);
-    if (file && report(file, &worker, &before))
+    redirect_streams();
+    struct baseline before = {.time = deadline_now(), .memory = peak_memory()};
+    int status = import_as_serving(&serving, &worker);
+    if (status != 0)
+        process_exit(status);
+    if (file && write_report(file, &worker, &before))
         process_exit(0);
     log_line(LOG_ERR, "cannot pass on what the application is: %m");
     process_exit(EX_OSERR);
 }
 
-/* ---- in the process that waits -------------------------------------------------------------- */
+/* ---- the process that waits ----------------------------------------------------------------- */
 
 /* Waits until a child has ended, or the deadline has passed. It stays a zombie. SIGCHLD is blocked.
  */
@@ -151,7 +153,7 @@ static bool has_ended(pid_t pid, usec_t deadline)
  * have its number. */
 static void await_end(pid_t pid, const struct options *options, struct exit_info *ret)
 {
-    bool in_time = has_ended(pid, deadline_after(options->import_timeout));
+    bool in_time = has_ended(pid, deadline_after(options->timeouts.import));
 
     if (!in_time) {
         log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0,
@@ -168,66 +170,74 @@ static void await_end(pid_t pid, const struct options *options, struct exit_info
         *ret = (struct exit_info){.status = W_EXITCODE(EX_SOFTWARE, 0)};
 }
 
-/* Returns the exit status that it amounts to. */
-static int judge(pid_t pid, const struct exit_info *ending, bool reported)
+/* Returns the exit status that serving would have had. Logs how the process has ended, unless it
+ * has logged that itself. */
+static int serving_status(pid_t pid, const struct exit_info *exit_info, bool has_report)
 {
     char how[128];
 
-    if (exit_info_is_reported(ending))
-        return WEXITSTATUS(ending->status);
-    if (reported && ending->status == 0 && ending->program[0] == '\0')
+    if (exit_info_is_reported(exit_info))
+        return WEXITSTATUS(exit_info->status);
+    if (has_report && exit_info->status == 0 && exit_info->program[0] == '\0')
         return 0;
-    exit_info_describe(ending, how, sizeof(how));
+    exit_info_describe(exit_info, how, sizeof(how));
     log_line(LOG_ERR, "the process %d that imported the application %s", pid, how);
     return EX_SOFTWARE;
 }
 
-static int print(int fd)
+static void print_report(int report)
 {
     char buffer[4096];
     ssize_t size;
 
-    for (off_t at = 0; (size = pread(fd, buffer, sizeof(buffer), at)) > 0; at += size)
+    for (off_t at = 0; (size = pread(report, buffer, sizeof(buffer), at)) > 0; at += size)
         fwrite(buffer, 1, (size_t)size, stdout);
-    if (fflush(stdout) == 0 && !ferror(stdout)) /* an error may have come earlier */
-        return 0;
-    log_line(LOG_ERR, "cannot write to standard output: %m");
-    return EX_IOERR;
 }
 
-/* Where the report goes, and a socket, as a server has one, which the import must leave alone. */
-static int open_descriptors(void)
+/* Forks the process that imports the app and writes the report to *ret_report. Blocks SIGCHLD here.
+ * Returns the process, or -1 with errno. */
+static pid_t start_import(const struct options *options, int *ret_report)
 {
+    sigset_t children, before;
+
+    /* A socket that the import must not close, like those of a server. */
     if (socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0)
         return -1;
-    return memfd_create("report", MFD_CLOEXEC);
+    int report = memfd_create("report", MFD_CLOEXEC);
+    if (report < 0)
+        return -1;
+    signal(SIGCHLD, SIG_DFL); /* it may have been ignored when this process was started */
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &children, &before);
+    pid_t pid = fork();
+    if (pid == 0) {
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        import_process_main(options, report);
+    }
+    *ret_report = report;
+    return pid;
 }
 
 int check_application(const struct options *options)
 {
-    sigset_t children, before;
-    int fd = open_descriptors();
+    struct exit_info exit_info;
+    int report;
 
-    signal(SIGCHLD, SIG_DFL); /* whoever started this process may have ignored it */
-    sigemptyset(&children);
-    sigaddset(&children, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &children, &before);
-    pid_t pid = fd < 0 ? -1 : fork();
+    pid_t pid = start_import(options, &report);
     if (pid < 0) {
         log_line(LOG_ERR, "cannot check: %m");
         return EX_OSERR;
     }
-    if (pid == 0) {
-        sigprocmask(SIG_SETMASK, &before, NULL);
-        load_and_report(options, fd);
+    await_end(pid, options, &exit_info);
+    bool has_report = lseek(report, 0, SEEK_END) > 0;
+    int status = serving_status(pid, &exit_info, has_report);
+    if (status == 0) {
+        print_report(report);
+        return 0;
     }
-    struct exit_info ending;
-    await_end(pid, options, &ending);
-    int result = judge(pid, &ending, lseek(fd, 0, SEEK_END) > 0);
-    if (result == 0)
-        return print(fd);
-    /* What the import did may have kept the process from saying why. */
+    /* Whatever the import did may have kept the process from logging why it ended. */
     log_line(LOG_ERR, "the application '%s' would not be served (exit status %d)",
-        options->application, result);
-    return result;
+        options->application, status);
+    return status;
 }

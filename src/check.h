@@ -1,13 +1,14 @@
 #pragma once
 
-/* `wsgi-once --check`: whether the app can be loaded, and what it is then. */
+/* `wsgi-once --check`: finds out whether the app can be imported, and describes it. */
 
 #include "options/options.h"
 
-/* Loads the app in a process of its own, as serving would, with the warm-up; it needs no socket.
- * Then prints to standard output, in lines for people: the interpreter, the virtual environment,
- * sys.path, the app, and what loading it took. Nothing is printed to it when that fails.
+/* Imports the app in a process of its own, the same way as for serving, with the warm-up. Needs no
+ * socket. Then prints to standard output, for people: the interpreter, the virtual environment,
+ * sys.path, the app, and the cost of the import. Prints nothing there if the import fails. Blocks
+ * until the import has ended, or --import-timeout has passed.
  *
- * Returns 0, or the exit status that serving would have had, after the same messages; EX_IOERR when
- * what was found out cannot be printed. */
+ * Returns 0, or the exit status that serving would have had, after logging the same messages.
+ * Standard output is not flushed. */
 int check_application(const struct options *options);

@@ -1,14 +1,18 @@
-/* wsgi-once: one WSGI request per process, on a socket that systemd or inetd owns.
+/* wsgi-once: serves one WSGI request per process, on a socket that systemd or inetd owns.
  *
- * The table of contents: read the options, take the sockets; serve one request, or be the server
- * that forks a worker for each. Or only try whether the app can be loaded.
+ * The table of contents is main() and serve(), at the end: read the options; print what was asked
+ * for, check the app, or take the sockets; then serve one request, or run the server, which forks a
+ * worker for each request.
  */
 
 #include "base/cleanup.h"
+#include "base/problem.h"
 #include "base/streams.h"
 #include "check.h"
 #include "log/log.h"
+#include "options/help.h"
 #include "options/options.h"
+#include "options/parse.h"
 #include "server/failure.h"
 #include "server/server.h"
 #include "systemd/activation.h"
@@ -24,57 +28,65 @@
 #include <sys/random.h>
 #include <sysexits.h>
 
-static int fail(int status, const char *problem)
+/* Logs the problem and returns the exit status. */
+static int report_problem(int status, const struct problem *problem)
 {
-    log_line(LOG_ERR, "%s", problem ? problem : "out of memory");
+    log_line(LOG_ERR, "%s", problem->text);
     log_flush();
     return status;
 }
 
-/* What was printed has arrived, or that is an error. */
-static int finish_printing(void)
+/* ---- printing ------------------------------------------------------------------------------- */
+
+/* Returns the exit status after printing: EX_IOERR if not all of the output was written. */
+static int flush_output(void)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    if (fflush(stdout) == 0 && !ferror(stdout)) /* an earlier write may have failed */
         return 0;
     log_line(LOG_ERR, "cannot write to standard output: %m");
     return EX_IOERR;
 }
 
-static int print_version(void)
-{
-    version_print();
-    return finish_printing();
-}
-
 static int print_help(void)
 {
     options_print_help();
-    return finish_printing();
+    return flush_output();
 }
 
-/* Processes that know nothing of each other cannot take turns at the listeners. */
-static size_t random_number(void)
+static int print_version(void)
 {
-    size_t number;
-
-    return getrandom(&number, sizeof(number), GRND_NONBLOCK) == sizeof(number) ? number : 0;
+    version_print();
+    return flush_output();
 }
 
-/* The connection to serve: handed over, or the first one that comes. Returns it, -ETIMEDOUT or
- * another -errno. */
+static int check(const struct options *options)
+{
+    int status = check_application(options);
+
+    return status != 0 ? status : flush_output();
+}
+
+/* ---- serving -------------------------------------------------------------------------------- */
+
+/* Returns the connection that was passed, or accepts one; or -ETIMEDOUT or another -errno. */
 static int get_connection(const struct activation *activation, const struct options *options)
 {
+    size_t first;
+
     if (activation->connection >= 0)
         return activation->connection;
-    /* systemd starts this process because a client is there; it may have gone again. */
-    return activation_accept(
-        activation, random_number(), -1, deadline_after(options->head_timeout));
+    /* Independent processes cannot take turns at the listeners, so each begins at a random one. */
+    if (getrandom(&first, sizeof(first), GRND_NONBLOCK) != sizeof(first))
+        first = 0;
+    /* The client for which systemd has started this process may have disconnected already. */
+    return activation_accept(activation, first, -1, deadline_after(options->timeouts.head));
 }
 
+/* Serves one request. Returns the exit status if there was none; otherwise exits. */
 static int serve_one(const struct options *options, const struct activation *activation,
-    const struct signal_policy *survival, int failure)
+    const struct signal_policy *signals, int failure)
 {
-    struct worker worker = {.options = options, .failure = failure, .survival = survival};
+    struct worker worker = {.options = options, .failure = failure, .signal_policy = signals};
     int fd = get_connection(activation, options);
 
     if (fd == -ETIMEDOUT)
@@ -89,32 +101,34 @@ static int serve_one(const struct options *options, const struct activation *act
     worker_end(&worker, worker_serve(&worker, fd));
 }
 
-/* failure: the exit status because of a problem with the options, or 0. If there are sockets, it is
- * the clients' problem, too: they are told, because one that nobody takes away would make systemd
- * start this process again and again. */
-static int serve(const struct options *options, const struct signal_policy *survival, int failure,
-    const char *problem)
+/* Takes the sockets and serves. failure: the exit status because of a problem with the options, or
+ * 0. After a problem, clients that wait get an answer: if their connections stayed, systemd would
+ * start this process again and again. Returns the exit status. */
+static int serve(const struct options *options, const struct signal_policy *signals, int failure,
+    const struct problem *problem)
 {
     _cleanup_(activation_done) struct activation activation = {.connection = -1};
-    _cleanup_(freep) char *own_problem = NULL;
+    struct problem activation_problem;
 
-    int status = activation_take(&activation, &own_problem);
-    log_open(); /* standard error may be another one now */
+    int status = activation_take(&activation, &activation_problem);
+    log_open(); /* standard error may have been replaced */
     streams_secure_input();
     streams_detach_terminal();
     if (failure != 0)
-        fail(failure, problem);
+        report_problem(failure, problem);
     else if (status != 0)
-        failure = fail(status, own_problem);
+        failure = report_problem(status, &activation_problem);
     if (activation.connection < 0 && activation.n_listeners == 0)
         return failure;
     if (activation.connection >= 0 || options->single)
-        return serve_one(options, &activation, survival, failure);
-    return server_run(options, &activation, &survival->mask, failure);
+        return serve_one(options, &activation, signals, failure);
+    return server_run(options, &activation, &signals->mask, failure);
 }
 
-static int read_options(
-    int argc, char **argv, struct options *options, enum options_action *action, char **ret_problem)
+/* ---- the program ---------------------------------------------------------------------------- */
+
+static int read_options(int argc, char **argv, struct options *options, enum options_action *action,
+    struct problem *ret_problem)
 {
     int r = options_parse(argc, argv, options, action, ret_problem);
 
@@ -125,28 +139,26 @@ static int read_options(
 
 int main(int argc, char **argv)
 {
-    struct signal_policy survival = {.of_stop = false};
+    struct signal_policy signals = {.ignores_stop = false};
     _cleanup_(options_done) struct options options = {0};
     enum options_action action;
-    _cleanup_(freep) char *problem = NULL;
+    struct problem problem;
 
-    /* To stop this process is to end its request, but a reload is not. First of all, because to
-     * find users by their names may take a while. (While the dynamic linker runs, that is the end.)
-     */
-    sigprocmask(SIG_BLOCK, NULL, &survival.mask);
-    signals_block(&survival);
+    /* The signals of a reload must not kill this process, those of a stop may. This comes first,
+     * because finding users by name may take a while. (Before main, the signals do kill.) */
+    sigprocmask(SIG_BLOCK, NULL, &signals.mask);
+    signals_block(&signals);
     streams_open();
     log_open();
-    signal(SIGPIPE, SIG_IGN); /* as Python does: what nobody reads is an error, not the end */
+    signal(SIGPIPE, SIG_IGN); /* like Python: output that nobody reads is an error */
     int failure = read_options(argc, argv, &options, &action, &problem);
     log_set_application(options.application);
     if (action != OPTIONS_SERVE)
-        sigprocmask(SIG_SETMASK, &survival.mask, NULL);
+        sigprocmask(SIG_SETMASK, &signals.mask, NULL);
     switch (action) {
     case OPTIONS_HELP: return print_help();
     case OPTIONS_VERSION: return print_version();
-    case OPTIONS_CHECK: return failure ? fail(failure, problem) : check_application(&options);
-    case OPTIONS_SERVE: break;
+    case OPTIONS_CHECK: return failure ? report_problem(failure, &problem) : check(&options);
+    case OPTIONS_SERVE: return serve(&options, &signals, failure, &problem);
     }
-    return serve(&options, &survival, failure, problem);
 }

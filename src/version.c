@@ -11,7 +11,7 @@
 #    define COMPILER "gcc " __VERSION__
 #endif
 
-/* What distinguishes one build from another, as the compiler says it. */
+/* The differences between builds, from the predefined macros of the compiler. */
 static const char build_options[] =
 #ifdef __OPTIMIZE__
     " optimized"

@@ -1,5 +1,5 @@
 #pragma once
 
-/* Prints --version to standard output, which is not flushed: the version of the program in a line
- * of its own, then what it was built with and for, and what it runs with. */
+/* Prints --version to standard output, without flushing it: a line with the version of the program,
+ * then the versions of Python and libsystemd and how the program was compiled. */
 void version_print(void);

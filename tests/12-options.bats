@@ -29,7 +29,7 @@ accepted() {
 
 # The long options of the table in the source.
 names_in_table() {
-  sed -nE 's/^ *\{"([a-z][a-z-]*)", [A-Z_]+, .*/\1/p' "$TESTS/../src/options/options.c" | sort
+  sed -nE 's/^ *\{"([a-z][a-z-]*)", [A-Z_]+, .*/\1/p' "$TESTS/../src/options/table.c" | sort
 }
 
 names_in_help() {

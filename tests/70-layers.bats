@@ -154,7 +154,7 @@ floor() {
 @test "messages are written by main, check, server, worker, access and gateway" {
   # The layers below return what went wrong: their caller knows whether it is worth a line.
   local servers='server/(server|failure|import|leftovers|reloader|spare|template|template_process|'
-  servers+='warm_up|workers)'
+  servers+='workers)'
   local writers="main|check|$servers|worker/worker|log/access|wsgi/gateway"
   local sending='log_(line|event|to_[a-z]+)'
   including '"log/log\.h"' | only "(log/log|$writers)\.c|log/access\.h"
@@ -168,21 +168,21 @@ floor() {
   # completions come from.
   local writers='v?f?printf|v?dprintf|f?puts|f?putc|putchar|fwrite|perror|stderr|stdout'
   symbols 'U' | grep -E " ($writers|__v?[fd]?printf_chk)$" | sed 's/ .*//' | sort -u |
-    only '(main|check|options/options|version|server/fork_safety|generator/.*|completion/.*)\.o'
+    only '(main|check|options/help|version|server/fork_safety|generator/.*|completion/.*)\.o'
   symbols 'U' | grep -E ' (write|writev)$' |
-    only '(log/standard_error|worker/request_timer|generator/report)\.o write'
+    only '(log/standard_error|worker/request_timer|generator/diagnostics)\.o write'
 }
 
 @test "exit() is for main, _exit() for the end of a worker" {
   # There is one place where a process ends, and one where its exit status is decided. That of
   # request_timer.c is the end of a process that cannot be asked any more. That of wsgi/child.c is for a
   # child that the app has forked and that came back: it is no worker, and must not become a second
-  # one. That of warm_up.c is for the client it plays.
+  # one. That of import.c is for the client of the warm-up.
   # "some to check": main may return instead of calling exit().
   { symbols 'U' && echo "main.o exit"; } |
     grep -E ' (exit|quick_exit|abort|errx?|verrx?|error|Py_Exit|Py_Finalize.*|Py_FatalError)$' |
     only 'main\.o exit'
-  symbols 'U' | grep -E ' _[eE]xit$' | only '(worker/process_exit|worker/request_timer|server/warm_up|wsgi/child)\.o _exit'
+  symbols 'U' | grep -E ' _[eE]xit$' | only '(worker/process_exit|worker/request_timer|server/import|wsgi/child)\.o _exit'
 }
 
 @test "the socket is systemd's: nothing can bind, listen, unlink or change modes" {
@@ -197,7 +197,7 @@ floor() {
   # its reason.
   local allowed=(
     # the deadline of the request: what on_deadline needs to answer 504
-    'worker/request_timer\.o overdue'
+    'worker/request_timer\.o request_timer'
     # what the handler of pthread_atfork(3), which has no parameter, closes
     'net/conn\.o closed_on_fork'
     # where messages go, and what all of a process have in common: whoever logs should not need to
@@ -212,7 +212,7 @@ floor() {
     # whose end it is when a library calls exit(3)
     'server/spare\.o exiting'
     # which process ignores the signals that are sent to a whole unit
-    'worker/signals\.o survivor'
+    'worker/signals\.o ignoring_process'
     # where on_child says that it was called
     'server/template_process\.o children_event'
     # never written, but full of pointers: the generator's table of long options

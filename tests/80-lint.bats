@@ -48,6 +48,16 @@ definitions() {
     "${flags[@]}" src
 }
 
+@test "pyflakes finds nothing, and Python 3.9 can read the sources" {
+  mapfile -t files < <(project_files '^(src|tests/unit)/.*\.py$')
+  ((${#files[@]} > 0))
+  python3 -m pyflakes "${files[@]}"
+  python3 -c '
+import ast, sys
+for name in sys.argv[1:]:
+    ast.parse(open(name).read(), name, feature_version=(3, 9))' "${files[@]}"
+}
+
 @test "shellcheck finds nothing" {
   local files scripts
   mapfile -t files < <(project_files '')

@@ -1,6 +1,6 @@
 #pragma once
 
-/* Ownership helpers: locals that release what they own when they go out of scope. */
+/* Ownership: local variables that release what they own when they go out of scope. */
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,7 +18,7 @@ static inline void freep(void *pointer)
     free(*(void **)pointer);
 }
 
-/* Hands a descriptor over: the variable is -1 afterwards. */
+/* Transfers ownership of a descriptor to the caller: *fd becomes -1. */
 static inline int take_fd(int *fd)
 {
     int taken = *fd;

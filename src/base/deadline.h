@@ -1,18 +1,19 @@
 #pragma once
 
-/* Points in time that an operation must not pass, on the clock that never jumps. */
+/* Deadlines: points in time by which an operation must have ended. They are on CLOCK_MONOTONIC,
+ * which never jumps. */
 
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
-/* CLOCK_MONOTONIC, in microseconds. */
+/* A point in time, or a duration, in microseconds. */
 typedef uint64_t usec_t;
 
 #define USEC_PER_SEC ((usec_t)1000000)
 #define USEC_PER_MSEC ((usec_t)1000)
-#define DEADLINE_NEVER UINT64_MAX
+#define DEADLINE_NEVER UINT64_MAX /* no deadline */
 
 static inline usec_t deadline_now(void)
 {
@@ -22,7 +23,7 @@ static inline usec_t deadline_now(void)
     return (usec_t)now.tv_sec * USEC_PER_SEC + (usec_t)now.tv_nsec / 1000;
 }
 
-/* The deadline that a timeout gives from now on; a timeout of 0 gives none. */
+/* The deadline that is `timeout` from now: DEADLINE_NEVER for a timeout of 0, which means none. */
 static inline usec_t deadline_after(usec_t timeout)
 {
     usec_t now = deadline_now();
@@ -30,15 +31,17 @@ static inline usec_t deadline_after(usec_t timeout)
     return timeout == 0 || timeout > DEADLINE_NEVER - now ? DEADLINE_NEVER : now + timeout;
 }
 
-/* *next, when to wake up, is not later than the deadline; which may have passed already. */
+/* Lowers *next, the time at which the caller will wake up, to the deadline if that is earlier. The
+ * deadline may have passed already. */
 static inline void deadline_update_next(usec_t deadline, usec_t *next)
 {
     if (deadline < *next)
         *next = deadline;
 }
 
-/* Whether it is time; else *next, when to wake up, is not later than that. Who does not look at the
- * answer would sleep through a deadline that passes at this moment. */
+/* Returns whether the deadline has passed. If it has not, lowers *next like deadline_update_next. A
+ * caller must use the result: *next does not include a deadline that has just passed, so the caller
+ * would sleep through it. */
 __attribute__((warn_unused_result)) static inline bool deadline_is_due(
     usec_t deadline, usec_t *next)
 {
@@ -48,7 +51,8 @@ __attribute__((warn_unused_result)) static inline bool deadline_is_due(
     return false;
 }
 
-/* The time left, as poll(2) wants it: milliseconds rounded up, 0 when passed, -1 for ever. */
+/* The time left as the timeout of poll(2): in milliseconds, rounded up so that the deadline has
+ * passed after it; 0 if it has passed already, -1 for DEADLINE_NEVER. */
 static inline int deadline_poll_timeout(usec_t deadline)
 {
     if (deadline == DEADLINE_NEVER)

@@ -1,8 +1,21 @@
 #pragma once
 
-/* Why something failed, handed up to the caller, who knows whom to tell. */
+/* Why an operation failed, as text for people.
+ *
+ * A function that fails with such a text takes a struct problem that its caller owns, as its last
+ * parameter; the caller knows where the text belongs. src/README.md has the forms of errors.
+ */
 
-/* Formats *ret_problem, one line without a newline, on the heap (NULL when there is no memory even
- * for that), and returns `code`: the error or status that the caller returns in turn. */
-int problem_set(char **ret_problem, int code, const char *format, ...)
+/* No message of the log is longer. */
+enum { PROBLEM_SIZE = 4096 };
+
+/* Defined only after the operation has failed. */
+struct problem {
+    char text[PROBLEM_SIZE]; /* without a newline at the end; may be empty */
+};
+
+/* Formats the text and returns `code`: the error or status that the caller returns in turn. A text
+ * that is too long ends with "...", and is cut between characters of UTF-8. problem: NULL if nobody
+ * wants the text. %m works. Does not allocate. */
+int problem_set(struct problem *problem, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

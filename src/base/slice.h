@@ -1,9 +1,9 @@
 #pragma once
 
-/* A run of bytes that belongs to somebody else.
+/* A sequence of bytes in a buffer that the slice does not own.
  *
- * A slice borrows: it is valid as long as the buffer it points into, and it is not terminated.
- * An empty slice has size 0; its data may be NULL, which tells "absent" from "present and empty".
+ * A slice is valid as long as the buffer that it points into. It is not NUL-terminated. An empty
+ * slice has size 0; if its data is NULL as well, the value is absent rather than empty.
  */
 
 #include <stdbool.h>
@@ -15,16 +15,16 @@ struct slice {
     size_t size;
 };
 
-/* A slice of a string literal, without its terminator. */
+/* A string literal without its terminator. */
 #define SLICE(literal) ((struct slice){.data = (literal), .size = sizeof(literal) - 1})
 
-/* A string without its terminator; absent for NULL. */
+/* A string without its terminator. NULL becomes an absent slice. */
 static inline struct slice slice_of(const char *string)
 {
     return (struct slice){.data = string, .size = string ? strlen(string) : 0};
 }
 
-/* The same where an empty string stands for something that is absent. */
+/* Like slice_of, but an empty string becomes an absent slice. */
 static inline struct slice slice_unless_empty(const char *string)
 {
     return slice_of(string[0] ? string : NULL);
@@ -35,7 +35,7 @@ static inline bool slice_equal(struct slice a, struct slice b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
-/* Compares ASCII letters without regard to case, whatever the locale says. */
+/* Compares without regard to the case of ASCII letters, independent of the locale. */
 static inline bool slice_equal_ignore_case(struct slice a, struct slice b)
 {
     if (a.size != b.size)
@@ -52,13 +52,13 @@ static inline bool slice_equal_ignore_case(struct slice a, struct slice b)
     return true;
 }
 
-/* The rest of a slice behind its first n bytes; n is at most its size. */
+/* The slice without its first n bytes. n must not exceed its size. */
 static inline struct slice slice_after(struct slice slice, size_t n)
 {
     return (struct slice){.data = slice.data + n, .size = slice.size - n};
 }
 
-/* Where the byte stands first in the slice, or its size when it does not. */
+/* The index of the first such byte, or the size of the slice if there is none. */
 static inline size_t slice_find(struct slice slice, char byte)
 {
     const char *found = slice.size > 0 ? memchr(slice.data, byte, slice.size) : NULL;

@@ -13,18 +13,19 @@ void streams_open(void)
             return;
 }
 
-static bool may_keep_waiting(int fd)
+/* Whether a read from the descriptor may wait forever. */
+static bool may_block_reader(int fd)
 {
     struct stat status;
 
     if (isatty(fd))
-        return tcgetpgrp(fd) != getpgrp(); /* also when that fails: it is another session's */
+        return tcgetpgrp(fd) != getpgrp(); /* it fails for the terminal of another session */
     return fstat(fd, &status) < 0 || S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode);
 }
 
 void streams_secure_input(void)
 {
-    if (!may_keep_waiting(STDIN_FILENO))
+    if (!may_block_reader(STDIN_FILENO))
         return;
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0)
@@ -39,7 +40,7 @@ void streams_detach_terminal(void)
 
     if (terminal < 0)
         return;
-    if (getsid(0) != getpid()) /* a leader's leaving would hang up on all */
+    if (getsid(0) != getpid()) /* for a session leader it would send SIGHUP */
         ioctl(terminal, TIOCNOTTY);
     close(terminal);
 }

@@ -1,31 +1,33 @@
 #pragma once
 
-/* Standard input, output and error. */
+/* Standard input, output and error, and the terminal. */
 
 #include <stdbool.h>
 #include <termios.h>
 
-/* Opens those that are closed: the next open(2) would take their place, and then be printed to. */
+/* Opens /dev/null in place of each standard stream that is closed. Otherwise the next descriptor
+ * that is opened would take its number, and output for the stream would go there. */
 void streams_open(void);
 
-/* Sees to it that whoever reads standard input, or the terminal, gets an answer at once, or a
- * prompt that somebody sees. Standard input stays what it is if it is a file, or the terminal in
- * whose foreground this process is; anything else that a reader could wait for, for ever, becomes
- * /dev/null. */
+/* Makes sure that reading from standard input cannot wait forever. Regular files, and a terminal
+ * whose foreground process group contains this process, stay as they are. Anything else that a
+ * reader could wait for (a pipe, a socket, another terminal) is replaced by /dev/null. */
 void streams_secure_input(void);
 
-/* Gives up the controlling terminal: this process, and those that it forks, are no job of a shell
- * any more. Such a job is stopped when it reads from the terminal in the background, and each
- * worker is a process group of its own. What is open stays open, and Ctrl-C still reaches the
- * process group in the foreground. A session leader keeps its terminal. */
+/* Gives up the controlling terminal, so that this process and its children are not part of a
+ * shell's job any more. A job is stopped when it reads from the terminal in the background, and
+ * each worker is a process group of its own. Open descriptors stay open, and Ctrl-C still reaches
+ * the foreground process group. Does nothing for a session leader: the kernel would send SIGHUP to
+ * the foreground process group. */
 void streams_detach_terminal(void);
 
-/* How the terminal that is standard input behaves, if it is one: a debugger that is killed at its
- * prompt leaves it without echo. */
+/* The settings of the terminal that is standard input, if it is one. A debugger that is killed at
+ * its prompt leaves the terminal without echo. */
 struct terminal {
-    bool is_one;
+    bool is_one; /* standard input is a terminal */
     struct termios modes;
 };
 
+/* Saves the settings. Cannot fail: without a terminal, terminal_restore does nothing. */
 void terminal_remember(struct terminal *ret);
 void terminal_restore(const struct terminal *terminal);

@@ -1,15 +1,15 @@
-/* Prints what completes the command line of wsgi-once: `completion bash|zsh|fish`. It runs when the
- * program is built, so that shells offer what the table of its options has. What bash makes of its
- * part is in wsgi-once.bash. */
+/* Prints a completion script for wsgi-once: `completion bash|zsh|fish`. It runs at build time, so
+ * that shells offer the options of the program's table. wsgi-once.bash completes the script for
+ * bash. */
 
-#include "options/options.h"
+#include "options/help.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
-/* In single quotes, which all three shells end and begin anew around a quoted one. In front of each
- * of the special characters goes a backslash. */
+/* Prints text inside single quotes; a single quote in it becomes '\'', which all three shells
+ * understand. Special characters get a backslash in front. */
 static void print_quoted(const char *text, const char *special)
 {
     for (; *text; text++) {
@@ -27,7 +27,7 @@ static void print_words(const char *const *words)
 
 /* ---- bash ----------------------------------------------------------------------------------- */
 
-/* An array: of each option with what may follow its "=". */
+/* An element of an associative array: what may follow the "=" of an option. */
 static void print_bash(const struct options_entry *entry)
 {
     printf("    [--%s%s]='", entry->name, entry->argument ? "=" : "");
@@ -40,7 +40,7 @@ static void print_bash(const struct options_entry *entry)
 
 /* ---- zsh ------------------------------------------------------------------------------------ */
 
-/* An argument of _arguments: '*--option=[help]:argument:action', as zshcompsys(1) has it. */
+/* An argument of _arguments, see zshcompsys(1): '*--option=[help]:argument:action'. */
 static void print_zsh(const struct options_entry *entry)
 {
     const char *before = entry->stands_alone ? "(- *)" : entry->is_list ? "*" : "";

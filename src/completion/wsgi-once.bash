@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What bash makes of the options and their values, which stand above this when it is installed.
+# Completes options and their values. The build puts them above this text, as _wsgi_once_options.
 
-# _wsgi_once_offer BEGINNING COMPGEN-OPTION...: what compgen finds, each in a line.
+# _wsgi_once_offer BEGINNING COMPGEN-OPTION...: offers what compgen finds.
 _wsgi_once_offer() {
   local found
   while IFS= read -r found; do
@@ -32,7 +32,7 @@ _wsgi_once_application() { # beginning
   _wsgi_once_offer "$1" -f -X '!*.py'
 }
 
-# For bash "=" is a word of its own. What was typed has backslashes before its blanks.
+# bash makes "=" a separate word, and leaves the backslashes before blanks in the words.
 _wsgi_once() {
   local word=${COMP_WORDS[COMP_CWORD]//\\/} before=${COMP_WORDS[COMP_CWORD - 1]}
   COMPREPLY=()

@@ -1,44 +1,46 @@
 #include "generator/app.h"
 
 #include "base/cleanup.h"
+#include "base/problem.h"
+#include "options/keys.h"
 #include "options/options.h"
+#include "options/parse.h"
 #include "options/value.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* A user name has at most 31 characters (it must fit into utmp(5)), and "wsgi-once-" goes first. */
+/* A user name has at most 31 characters, because it must fit into utmp(5). The user of an app is
+ * wsgi-once-NAME. */
 enum { MAX_NAME = 31 - (sizeof("wsgi-once-") - 1) };
 
-/* Of a text that may be long, so that there is room for what is wrong with it. */
+/* How much of a long value a message shows, to leave room for what is wrong with it. */
 enum { MAX_SHOWN = 200 };
 
-/* What is understood here; the sections of units are systemd's affair. */
 struct reading {
     struct app *app;
-    struct report *report;
+    struct diagnostics *diagnostics;
     unsigned errors_before;
 };
 
-static void error(struct reading *reading, const struct assignment *at, const char *format, ...)
+static void app_error(struct reading *reading, const struct assignment *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static void error(struct reading *reading, const struct assignment *at, const char *format, ...)
+static void app_error(struct reading *reading, const struct assignment *at, const char *format, ...)
 {
     const char *path = reading->app->file->path;
-    char *text = NULL;
+    char text[1024]; /* more than diagnostics_error shows */
     va_list arguments;
 
     va_start(arguments, format);
-    if (vasprintf(&text, format, arguments) < 0)
-        text = NULL;
+    vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    report_error(reading->report, path, at ? at->line : 0, "%s", text ? text : "out of memory");
-    free(text);
+    diagnostics_error(reading->diagnostics, path, at ? at->line : 0, "%s", text);
 }
 
 /* ---- names ---------------------------------------------------------------------------------- */
@@ -64,8 +66,8 @@ const char *app_check_name(const char *name)
 
 /* ---- [App] ---------------------------------------------------------------------------------- */
 
-/* The key that was meant, if only its capitals are wrong. */
-static bool find_meant(const char *text, char key[OPTIONS_KEY_SIZE])
+/* Finds a key that differs only in case. */
+static bool find_similar_key(const char *text, char key[OPTIONS_KEY_SIZE])
 {
     for (size_t cursor = 0; options_next_key(&cursor, key);)
         if (strcasecmp(key, text) == 0)
@@ -73,7 +75,7 @@ static bool find_meant(const char *text, char key[OPTIONS_KEY_SIZE])
     return false;
 }
 
-/* "Application, Directory, ...", on the heap. */
+/* Returns "Application, Directory, ..." on the heap, or NULL. */
 static char *list_keys(void)
 {
     char key[OPTIONS_KEY_SIZE], *text = NULL;
@@ -94,21 +96,22 @@ static void refuse_key(struct reading *reading, const struct assignment *at)
     char key[OPTIONS_KEY_SIZE];
     _cleanup_(freep) char *keys = list_keys();
 
-    if (find_meant(at->key, key))
-        error(reading, at, "[App] has no key '%s'; is %s meant?", at->key, key);
+    if (find_similar_key(at->key, key))
+        app_error(reading, at, "[App] has no key '%s'; is %s meant?", at->key, key);
     else
-        error(reading, at, "[App] has no key '%.*s'; it has %s", MAX_SHOWN, at->key,
+        app_error(reading, at, "[App] has no key '%.*s'; it has %s", MAX_SHOWN, at->key,
             keys ? keys : "others");
 }
 
-/* What systemd will make of a value: "%%" is a percent sign. Another specifier stays as it is; to
- * what it will expand is not known here. Returns it on the heap, or NULL with an error reported. */
+/* Expands a value as systemd will, as far as possible: "%%" is a percent sign. Other specifiers
+ * stay, because their values are not known here. Returns the result on the heap, or NULL after
+ * reporting an error. */
 static char *expand_percent(struct reading *reading, const struct assignment *at)
 {
     char *plain = strdup(at->value), *out = plain;
 
     if (!plain) {
-        error(reading, at, "out of memory");
+        app_error(reading, at, "out of memory");
         return NULL;
     }
     for (const char *in = at->value; *in; in++) {
@@ -118,7 +121,7 @@ static char *expand_percent(struct reading *reading, const struct assignment *at
         if (in[1] == '%')
             in++;
         else if (!isalpha((unsigned char)in[1])) {
-            error(
+            app_error(
                 reading, at, "%s: a percent sign is written as %%%%: see systemd.unit(5)", at->key);
             free(plain);
             return NULL;
@@ -139,17 +142,20 @@ static void check_option(struct reading *reading, const struct assignment *at)
     _cleanup_(freep) char *plain = expand_percent(reading, at);
     if (!plain || !*plain)
         return;
-    const char *allowed = options_check_value(&key, plain);
-    if (allowed)
-        error(reading, at, "%s: '%.*s' is not %s", at->key, MAX_SHOWN, plain, allowed);
+    const char *allowed;
+    int r = options_check_value(&key, plain, &allowed);
+    if (r == -EINVAL)
+        app_error(reading, at, "%s: '%.*s' is not %s", at->key, MAX_SHOWN, plain, allowed);
+    else if (r < 0)
+        app_error(reading, at, "out of memory");
 }
 
-static void check_application(struct reading *reading, const struct assignment *at)
+static void check_application_name(struct reading *reading, const struct assignment *at)
 {
     _cleanup_(freep) char *plain = expand_percent(reading, at);
 
     if (plain && *plain == '-')
-        error(reading, at, "Application: '%s' begins with '-': it would be an option", plain);
+        app_error(reading, at, "Application: '%s' begins with '-': it would be an option", plain);
 }
 
 /* ---- the other sections --------------------------------------------------------------------- */
@@ -160,8 +166,9 @@ bool app_is_listening(const struct assignment *assignment)
         strncmp(assignment->key, "Listen", strlen("Listen")) == 0;
 }
 
-/* An empty Listen...= takes back those in front of it, and the usual place. */
-static bool listens_behind(const struct conf_file *file, const struct assignment *at)
+/* Whether a later assignment opens a socket. An empty Listen...= removes the sockets before it,
+ * including the default. */
+static bool listens_later(const struct conf_file *file, const struct assignment *at)
 {
     const struct assignment *end = file->assignments + file->count;
 
@@ -171,17 +178,18 @@ static bool listens_behind(const struct conf_file *file, const struct assignment
     return false;
 }
 
-/* What the generator writes itself, and what would leave nothing to listen on. */
+/* Rejects what the generator writes itself, and what leaves no socket to listen on. */
 static void check_socket(struct reading *reading, const struct assignment *at)
 {
     if (strcmp(at->key, "Service") == 0)
-        error(reading, at, "[Socket] Service: the service of this socket is the one of this file");
+        app_error(
+            reading, at, "[Socket] Service: the service of this socket is the one of this file");
     else if (app_is_listening(at) && *at->value && strcmp(at->key, "ListenStream") != 0)
-        error(reading, at, "[Socket] %s: HTTP needs ListenStream=", at->key);
+        app_error(reading, at, "[Socket] %s: HTTP needs ListenStream=", at->key);
     else if (strcmp(at->key, "Accept") == 0 && value_parse_boolean(at->value) < 0)
-        error(reading, at, "[Socket] Accept: '%s' is not yes or no", at->value);
-    else if (app_is_listening(at) && !*at->value && !listens_behind(reading->app->file, at))
-        error(reading, at,
+        app_error(reading, at, "[Socket] Accept: '%s' is not yes or no", at->value);
+    else if (app_is_listening(at) && !*at->value && !listens_later(reading->app->file, at))
+        app_error(reading, at,
             "[Socket] %s: is empty, and nothing is left to listen on; leave it out for the default",
             at->key);
 }
@@ -189,11 +197,11 @@ static void check_socket(struct reading *reading, const struct assignment *at)
 static void check_service(struct reading *reading, const struct assignment *at)
 {
     if (strcmp(at->key, "ExecStart") == 0)
-        error(reading, at, "[Service] ExecStart: it is made of [App]; options have keys there");
+        app_error(reading, at, "[Service] ExecStart: it is made of [App]; options have keys there");
 }
 
-/* Names as in systemd.unit(5), without quotes and specifiers. */
-static bool is_unit(const char *name)
+/* Whether it is a unit name of systemd.unit(5), without quotes and specifiers. */
+static bool is_unit_name(const char *name)
 {
     static const char letters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
@@ -209,16 +217,16 @@ static bool is_unit(const char *name)
     return false;
 }
 
-static void check_units(struct reading *reading, const struct assignment *at)
+static void check_unit_names(struct reading *reading, const struct assignment *at)
 {
     _cleanup_(freep) char *units = strdup(at->value);
     char *rest = units, *unit;
 
     if (!units)
-        error(reading, at, "out of memory");
+        app_error(reading, at, "out of memory");
     while ((unit = strsep(&rest, " \t")))
-        if (*unit && !is_unit(unit))
-            error(reading, at,
+        if (*unit && !is_unit_name(unit))
+            app_error(reading, at,
                 "[Install] %s: '%s' is not the name of a unit, such as sockets.target", at->key,
                 unit);
 }
@@ -229,21 +237,23 @@ static void check_install(struct reading *reading, const struct assignment *at)
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (strcmp(at->key, keys[i]) == 0) {
-            check_units(reading, at);
+            check_unit_names(reading, at);
             return;
         }
-    error(reading, at, "[Install] has no key '%s'; it has WantedBy, RequiredBy, UpheldBy", at->key);
+    app_error(
+        reading, at, "[Install] has no key '%s'; it has WantedBy, RequiredBy, UpheldBy", at->key);
 }
 
-/* As systemd does, "X-" is left to others. */
-static void check(struct reading *reading, const struct assignment *at)
+/* Sections and keys that begin with "X-" belong to other programs, as in systemd.syntax(7). The
+ * other keys of [Unit], [Socket] and [Service] are checked by systemd. */
+static void check_assignment(struct reading *reading, const struct assignment *at)
 {
     const char *section = at->section;
 
     if (strncmp(section, "X-", 2) == 0 || strncmp(at->key, "X-", 2) == 0)
         return;
     if (strcmp(section, "App") == 0 && strcmp(at->key, "Application") == 0)
-        check_application(reading, at);
+        check_application_name(reading, at);
     else if (strcmp(section, "App") == 0)
         check_option(reading, at);
     else if (strcmp(section, "Socket") == 0)
@@ -253,7 +263,7 @@ static void check(struct reading *reading, const struct assignment *at)
     else if (strcmp(section, "Install") == 0)
         check_install(reading, at);
     else if (strcmp(section, "Unit") != 0)
-        error(reading, at,
+        app_error(reading, at,
             "there is no section [%s]: there are [App], [Unit], [Socket], [Service], [Install]",
             section);
 }
@@ -267,7 +277,7 @@ static void add_word(struct reading *reading, const char *option, const char *va
 
     if (asprintf(&word, "%s%s%s%s", option ? "--" : "", option ? option : "",
             option && value ? "=" : "", value ? value : "") < 0)
-        error(reading, NULL, "out of memory");
+        app_error(reading, NULL, "out of memory");
     else
         app->words[app->n_words++] = word;
 }
@@ -292,13 +302,13 @@ static void add_words(struct reading *reading)
     const char *application = conf_file_get(file, "App", "Application");
 
     if (!application || !*application) {
-        error(
+        app_error(
             reading, NULL, "[App] has no Application: module:callable, module:factory() or a file");
         return;
     }
     app->words = calloc(file->count + 1, sizeof(*app->words));
     if (!app->words) {
-        error(reading, NULL, "out of memory");
+        app_error(reading, NULL, "out of memory");
         return;
     }
     for (size_t i = 0; i < file->count; i++)
@@ -306,53 +316,54 @@ static void add_words(struct reading *reading)
     add_word(reading, NULL, application);
 }
 
-/* What the program itself will say of all of them together. */
-static void try_words(struct reading *reading)
+/* Parses the words as the program will, which also checks how they fit together. */
+static void parse_words(struct reading *reading)
 {
     struct app *app = reading->app;
     _cleanup_(options_done) struct options options = {0};
     _cleanup_(freep) char **argv = calloc(app->n_words + 2, sizeof(*argv));
-    _cleanup_(freep) char *problem = NULL;
+    struct problem problem;
     enum options_action action;
     char program[] = "wsgi-once";
 
     if (!argv) {
-        error(reading, NULL, "out of memory");
+        app_error(reading, NULL, "out of memory");
         return;
     }
     argv[0] = program;
     memcpy(argv + 1, app->words, app->n_words * sizeof(*argv));
     if (options_parse((int)app->n_words + 1, argv, &options, &action, &problem) < 0) {
-        error(reading, NULL, "%s", problem ? problem : "out of memory");
+        app_error(reading, NULL, "%s", problem.text);
         return;
     }
     app->single = options.single;
-    if (options.request_timeout > 0)
-        app->longest_request = options.request_timeout + options.linger_timeout;
+    if (options.timeouts.request > 0)
+        app->longest_request = options.timeouts.request + options.timeouts.linger;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------ */
+/* ---- the whole file ------------------------------------------------------------------------- */
 
 static bool has_errors(const struct reading *reading)
 {
-    return reading->report->errors > reading->errors_before;
+    return reading->diagnostics->errors > reading->errors_before;
 }
 
-bool app_read(
-    struct app *app, const char *name, const struct conf_file *file, struct report *report)
+bool app_read(struct app *app, const char *name, const struct conf_file *file,
+    struct diagnostics *diagnostics)
 {
-    struct reading reading = {.app = app, .report = report, .errors_before = report->errors};
+    struct reading reading = {
+        .app = app, .diagnostics = diagnostics, .errors_before = diagnostics->errors};
     const char *problem = app_check_name(name);
 
     *app = (struct app){.name = name, .file = file};
     if (problem)
-        error(&reading, NULL, "%s", problem);
+        app_error(&reading, NULL, "%s", problem);
     for (size_t i = 0; i < file->count; i++)
-        check(&reading, &file->assignments[i]);
+        check_assignment(&reading, &file->assignments[i]);
     if (!has_errors(&reading))
         add_words(&reading);
     if (!has_errors(&reading))
-        try_words(&reading);
+        parse_words(&reading);
     const char *accept = conf_file_get(file, "Socket", "Accept");
     app->accept = accept && value_parse_boolean(accept) > 0;
     return !has_errors(&reading);

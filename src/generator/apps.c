@@ -12,13 +12,12 @@
 #include <sys/sysmacros.h>
 
 static const char suffix[] = ".conf";
-/* What execve(2) takes as one argument, and more than any app's file has: one that is longer is
- * something else. */
+/* The longest argument of execve(2). A longer file is not an app's. */
 enum { MAX_SIZE = 128 << 10 };
 
 /* ---- finding -------------------------------------------------------------------------------- */
 
-static bool is_wanted(const char *name)
+static bool is_conf_name(const char *name)
 {
     size_t size = strlen(name), suffix_size = sizeof(suffix) - 1;
 
@@ -33,11 +32,11 @@ static bool is_known(const struct apps *apps, const char *name, size_t size)
     return false;
 }
 
-/* Takes over the path. */
-static void add(struct apps *apps, char *path, struct report *report)
+/* Takes ownership of the path. */
+static void add_app_file(struct apps *apps, char *path, struct diagnostics *diagnostics)
 {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    size_t size = strlen(base) - (is_wanted(base) ? sizeof(suffix) - 1 : 0);
+    size_t size = strlen(base) - (is_conf_name(base) ? sizeof(suffix) - 1 : 0);
 
     if (is_known(apps, base, size)) {
         free(path);
@@ -48,7 +47,7 @@ static void add(struct apps *apps, char *path, struct report *report)
     if (files)
         apps->files = files;
     if (!files || !name) {
-        report_error(report, path, 0, "out of memory");
+        diagnostics_error(diagnostics, path, 0, "out of memory");
         free(name);
         free(path);
         return;
@@ -56,48 +55,49 @@ static void add(struct apps *apps, char *path, struct report *report)
     files[apps->count++] = (struct app_file){.name = name, .path = path};
 }
 
-static void find_in(struct apps *apps, const char *directory_path, struct report *report)
+static void find_in_directory(
+    struct apps *apps, const char *directory_path, struct diagnostics *diagnostics)
 {
     DIR *directory = opendir(directory_path);
     struct dirent *entry;
 
     if (!directory) {
         if (errno != ENOENT && errno != ENOTDIR)
-            report_error(report, directory_path, 0, "cannot be read: %m");
+            diagnostics_error(diagnostics, directory_path, 0, "cannot be read: %m");
         return;
     }
     while ((entry = readdir(directory))) {
         char *path;
-        if (is_wanted(entry->d_name) &&
+        if (is_conf_name(entry->d_name) &&
             asprintf(&path, "%s/%s", directory_path, entry->d_name) >= 0)
-            add(apps, path, report);
+            add_app_file(apps, path, diagnostics);
     }
     closedir(directory);
 }
 
-static int compare(const void *a, const void *b)
+static int compare_app_files(const void *a, const void *b)
 {
     return strcmp(((const struct app_file *)a)->name, ((const struct app_file *)b)->name);
 }
 
-void apps_find(
-    struct apps *apps, const char *root, const char *const *directories, struct report *report)
+void apps_find(struct apps *apps, const char *root, const char *const *directories,
+    struct diagnostics *diagnostics)
 {
     for (; *directories; directories++) {
         _cleanup_(freep) char *path = NULL;
         if (asprintf(&path, "%s%s", root, *directories) >= 0)
-            find_in(apps, path, report);
+            find_in_directory(apps, path, diagnostics);
     }
     if (apps->count > 0)
-        qsort(apps->files, apps->count, sizeof(*apps->files), compare);
+        qsort(apps->files, apps->count, sizeof(*apps->files), compare_app_files);
 }
 
-void apps_add(struct apps *apps, const char *path, struct report *report)
+void apps_add(struct apps *apps, const char *path, struct diagnostics *diagnostics)
 {
     char *copy = strdup(path);
 
     if (copy)
-        add(apps, copy, report);
+        add_app_file(apps, copy, diagnostics);
 }
 
 void apps_done(struct apps *apps)
@@ -117,7 +117,7 @@ static bool is_null_device(const struct stat *status)
     return S_ISCHR(status->st_mode) && status->st_rdev == makedev(1, 3);
 }
 
-static char *read_whole(FILE *stream, size_t *ret_size)
+static char *read_stream(FILE *stream, size_t *ret_size)
 {
     char *text = malloc(MAX_SIZE + 1);
     size_t size = text ? fread(text, 1, MAX_SIZE + 1, stream) : 0;
@@ -133,31 +133,31 @@ static char *read_whole(FILE *stream, size_t *ret_size)
     return NULL;
 }
 
-char *apps_read(const struct app_file *file, struct report *report)
+char *apps_read(const struct app_file *file, struct diagnostics *diagnostics)
 {
-    /* Without waiting: it might be a fifo, and this the boot. */
+    /* Never block on a FIFO: this may run at boot. */
     _cleanup_(closep) int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat status;
     size_t size;
 
     if (fd < 0 || fstat(fd, &status) < 0) {
-        report_error(report, file->path, 0, "cannot be read: %m");
+        diagnostics_error(diagnostics, file->path, 0, "cannot be read: %m");
         return NULL;
     }
     if (is_null_device(&status) || (S_ISREG(status.st_mode) && status.st_size == 0))
         return NULL;
     if (!S_ISREG(status.st_mode)) {
-        report_error(report, file->path, 0, "is not a file");
+        diagnostics_error(diagnostics, file->path, 0, "is not a file");
         return NULL;
     }
     FILE *stream = fdopen(fd, "r");
     if (stream)
         take_fd(&fd);
-    char *text = stream ? read_whole(stream, &size) : NULL;
+    char *text = stream ? read_stream(stream, &size) : NULL;
     if (!text)
-        report_error(report, file->path, 0, "cannot be read: %m");
+        diagnostics_error(diagnostics, file->path, 0, "cannot be read: %m");
     else if (strlen(text) < size) {
-        report_error(report, file->path, 0, "there is a NUL in it: it is no text file");
+        diagnostics_error(diagnostics, file->path, 0, "there is a NUL in it: it is no text file");
         free(text);
         text = NULL;
     }

@@ -8,10 +8,10 @@
 
 struct reader {
     struct conf_file *file;
-    struct report *report;
+    struct diagnostics *diagnostics;
     char *next; /* the rest of the text */
     unsigned physical_line;
-    unsigned line; /* where the logical line that was read last began */
+    unsigned line; /* the first physical line of the last logical line */
     const char *section;
 };
 
@@ -22,8 +22,8 @@ static bool is_continuation(unsigned char byte)
     return byte >= 0x80 && byte <= 0xBF;
 }
 
-/* The bytes of the UTF-8 sequence that begins here (RFC 3629 §4), or 0. Noncharacters (U+FDD0 to
- * U+FDEF, and the last two of each plane) are none to systemd, either. */
+/* Returns the size of the UTF-8 sequence that begins here (RFC 3629 §4), or 0 if it is invalid.
+ * Like systemd, it rejects noncharacters: U+FDD0 to U+FDEF, and the last two of each plane. */
 static size_t utf8_length(const char *text)
 {
     static const uint32_t least[] = {[2] = 0x80, [3] = 0x800, [4] = 0x10000};
@@ -47,7 +47,7 @@ static size_t utf8_length(const char *text)
     return is_out_of_range || is_surrogate || is_noncharacter ? 0 : length;
 }
 
-/* systemd ignores lines that are not UTF-8, and control characters are nobody's intention. */
+/* systemd ignores lines that are not UTF-8. Control characters are there by mistake. */
 static bool is_text(const char *line)
 {
     for (size_t length; *line; line += length) {
@@ -79,7 +79,7 @@ static char *trim(char *text)
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 
-/* Takes the next line as it stands in the file; NULL at the end. */
+/* Returns the next line of the file, or NULL at the end. */
 static char *next_physical_line(struct reader *reader)
 {
     char *line = reader->next, *end = line + strcspn(line, "\n");
@@ -94,7 +94,8 @@ static char *next_physical_line(struct reader *reader)
     return line;
 }
 
-/* Whether the line ends with a backslash that is not itself behind a backslash; takes it away. */
+/* Returns whether the next line continues this one: it ends with a backslash that is not escaped by
+ * another one. Replaces that backslash by a space. */
 static bool take_backslash(char *line)
 {
     size_t size = strlen(line), backslashes = 0;
@@ -113,15 +114,16 @@ static bool is_comment(char *line)
     return first == '#' || first == ';';
 }
 
-/* Takes the next line with those that continue it. Comments between them do not end it. */
-static char *next_line(struct reader *reader)
+/* Returns the next line joined with its continuation lines, or NULL at the end. Comments between
+ * them are skipped. */
+static char *next_logical_line(struct reader *reader)
 {
     char *line, *start = NULL, *end = NULL;
 
     while ((line = next_physical_line(reader))) {
         if (is_comment(line))
             continue;
-        bool goes_on = take_backslash(line);
+        bool is_continued = take_backslash(line);
         size_t size = strlen(line);
         if (!start) {
             start = end = line;
@@ -129,27 +131,27 @@ static char *next_line(struct reader *reader)
         }
         memmove(end, line, size + 1);
         end += size;
-        if (!goes_on)
+        if (!is_continued)
             break;
     }
     return start;
 }
 
-/* ---- what they say -------------------------------------------------------------------------- */
+/* ---- sections and assignments --------------------------------------------------------------- */
 
-static void error(struct reader *reader, const char *what)
+static void syntax_error(struct reader *reader, const char *what)
 {
-    report_error(reader->report, reader->file->path, reader->line, "%s", what);
+    diagnostics_error(reader->diagnostics, reader->file->path, reader->line, "%s", what);
 }
 
-static void add(struct reader *reader, const char *key, const char *value)
+static void add_assignment(struct reader *reader, const char *key, const char *value)
 {
     struct conf_file *file = reader->file;
     size_t size = (file->count + 1) * sizeof(*file->assignments);
     struct assignment *assignments = realloc(file->assignments, size);
 
     if (!assignments) {
-        error(reader, "out of memory");
+        syntax_error(reader, "out of memory");
         return;
     }
     file->assignments = assignments;
@@ -166,7 +168,7 @@ static void take_section(struct reader *reader, char *line)
     size_t size = strlen(line);
 
     if (size < 3 || line[size - 1] != ']') {
-        error(reader, "a section is written as [Section]");
+        syntax_error(reader, "a section is written as [Section]");
         return;
     }
     line[size - 1] = '\0';
@@ -178,33 +180,34 @@ static void take_assignment(struct reader *reader, char *line)
     char *equals = strchr(line, '=');
 
     if (!equals || equals == line) {
-        error(reader, "neither a section, an assignment Key=value, nor a comment");
+        syntax_error(reader, "neither a section, an assignment Key=value, nor a comment");
         return;
     }
     if (!reader->section) {
-        error(reader, "an assignment before the first section");
+        syntax_error(reader, "an assignment before the first section");
         return;
     }
     *equals = '\0';
-    add(reader, trim(line), trim(equals + 1));
+    add_assignment(reader, trim(line), trim(equals + 1));
 }
 
-void conf_file_parse(struct conf_file *file, const char *path, char *text, struct report *report)
+void conf_file_parse(
+    struct conf_file *file, const char *path, char *text, struct diagnostics *diagnostics)
 {
     static const char byte_order_mark[] = "\xEF\xBB\xBF";
     bool has_mark = strncmp(text, byte_order_mark, strlen(byte_order_mark)) == 0;
     struct reader reader = {
         .file = file,
-        .report = report,
+        .diagnostics = diagnostics,
         .next = text + (has_mark ? strlen(byte_order_mark) : 0),
     };
     char *line;
 
     *file = (struct conf_file){.path = path};
-    while ((line = next_line(&reader))) {
+    while ((line = next_logical_line(&reader))) {
         line = trim(line);
         if (!is_text(line))
-            error(&reader, "a control character, or not UTF-8");
+            syntax_error(&reader, "a control character, or not UTF-8");
         else if (*line == '[')
             take_section(&reader, line);
         else if (*line)

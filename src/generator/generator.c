@@ -1,16 +1,16 @@
-/* wsgi-once-generator: one small file per app in, units out. See systemd.generator(7).
+/* wsgi-once-generator: turns one small file per app into units. See systemd.generator(7).
  *
- * The table of contents: read the command line, find the files, understand each, write its units.
- * What is wrong with one of them is reported and does not keep it from the others.
+ * It reads the command line, finds the files, checks each and writes its units. An error in one
+ * file is reported and does not affect the others.
  */
 
 #include "base/cleanup.h"
 #include "generator/app.h"
 #include "generator/apps.h"
 #include "generator/conf_file.h"
+#include "generator/diagnostics.h"
 #include "generator/output.h"
 #include "generator/proxies.h"
-#include "generator/report.h"
 #include "generator/units.h"
 
 #include <getopt.h>
@@ -22,9 +22,9 @@
 struct settings {
     bool dry_run;
     bool user;             /* for a user's service manager */
-    const char *root;      /* look for the files below this directory; "" */
-    const char *directory; /* where units go */
-    char **files;          /* look at these files only, up to NULL; empty: at all */
+    const char *root;      /* find the files below this directory; "" for / */
+    const char *directory; /* write the units here */
+    char **files;          /* read only these files, up to a NULL; none: all */
 };
 
 static const char help[] =
@@ -43,7 +43,7 @@ static const char help[] =
 
 /* ---- the command line ----------------------------------------------------------------------- */
 
-static int usage(void)
+static int refuse_usage(void)
 {
     fprintf(stderr,
         "wsgi-once-generator: needs one directory for the units, or three, or --dry-run; see "
@@ -51,19 +51,19 @@ static int usage(void)
     return EX_USAGE;
 }
 
-static int print(const char *text)
+static int print_text(const char *text)
 {
     return fputs(text, stdout) == EOF || fflush(stdout) == EOF ? EX_IOERR : 0;
 }
 
-/* systemd says for whom it runs a generator. */
+/* systemd sets SYSTEMD_SCOPE (systemd.generator(7)). */
 static bool is_for_user(void)
 {
     const char *scope = getenv("SYSTEMD_SCOPE");
     return scope && strcmp(scope, "user") == 0;
 }
 
-/* Returns -1 to go on, or the exit status. */
+/* Returns -1 to continue, or the exit status. */
 static int read_settings(int argc, char **argv, struct settings *settings)
 {
     static const struct option options[] = {
@@ -82,8 +82,8 @@ static int read_settings(int argc, char **argv, struct settings *settings)
         case 'n': settings->dry_run = true; break;
         case 'u': settings->user = true; break;
         case 'r': settings->root = optarg; break;
-        case 'h': return print(help);
-        case 'v': return print("wsgi-once " VERSION "\n");
+        case 'h': return print_text(help);
+        case 'v': return print_text("wsgi-once " VERSION "\n");
         default: return EX_USAGE;
         }
     settings->files = argv + optind;
@@ -91,7 +91,7 @@ static int read_settings(int argc, char **argv, struct settings *settings)
     if (settings->dry_run)
         return -1;
     if (argc - optind != 1 && argc - optind != 3)
-        return usage();
+        return refuse_usage();
     settings->directory = argv[optind];
     settings->files = argv + argc;
     return -1;
@@ -100,78 +100,80 @@ static int read_settings(int argc, char **argv, struct settings *settings)
 /* ---- one app -------------------------------------------------------------------------------- */
 
 static void make_units(const struct settings *settings, const struct app_file *file,
-    struct output *output, struct report *report)
+    struct output *output, struct diagnostics *diagnostics)
 {
-    unsigned errors = report->errors;
+    unsigned errors = diagnostics->errors;
     struct conf_file conf;
     struct app app;
 
-    report_next_file(report);
-    _cleanup_(freep) char *text = apps_read(file, report);
+    diagnostics_next_file(diagnostics);
+    _cleanup_(freep) char *text = apps_read(file, diagnostics);
 
     if (!text)
         return;
-    conf_file_parse(&conf, file->path, text, report);
-    app_read(&app, file->name, &conf, report);
-    if (report->errors == errors)
-        proxies_check(&app, settings->user, report);
-    if (report->errors == errors)
+    conf_file_parse(&conf, file->path, text, diagnostics);
+    app_read(&app, file->name, &conf, diagnostics);
+    if (diagnostics->errors == errors)
+        proxies_check(&app, settings->user, diagnostics);
+    if (diagnostics->errors == errors)
         units_write(&app, settings->user, output);
     app_done(&app);
     conf_file_done(&conf);
 }
 
-/* ---- all of them ---------------------------------------------------------------------------- */
+/* ---- all apps ------------------------------------------------------------------------------- */
 
-/* Where the files of a user's apps are, on the heap; NULL when that is not known. */
-static char *user_directory(struct report *report)
+/* Returns the directory of a user's files, on the heap, or NULL after reporting an error. */
+static char *user_directory(struct diagnostics *diagnostics)
 {
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     char *path = NULL;
 
     if (config && *config == '/' ? asprintf(&path, "%s/wsgi-once", config) < 0
                                  : !home || asprintf(&path, "%s/.config/wsgi-once", home) < 0) {
-        report_error(report, NULL, 0, "neither XDG_CONFIG_HOME nor HOME is set");
+        diagnostics_error(diagnostics, NULL, 0, "neither XDG_CONFIG_HOME nor HOME is set");
         return NULL;
     }
     return path;
 }
 
-static void find(const struct settings *settings, struct apps *apps, struct report *report)
+static void find_apps(
+    const struct settings *settings, struct apps *apps, struct diagnostics *diagnostics)
 {
     static const char *const system_directories[] = {
         "/etc/wsgi-once", "/usr/local/lib/wsgi-once", "/usr/lib/wsgi-once", NULL};
 
     if (*settings->files) {
         for (char **file = settings->files; *file; file++)
-            apps_add(apps, *file, report);
+            apps_add(apps, *file, diagnostics);
         return;
     }
-    _cleanup_(freep) char *own = settings->user ? user_directory(report) : NULL;
+    _cleanup_(freep) char *own = settings->user ? user_directory(diagnostics) : NULL;
     const char *const user_directories[] = {own, NULL};
-    apps_find(apps, settings->root, settings->user ? user_directories : system_directories, report);
+    apps_find(
+        apps, settings->root, settings->user ? user_directories : system_directories, diagnostics);
 }
 
 int main(int argc, char **argv)
 {
     struct settings settings;
-    struct report report;
+    struct diagnostics diagnostics;
     struct apps apps = {0};
     int status = read_settings(argc, argv, &settings);
 
     if (status >= 0)
         return status;
-    /* A user's manager passes on what is printed; the system's does not. */
-    report_init(&report, !settings.dry_run && !settings.user);
+    /* A user's service manager logs the standard error of generators; the system's does not. */
+    diagnostics_init(&diagnostics, !settings.dry_run && !settings.user);
     struct output output = {
         .directory = settings.directory,
         .dry_run = settings.dry_run,
-        .report = &report,
+        .diagnostics = &diagnostics,
     };
-    find(&settings, &apps, &report);
+    find_apps(&settings, &apps, &diagnostics);
     for (size_t i = 0; i < apps.count; i++)
-        make_units(&settings, &apps.files[i], &output, &report);
+        make_units(&settings, &apps.files[i], &output, &diagnostics);
     apps_done(&apps);
-    report_done(&report);
-    return report.errors > 0 ? EX_CONFIG : 0;
+    diagnostics_done(&diagnostics);
+    return diagnostics.errors > 0 ? EX_CONFIG : 0;
 }

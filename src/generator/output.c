@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The directory in front of the name, and the path of the whole. Returns the path, on the heap, or
- * NULL, which was reported. */
-static char *make_place(struct output *output, const char *name)
+/* Creates the directory of a name that has one. Returns the whole path, on the heap, or NULL after
+ * reporting an error. */
+static char *make_path(struct output *output, const char *name)
 {
     _cleanup_(freep) char *directory = NULL;
     const char *slash = strrchr(name, '/');
@@ -18,19 +18,19 @@ static char *make_place(struct output *output, const char *name)
 
     if (asprintf(&directory, "%s/%.*s", output->directory, length, name) < 0 ||
         asprintf(&path, "%s/%s", output->directory, name) < 0) {
-        report_error(output->report, name, 0, "out of memory");
+        diagnostics_error(output->diagnostics, name, 0, "out of memory");
         return NULL;
     }
     if (output->dry_run || !slash || mkdir(directory, 0755) == 0 || errno == EEXIST)
         return path;
-    report_error(output->report, directory, 0, "cannot be made: %m");
+    diagnostics_error(output->diagnostics, directory, 0, "cannot be made: %m");
     free(path);
     return NULL;
 }
 
 FILE *output_open(struct output *output, const char *name)
 {
-    _cleanup_(freep) char *path = make_place(output, name);
+    _cleanup_(freep) char *path = make_path(output, name);
 
     if (!path)
         return NULL;
@@ -40,7 +40,7 @@ FILE *output_open(struct output *output, const char *name)
     }
     FILE *file = fopen(path, "wxe");
     if (!file)
-        report_error(output->report, path, 0, "cannot be written: %m");
+        diagnostics_error(output->diagnostics, path, 0, "cannot be written: %m");
     return file;
 }
 
@@ -53,15 +53,15 @@ void output_close(struct output *output, const char *name, FILE *file)
     else
         failed = fclose(file) != 0 || failed;
     if (failed)
-        report_error(output->report, name, 0, "cannot be written whole: %m");
+        diagnostics_error(output->diagnostics, name, 0, "cannot be written whole: %m");
 }
 
 void output_link(struct output *output, const char *name, const char *target)
 {
-    _cleanup_(freep) char *path = make_place(output, name);
+    _cleanup_(freep) char *path = make_path(output, name);
 
     if (path && output->dry_run)
         printf("# %s -> %s\n\n", path, target);
     else if (path && symlink(target, path) < 0 && errno != EEXIST)
-        report_error(output->report, path, 0, "cannot be made a link to %s: %m", target);
+        diagnostics_error(output->diagnostics, path, 0, "cannot be made a link to %s: %m", target);
 }

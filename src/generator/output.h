@@ -1,24 +1,23 @@
 #pragma once
 
-/* Where the units go: a directory that systemd has named, or, to be looked at, standard output. */
+/* Writes units into the directory that systemd gives, or prints them for --dry-run. */
 
-#include "generator/report.h"
+#include "generator/diagnostics.h"
 
 #include <stdio.h>
 
 struct output {
     const char *directory;
-    bool dry_run; /* write to standard output what would be written there */
-    struct report *report;
+    bool dry_run; /* print to standard output what would be written */
+    struct diagnostics *diagnostics;
 };
 
-/* Begins a file; `name` may have one directory in front, which is made. Returns NULL when that
- * fails, which is reported. To be followed by output_close. */
+/* Creates a file. `name` may have one directory in front, which is created. Returns NULL after
+ * reporting an error. Call output_close on the result. */
 FILE *output_open(struct output *output, const char *name);
 
-/* Ends the file. What could not be written is reported. */
+/* Closes the file. Reports an error if it could not be written completely. */
 void output_close(struct output *output, const char *name, FILE *file);
 
-/* Makes the symbolic link `name` (as above) with this target, if it is not there already. A failure
- * is reported. */
+/* Creates a symbolic link, unless it exists. `name` as for output_open. Reports errors. */
 void output_link(struct output *output, const char *name, const char *target);

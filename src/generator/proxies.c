@@ -13,9 +13,9 @@ static bool is_number(const char *user)
     return isdigit((unsigned char)*user);
 }
 
-/* In a user namespace two users keep their numbers: root, and the one that the service runs as. One
- * that may be the latter is given the benefit of the doubt. */
-static bool keeps_its_number(const struct app *app, const char *user)
+/* With PrivateUsers=yes only root and the user of the service keep their numbers in the service. A
+ * user who may turn out to be the latter passes. */
+static bool may_keep_number(const struct app *app, const char *user)
 {
     const char *own = conf_file_get(app->file, "Service", "User");
     enum { DYNAMIC_FIRST = 61184, DYNAMIC_LAST = 65519 }; /* https://systemd.io/UIDS-GIDS */
@@ -33,31 +33,33 @@ static bool keeps_its_number(const struct app *app, const char *user)
     return strcmp(user, dynamic) == 0;
 }
 
-/* Other values than those of systemd.exec(5) here, such as "identity", keep more users apart. */
+/* Whether the service has PrivateUsers=yes or self. Other values of systemd.exec(5), such as
+ * identity, keep more users apart. */
 static bool has_private_users(const struct app *app, bool user)
 {
     const char *value = conf_file_get(app->file, "Service", "PrivateUsers");
 
     if (!value)
-        return !user && !app->accept; /* 10-wsgi-once.conf, lean.conf */
+        return !user && !app->accept; /* see 10-wsgi-once.conf and lean.conf */
     return strcmp(value, "self") == 0 || value_parse_boolean(value) > 0;
 }
 
-static void check(const struct app *app, const struct assignment *at, struct report *report)
+static void check_trusted_proxy(
+    const struct app *app, const struct assignment *at, struct diagnostics *diagnostics)
 {
     static const char prefix[] = "unix:";
     const char *user = at->value + strlen(prefix);
 
     if (strncmp(at->value, prefix, strlen(prefix)) != 0 || strchr(user, '%') ||
-        keeps_its_number(app, user))
+        may_keep_number(app, user))
         return;
-    report_error(report, app->file->path, at->line,
+    diagnostics_error(diagnostics, app->file->path, at->line,
         "TrustedProxy: '%s' cannot be told from other users in this service, which has "
         "PrivateUsers=yes: set PrivateUsers=no in [Service], or trust 'unix', whoever connects",
         at->value);
 }
 
-void proxies_check(const struct app *app, bool user, struct report *report)
+void proxies_check(const struct app *app, bool user, struct diagnostics *diagnostics)
 {
     const struct conf_file *file = app->file;
 
@@ -67,6 +69,6 @@ void proxies_check(const struct app *app, bool user, struct report *report)
         const struct assignment *at = &file->assignments[i];
         if (strcmp(at->section, "App") == 0 && strcmp(at->key, "TrustedProxy") == 0 &&
             !conf_file_is_replaced(file, at, true))
-            check(app, at, report);
+            check_trusted_proxy(app, at, diagnostics);
     }
 }

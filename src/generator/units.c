@@ -6,15 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The file's own settings, behind the shipped ones (10-) and before the administrator's (whatever
- * `systemctl edit` writes is called override.conf). */
+/* The settings of the app's file. The name sorts after the shipped drop-ins (10-) and before the
+ * administrator's: `systemctl edit` writes override.conf. */
 #define DROP_IN "50-app.conf"
-/* Less of a sandbox for who has to build it for each request. */
+/* A smaller sandbox where systemd builds one for each request. */
 #define LEAN_DROP_IN "20-lean.conf"
-/* From the end of the last deadline of a request to the end of its unit. */
+/* From the last timeout of a request to RuntimeMaxSec= of its unit. */
 #define RUNTIME_SLACK (10 * USEC_PER_SEC)
 
-enum { NAME_SIZE = 64 }; /* enough for the names of units, which have at most 21 of the app's */
+enum { NAME_SIZE = 64 }; /* enough for a unit name with an app's name of 21 characters */
 
 struct units {
     const struct app *app;
@@ -26,7 +26,7 @@ struct units {
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 
-/* A path that means itself, where systemd expands specifiers. */
+/* Writes a path so that systemd finds no specifiers in it. */
 static void write_path(FILE *file, const char *key, const char *path)
 {
     fprintf(file, "%s=", key);
@@ -38,7 +38,7 @@ static void write_path(FILE *file, const char *key, const char *path)
     fputc('\n', file);
 }
 
-static FILE *begin(const struct units *units, const char *name, const char *what)
+static FILE *begin_unit(const struct units *units, const char *name, const char *what)
 {
     const struct app *app = units->app;
     FILE *file = output_open(units->output, name);
@@ -61,8 +61,8 @@ static void write_seconds(FILE *file, const char *key, usec_t time)
     fprintf(file, "%s=%" PRIu64 "s\n", key, (time + USEC_PER_SEC - 1) / USEC_PER_SEC);
 }
 
-/* One word of a command line of systemd.service(5). Specifiers ("%h") keep their meaning. */
-static void write_word(FILE *file, const char *word)
+/* Writes one word of a command line of systemd.service(5). Specifiers ("%h") keep their meaning. */
+static void write_quoted_word(FILE *file, const char *word)
 {
     fputs(" \"", file);
     for (; *word; word++) {
@@ -75,69 +75,68 @@ static void write_word(FILE *file, const char *word)
     fputc('"', file);
 }
 
-/* Whether a word means nothing else to systemd than to its reader. */
-static bool is_plain(const char *word)
+/* Whether a word needs no quotes in systemd.service(5). */
+static bool is_plain_word(const char *word)
 {
     return *word && strpbrk(word, " \t\"'\\$;") == NULL;
 }
 
-static void write_command(FILE *file, const struct app *app)
+static void write_exec_start(FILE *file, const struct app *app)
 {
     fprintf(file, "ExecStart=" PROGRAM_PATH);
     for (size_t i = 0; i < app->n_words; i++)
-        if (is_plain(app->words[i]))
+        if (is_plain_word(app->words[i]))
             fprintf(file, " %s", app->words[i]);
         else
-            write_word(file, app->words[i]);
+            write_quoted_word(file, app->words[i]);
     fputc('\n', file);
 }
 
 /* ---- units ---------------------------------------------------------------------------------- */
 
-static bool is_in(const struct assignment *assignment, const char *section)
+static bool is_in_section(const struct assignment *assignment, const char *section)
 {
     return strcmp(assignment->section, section) == 0;
 }
 
-/* Whether it listens somewhere else than at the usual place, and there on the network only. */
-static void look_where_it_listens(const struct app *app, bool *ret_elsewhere, bool *ret_network)
+/* Whether the file replaces the default socket, and whether it does so by network sockets only. */
+static void inspect_sockets(const struct app *app, bool *ret_is_replaced, bool *ret_is_network)
 {
     const struct conf_file *file = app->file;
 
-    *ret_elsewhere = *ret_network = false;
+    *ret_is_replaced = *ret_is_network = false;
     for (size_t i = 0; i < file->count; i++) {
         const struct assignment *at = &file->assignments[i];
         if (!app_is_listening(at))
             continue;
-        /* An empty one takes back those in front of it. */
-        *ret_network =
-            *at->value && (!*ret_elsewhere || *ret_network) && !strchr("/@%", *at->value);
-        *ret_elsewhere = *at->value != '\0';
+        /* An empty assignment removes those before it. */
+        *ret_is_network =
+            *at->value && (!*ret_is_replaced || *ret_is_network) && !strchr("/@%", *at->value);
+        *ret_is_replaced = *at->value != '\0';
     }
 }
 
 static void write_socket(const struct units *units)
 {
     const struct app *app = units->app;
-    bool elsewhere, network;
-    FILE *file = begin(units, units->socket, ", socket");
+    bool is_replaced, is_network;
+    FILE *file = begin_unit(units, units->socket, ", socket");
 
     if (!file)
         return;
-    look_where_it_listens(app, &elsewhere, &network);
+    inspect_sockets(app, &is_replaced, &is_network);
     fprintf(file, "\n[Socket]\n");
-    if (!elsewhere)
+    if (!is_replaced)
         fprintf(
             file, "ListenStream=%s/wsgi-once/%s.sock\n", units->user ? "%t" : "/run", app->name);
-    if (network) /* systemd starts nothing for a client that does not say anything */
+    if (is_network) /* systemd does not start the app for a client that sends nothing */
         fprintf(file, "DeferAcceptSec=10s\n");
     output_close(units->output, units->socket, file);
 }
 
-/* When systemd cannot start the process at all (systemd.exec(5), "Process Exit Codes"), or when the
- * dynamic linker (127) or a filter of system calls ends it before it can do anything, nobody takes
- * the connection that waits, and the socket would start the service again at once, and on and on.
- * As a restart it has a pause before it. */
+/* If systemd cannot start the process (systemd.exec(5), "Process Exit Codes"), or if the dynamic
+ * linker (127) or the system call filter ends it early, nothing accepts the waiting connection, and
+ * the socket would start the service again in a loop. A restart comes after a pause instead. */
 static void write_restart(FILE *file)
 {
     enum { FIRST = 200, LAST = 245 }; /* EXIT_CHDIR to EXIT_BPF */
@@ -147,16 +146,16 @@ static void write_restart(FILE *file)
         fprintf(file, "%d%c", status, status < LAST ? ' ' : '\n');
 }
 
-/* The service of a listener. Started by hand, it needs its socket. */
+/* Listener activation. Requires= is for a service that is started by hand. */
 static void write_service(const struct units *units)
 {
-    FILE *file = begin(units, units->service, "");
+    FILE *file = begin_unit(units, units->service, "");
 
     if (!file)
         return;
     fprintf(file, "Requires=%s\n\n[Service]\nType=%s\n", units->socket,
         units->app->single ? "exec" : "notify");
-    write_command(file, units->app);
+    write_exec_start(file, units->app);
     fprintf(file,
         "ExecReload=sh -c \"kill -HUP $MAINPID\"\n"
         "%s"
@@ -168,33 +167,33 @@ static void write_service(const struct units *units)
     output_close(units->output, units->service, file);
 }
 
-/* The service of one connection. */
-static void write_template(const struct units *units)
+/* Connection activation. */
+static void write_instance_template(const struct units *units)
 {
-    FILE *file = begin(units, units->service, ", connection %i");
+    FILE *file = begin_unit(units, units->service, ", connection %i");
 
     if (!file)
         return;
     fprintf(file, "\n[Service]\n");
-    write_command(file, units->app);
+    write_exec_start(file, units->app);
     fprintf(file, "MemoryMax=256M\nTasksMax=64\n");
     if (units->app->longest_request > 0)
         write_seconds(file, "RuntimeMaxSec", units->app->longest_request + RUNTIME_SLACK);
     output_close(units->output, units->service, file);
 }
 
-/* ---- what the file says --------------------------------------------------------------------- */
+/* ---- drop-ins ------------------------------------------------------------------------------- */
 
 static bool has_section(const struct app *app, const char *section)
 {
     for (size_t i = 0; i < app->file->count; i++)
-        if (is_in(&app->file->assignments[i], section))
+        if (is_in_section(&app->file->assignments[i], section))
             return true;
     return false;
 }
 
-/* As it stood in the file. A backslash at its end had white space behind it there, else the line
- * would have gone on; and would do so here. */
+/* Writes an assignment as in the file. A value that ends with a backslash was followed by white
+ * space there, and needs it here: without it, the next line would continue this one. */
 static void write_assignment(FILE *file, const struct assignment *assignment)
 {
     const char *value = assignment->value;
@@ -209,11 +208,11 @@ static void write_section(FILE *file, const struct app *app, const char *section
         return;
     fprintf(file, "\n[%s]\n", section);
     for (size_t i = 0; i < app->file->count; i++)
-        if (is_in(&app->file->assignments[i], section))
+        if (is_in_section(&app->file->assignments[i], section))
             write_assignment(file, &app->file->assignments[i]);
 }
 
-/* Up to two sections of the file as a drop-in of the unit. */
+/* Writes one or two sections of the file as a drop-in of the unit. */
 static void write_drop_in(
     const struct units *units, const char *unit, const char *first, const char *second)
 {
@@ -233,7 +232,7 @@ static void write_drop_in(
     output_close(units->output, name, file);
 }
 
-/* The sandbox of a connection's service is the lean one, see the file that this is a link to. */
+/* Services of connection activation have the lean sandbox: see lean.conf. */
 static void link_lean_drop_in(const struct units *units)
 {
     char name[NAME_SIZE + sizeof(".d/" LEAN_DROP_IN)];
@@ -244,7 +243,7 @@ static void link_lean_drop_in(const struct units *units)
 
 /* ---- [Install] ------------------------------------------------------------------------------ */
 
-static void link_from(const struct units *units, const char *wanting, const char *suffix)
+static void link_to_socket(const struct units *units, const char *wanting, const char *suffix)
 {
     _cleanup_(freep) char *names = strdup(wanting);
     _cleanup_(freep) char *target = NULL;
@@ -259,16 +258,16 @@ static void link_from(const struct units *units, const char *wanting, const char
     }
 }
 
-/* What `systemctl enable` would do: generated units cannot be enabled. */
-static void install(const struct units *units, const char *key, const char *suffix)
+/* Does what `systemctl enable` does, because generated units cannot be enabled. */
+static void write_install_links(const struct units *units, const char *key, const char *suffix)
 {
     const struct conf_file *file = units->app->file;
 
     for (size_t i = 0; i < file->count; i++) {
         const struct assignment *at = &file->assignments[i];
-        if (is_in(at, "Install") && strcmp(at->key, key) == 0 &&
+        if (is_in_section(at, "Install") && strcmp(at->key, key) == 0 &&
             !conf_file_is_replaced(file, at, true))
-            link_from(units, at->value, suffix);
+            link_to_socket(units, at->value, suffix);
     }
 }
 
@@ -282,13 +281,13 @@ void units_write(const struct app *app, bool user, struct output *output)
     write_socket(&units);
     write_drop_in(&units, units.socket, "Socket", NULL);
     if (app->accept)
-        write_template(&units);
+        write_instance_template(&units);
     else
         write_service(&units);
     if (app->accept && !user)
         link_lean_drop_in(&units);
     write_drop_in(&units, units.service, "Unit", "Service");
-    install(&units, "WantedBy", "wants");
-    install(&units, "RequiredBy", "requires");
-    install(&units, "UpheldBy", "upholds");
+    write_install_links(&units, "WantedBy", "wants");
+    write_install_links(&units, "RequiredBy", "requires");
+    write_install_links(&units, "UpheldBy", "upholds");
 }

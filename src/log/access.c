@@ -9,14 +9,14 @@
 
 /* ---- the beginning -------------------------------------------------------------------------- */
 
-static usec_t to_usec(const struct timeval *time)
+static usec_t usec_of(const struct timeval *time)
 {
     return (usec_t)time->tv_sec * USEC_PER_SEC + (usec_t)time->tv_usec;
 }
 
 usec_t access_cpu(const struct rusage *usage)
 {
-    return to_usec(&usage->ru_utime) + to_usec(&usage->ru_stime);
+    return usec_of(&usage->ru_utime) + usec_of(&usage->ru_stime);
 }
 
 uint64_t access_memory_peak(const struct rusage *usage)
@@ -24,7 +24,7 @@ uint64_t access_memory_peak(const struct rusage *usage)
     return (uint64_t)usage->ru_maxrss * 1024;
 }
 
-/* Of this process and of its children that have ended. */
+/* The processor time of this process and of its children that were reaped. */
 static usec_t measure_cpu(struct rusage *ret_own)
 {
     struct rusage children = {0};
@@ -43,11 +43,11 @@ void access_begin(struct access *access)
     access->cpu = measure_cpu(&own);
 }
 
-void access_report_begin(const struct exchange *exchange, const struct options *options)
+void access_report_begin(const struct exchange *exchange, enum options_access_log destination)
 {
     char message[sizeof(exchange->name) + sizeof(": begins")];
 
-    if (options->access_log == ACCESS_LOG_NONE)
+    if (destination == ACCESS_LOG_NONE)
         return;
     snprintf(message, sizeof(message), "%s: begins", exchange->name);
     log_to_journal(LOG_DEBUG, MESSAGE_ID_REQUEST_BEGINS, NULL, 0, message);
@@ -55,7 +55,7 @@ void access_report_begin(const struct exchange *exchange, const struct options *
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static void write_line(const struct access_record *record, char buffer[COMBINED_SIZE])
+static void format_line(const struct access_record *record, char buffer[COMBINED_SIZE])
 {
     struct tm tm = {0};
     struct combined combined = {
@@ -72,8 +72,8 @@ static void write_line(const struct access_record *record, char buffer[COMBINED_
     combined_write(&combined, buffer);
 }
 
-/* "unix", "192.0.2.7:51234", "[2001:db8::7]:51234"; empty when it is not known. */
-static void write_peer(const struct address *peer, char *buffer, size_t size)
+/* "unix", "192.0.2.7:51234", "[2001:db8::7]:51234", or "" if it is not known. */
+static void format_peer(const struct address *peer, char *buffer, size_t size)
 {
     const char *format = strchr(peer->host, ':') ? "[%s]:%s" : "%s:%s";
 
@@ -84,8 +84,8 @@ static void write_peer(const struct address *peer, char *buffer, size_t size)
         snprintf(buffer, size, format, peer->host, peer->port);
 }
 
-/* A number as text; absent when it is not known. */
-static struct slice number(char buffer[24], uint64_t value, uint64_t unknown)
+/* A number as text, absent if it is not known. */
+static struct slice format_number(char buffer[24], uint64_t value, uint64_t unknown)
 {
     if (value == unknown)
         return (struct slice){0};
@@ -97,16 +97,16 @@ static bool send_record(const struct access_record *record, const struct log_fie
 {
     char peer[sizeof(struct address) + sizeof("[]:")], digits[6][24];
     struct log_field fields[LOG_MAX_FIELDS] = {
-        {"WSGI_STATUS", number(digits[0], record->status, 0)},
-        {"WSGI_BYTES_IN", number(digits[1], record->received, ACCESS_UNKNOWN)},
-        {"WSGI_BYTES_OUT", number(digits[2], record->sent, ACCESS_UNKNOWN)},
-        {"WSGI_DURATION_USEC", number(digits[3], record->duration, ACCESS_UNKNOWN)},
-        {"WSGI_CPU_USEC", number(digits[4], record->cpu, ACCESS_UNKNOWN)},
-        {"WSGI_MEMORY_PEAK", number(digits[5], record->memory_peak, ACCESS_UNKNOWN)},
+        {"WSGI_STATUS", format_number(digits[0], record->status, 0)},
+        {"WSGI_BYTES_IN", format_number(digits[1], record->received, ACCESS_UNKNOWN)},
+        {"WSGI_BYTES_OUT", format_number(digits[2], record->sent, ACCESS_UNKNOWN)},
+        {"WSGI_DURATION_USEC", format_number(digits[3], record->duration, ACCESS_UNKNOWN)},
+        {"WSGI_CPU_USEC", format_number(digits[4], record->cpu, ACCESS_UNKNOWN)},
+        {"WSGI_MEMORY_PEAK", format_number(digits[5], record->memory_peak, ACCESS_UNKNOWN)},
     };
     size_t n = 6;
 
-    write_peer(&record->peer, peer, sizeof(peer));
+    format_peer(&record->peer, peer, sizeof(peer));
     fields[n++] = (struct log_field){"WSGI_PEER", slice_unless_empty(peer)};
     for (size_t i = 0; i < n_more; i++)
         fields[n++] = more[i];
@@ -114,22 +114,21 @@ static bool send_record(const struct access_record *record, const struct log_fie
 }
 
 void access_write(const struct access_record *record, const struct log_field *fields,
-    size_t n_fields, const struct options *options)
+    size_t n_fields, enum options_access_log destination)
 {
     char line[COMBINED_SIZE];
 
-    if (options->access_log == ACCESS_LOG_NONE)
+    if (destination == ACCESS_LOG_NONE)
         return;
-    write_line(record, line);
-    if (options->access_log == ACCESS_LOG_STDERR || !send_record(record, fields, n_fields, line))
+    format_line(record, line);
+    if (destination == ACCESS_LOG_STDERR || !send_record(record, fields, n_fields, line))
         log_to_stderr(line);
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
-/* The first line that was received, as far as it was, behind the empty line that may stand before
- * it (RFC 9112 §2.2). */
-static struct slice request_line(const struct conn *conn)
+/* The request line as far as it was received. An empty line may come before it (RFC 9112 §2.2). */
+static struct slice find_request_line(const struct conn *conn)
 {
     struct slice line = {conn->buffer, conn->base > 0 ? conn->base : conn->end};
 
@@ -141,20 +140,20 @@ static struct slice request_line(const struct conn *conn)
     return line;
 }
 
-/* What of the final response was content. An answer that was cut off may have had the framing of
- * content that did not leave any more. */
-static uint64_t content_sent(const struct exchange *exchange)
+/* How much content of the final response was sent. Less than was put if the response was cut off;
+ * the bytes after the head may include framing of content that was never sent. */
+static uint64_t count_content(const struct exchange *exchange)
 {
     const struct reply *reply = &exchange->reply;
     uint64_t sent = exchange->conn->sent - exchange->conn->interim;
     size_t head = reply->head_sent ? reply->head_size + reply->tail_size : exchange->own_head_size;
-    uint64_t behind_head = sent > head ? sent - head : 0;
+    uint64_t after_head = sent > head ? sent - head : 0;
 
-    return reply->head_sent && reply->content < behind_head ? reply->content : behind_head;
+    return reply->head_sent && reply->content < after_head ? reply->content : after_head;
 }
 
-void access_end(
-    const struct access *access, const struct exchange *exchange, const struct options *options)
+void access_end(const struct access *access, const struct exchange *exchange,
+    enum options_access_log destination)
 {
     const struct conn *conn = exchange->conn;
     const struct request *request = exchange->request;
@@ -163,11 +162,11 @@ void access_end(
     struct access_record record = {
         .peer = exchange->client.address,
         .time = access->time,
-        .line = request_line(conn),
+        .line = find_request_line(conn),
         .referer = request_find_field(request, SLICE("Referer")),
         .user_agent = request_find_field(request, SLICE("User-Agent")),
         .status = conn_has_sent_response(conn) ? conn->status : ACCESS_CLIENT_LEFT,
-        .content = content_sent(exchange),
+        .content = count_content(exchange),
         .received = conn->received,
         .sent = conn->sent,
         .duration = deadline_now() - access->since,
@@ -175,5 +174,5 @@ void access_end(
         .memory_peak = access_memory_peak(&own),
     };
 
-    access_write(&record, NULL, 0, options);
+    access_write(&record, NULL, 0, destination);
 }

@@ -1,43 +1,34 @@
 #include "log/log.h"
 
 #include "base/cleanup.h"
+#include "base/printable.h"
 #include "log/standard_error.h"
 #include "systemd/journal.h"
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* The longest message, and the longest line: what write(2) to a pipe does not tear apart. */
+/* The longest line: write(2) to a pipe is atomic up to PIPE_BUF bytes, see pipe(7). */
 enum { LINE_SIZE = 4096 };
-/* Values are cut there: the target of a request has no limit but --max-request-line. */
+/* Longer values are cut. The target of a request is limited by --max-request-line only. */
 enum { MAX_VALUE_SIZE = 65536 };
 
-/* A process has one standard error, and everything that is logged in it is about the same. */
+/* A process has one standard error, and serves one app and one request at a time. */
 static struct {
     bool has_journal;
     struct slice application;
     struct slice method, target, request_id;
 } logger;
 
-/* ---- what all records have in common -------------------------------------------------------- */
+/* ---- the fields of all records -------------------------------------------------------------- */
 
 void log_open(void)
 {
-    const char *stream = getenv("JOURNAL_STREAM");
-    struct stat status;
-    char own[64];
-
-    logger.has_journal = false;
-    if (!stream || fstat(STDERR_FILENO, &status) < 0)
-        return;
-    snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
-    logger.has_journal = strcmp(stream, own) == 0;
+    logger.has_journal = journal_is_stream(STDERR_FILENO);
 }
 
 void log_set_application(const char *application)
@@ -61,11 +52,11 @@ void log_forget_request(void)
 
 /* ---- the journal ---------------------------------------------------------------------------- */
 
-/* "NAME=value" of each field, one behind the other in the room. */
+/* The fields as "NAME=value", one after the other in a buffer. */
 struct record {
     struct iovec parts[JOURNAL_MAX_FIELDS];
     size_t count;
-    char *room;
+    char *next; /* where the next field goes */
 };
 
 static size_t value_size(const struct log_field *field)
@@ -73,10 +64,10 @@ static size_t value_size(const struct log_field *field)
     return field->value.size < MAX_VALUE_SIZE ? field->value.size : MAX_VALUE_SIZE;
 }
 
-static void add(struct record *record, const struct log_field *field)
+static void record_add(struct record *record, const struct log_field *field)
 {
     size_t name = strlen(field->name), value = value_size(field);
-    char *part = record->room;
+    char *part = record->next;
 
     if (!field->value.data)
         return;
@@ -85,10 +76,10 @@ static void add(struct record *record, const struct log_field *field)
     if (value > 0)
         memcpy(part + name + 1, field->value.data, value);
     record->parts[record->count++] = (struct iovec){part, name + 1 + value};
-    record->room += name + 1 + value;
+    record->next += name + 1 + value;
 }
 
-static size_t total_size(const struct log_field *fields, size_t count)
+static size_t record_size(const struct log_field *fields, size_t count)
 {
     size_t size = 0;
 
@@ -115,15 +106,15 @@ bool log_to_journal(int priority, const char *message_id, const struct log_field
 
     if (!logger.has_journal || n_fields > LOG_MAX_FIELDS)
         return false;
-    _cleanup_(freep) char *room =
-        malloc(total_size(common, n_common) + total_size(fields, n_fields));
-    if (!room)
+    _cleanup_(freep) char *buffer =
+        malloc(record_size(common, n_common) + record_size(fields, n_fields));
+    if (!buffer)
         return false;
-    struct record record = {.room = room};
+    struct record record = {.next = buffer};
     for (size_t i = 0; i < n_common; i++)
-        add(&record, &common[i]);
+        record_add(&record, &common[i]);
     for (size_t i = 0; i < n_fields; i++)
-        add(&record, &fields[i]);
+        record_add(&record, &fields[i]);
     return journal_send(record.parts, record.count, priority < LOG_DEBUG) == 0;
 }
 
@@ -149,8 +140,8 @@ void log_to_stderr(const char *text)
     standard_error_write(buffer, size);
 }
 
-/* The record, if there is a journal that takes it (an app may have closed descriptors that are not
- * its own), else the line. */
+/* Sends a record, or writes a line if that fails: an app may have closed descriptors that it does
+ * not own. */
 static void log_arguments(int priority, const char *message_id, const struct log_field *fields,
     size_t n_fields, const char *format, va_list arguments)
 {
@@ -159,9 +150,7 @@ static void log_arguments(int priority, const char *message_id, const struct log
 
     memcpy(line, prefix, sizeof(prefix));
     vsnprintf(message, sizeof(line) - sizeof(prefix), format, arguments);
-    for (char *c = message; *c; c++) /* names and values may hold anything, UTF-8 too */
-        if ((unsigned char)*c < ' ' || *c == '\x7f')
-            *c = '?';
+    printable_replace(message, PRINTABLE_LINE, '?');
     if (!log_to_journal(priority, message_id, fields, n_fields, message))
         log_to_stderr(line);
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-/* MESSAGE_ID of the records that something may wait for, made with `systemd-id128 new`. The catalog
- * explains each to the admin (journalctl -x): systemd/wsgi-once.catalog. They never change. */
+/* The MESSAGE_ID= of the records that programs may match, from `systemd-id128 new`. They must never
+ * change. systemd/wsgi-once.catalog explains each of them to the admin (journalctl -x). */
 
 #define MESSAGE_ID_ACCESS "f873f833460c4252ac9cdf35f92e0871"
 #define MESSAGE_ID_REQUEST_BEGINS "06f045ad9520422e8ae27d4230a7d086"

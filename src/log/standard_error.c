@@ -12,31 +12,30 @@
 #include <unistd.h>
 
 #define WRITE_TIMEOUT (250 * USEC_PER_MSEC)
-/* A write that waits nevertheless is interrupted that often. */
+/* How often a write that blocks is interrupted. */
 #define INTERRUPTION (10 * USEC_PER_MSEC)
-/* overdue.h has the last two real-time signals. */
+/* request_timer.h uses the last two real-time signals. */
 #define INTERRUPTION_SIGNAL (SIGRTMAX - 2)
 
-#ifndef sigev_notify_thread_id /* timer_create(2) names it, older C libraries do not */
+#ifndef sigev_notify_thread_id /* in timer_create(2), but not in older C libraries */
 #    define sigev_notify_thread_id _sigev_un._tid
 #endif
 
-/* Nothing was taken in all the time that was given. A server that waited again for each of its
- * messages would not get round to anything else. */
+/* The last write timed out. A server that waited again with each message would do little else. */
 static bool is_stuck;
 
 /* ---- one write ------------------------------------------------------------------------------ */
 
-static void do_nothing(int signal)
+static void on_interruption(int signal)
 {
     (void)signal;
 }
 
-/* Makes the timer that interrupts this thread. Again and again, because the first time may come
+/* Creates a timer that interrupts this thread, periodically because the first signal may come
  * before the write. Returns 0 or -1. */
-static int start_interrupting(timer_t *ret_timer, struct sigaction *ret_before)
+static int start_interrupting(timer_t *ret_timer, struct sigaction *ret_previous)
 {
-    struct sigaction action = {.sa_handler = do_nothing}; /* without SA_RESTART */
+    struct sigaction action = {.sa_handler = on_interruption}; /* without SA_RESTART */
     struct sigevent event = {
         .sigev_notify = SIGEV_THREAD_ID,
         .sigev_signo = INTERRUPTION_SIGNAL,
@@ -45,17 +44,17 @@ static int start_interrupting(timer_t *ret_timer, struct sigaction *ret_before)
     const struct timespec interval = {.tv_nsec = INTERRUPTION * 1000};
     const struct itimerspec when = {.it_interval = interval, .it_value = interval};
 
-    if (sigaction(INTERRUPTION_SIGNAL, &action, ret_before) < 0 ||
+    if (sigaction(INTERRUPTION_SIGNAL, &action, ret_previous) < 0 ||
         timer_create(CLOCK_MONOTONIC, &event, ret_timer) < 0)
         return -1;
     return timer_settime(*ret_timer, 0, &when, NULL);
 }
 
-/* Standard error may be shared with processes that expect writes to wait, so O_NONBLOCK is not for
- * it; and that poll(2) has seen room is no promise, because others write to the same pipe. */
+/* Writes without blocking for long. O_NONBLOCK is no solution: it would also affect the processes
+ * that share standard error. Nor is poll(2): another process may use up the space that it saw. */
 static ssize_t write_interrupted(const char *text, size_t size)
 {
-    sigset_t interruption, before;
+    sigset_t interruption, previous;
     struct sigaction handler;
     timer_t timer;
 
@@ -63,18 +62,18 @@ static ssize_t write_interrupted(const char *text, size_t size)
     sigaddset(&interruption, INTERRUPTION_SIGNAL);
     if (start_interrupting(&timer, &handler) < 0)
         return write(STDERR_FILENO, text, size);
-    pthread_sigmask(SIG_UNBLOCK, &interruption, &before);
+    pthread_sigmask(SIG_UNBLOCK, &interruption, &previous);
     ssize_t n = write(STDERR_FILENO, text, size);
     int error = errno;
     timer_delete(timer);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (handler.sa_handler != SIG_DFL) /* the app's; else a signal that is late would be the end */
+    pthread_sigmask(SIG_SETMASK, &previous, NULL);
+    if (handler.sa_handler != SIG_DFL) /* the app's; SIG_DFL would let a late signal kill */
         sigaction(INTERRUPTION_SIGNAL, &handler, NULL);
     errno = error;
     return n;
 }
 
-/* As much as there is room for; -1 with EAGAIN or EINTR: none. */
+/* Writes as much as there is space for. Returns -1 with EAGAIN or EINTR if there is none. */
 static ssize_t write_some(const char *text, size_t size)
 {
     ssize_t n = send(STDERR_FILENO, text, size, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -82,9 +81,9 @@ static ssize_t write_some(const char *text, size_t size)
     return n < 0 && errno == ENOTSOCK ? write_interrupted(text, size) : n;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------ */
+/* ---- the whole text ------------------------------------------------------------------------- */
 
-static bool has_room(usec_t deadline)
+static bool wait_for_space(usec_t deadline)
 {
     struct pollfd standard_error = {.fd = STDERR_FILENO, .events = POLLOUT};
     int n;
@@ -100,7 +99,8 @@ static void write_all(const char *text, size_t size)
     usec_t deadline = deadline_now() + (is_stuck ? 0 : WRITE_TIMEOUT);
 
     while (size > 0) {
-        ssize_t n = has_room(deadline) ? write_some(text, size < PIPE_BUF ? size : PIPE_BUF) : 0;
+        ssize_t n =
+            wait_for_space(deadline) ? write_some(text, size < PIPE_BUF ? size : PIPE_BUF) : 0;
         bool has_to_wait = n == 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
         is_stuck = has_to_wait && deadline_now() >= deadline;
         if (is_stuck || (n < 0 && !has_to_wait))

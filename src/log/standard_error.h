@@ -1,11 +1,12 @@
 #pragma once
 
-/* Text on standard error, which nobody may read: a pipe that is full, a terminal that was stopped.
+/* Text on standard error, which may take nothing: a pipe that is full, a terminal that is stopped.
  */
 
 #include <stddef.h>
 
-/* Writes the text, in pieces that do not mix with what other processes write: of PIPE_BUF bytes (4
- * KiB) at most. Waits a quarter of a second for room, and not again before something was taken;
- * then the rest is lost. There is nobody to tell. errno is kept. */
+/* Writes the text in pieces of at most PIPE_BUF bytes (4 KiB), which do not mix with the output of
+ * other processes. Waits up to a quarter of a second for space; after that has failed once, does
+ * not wait again until something was written. The rest of the text is lost, without an error: there
+ * is no place to report one. Preserves errno. */
 void standard_error_write(const char *text, size_t size);

@@ -56,11 +56,11 @@ const char *value_parse_count(const char *text, uint64_t *ret)
 
 /* ---- time spans ----------------------------------------------------------------------------- */
 
-/* The microseconds of a unit, or 0. */
-static usec_t unit(struct slice name)
+/* Returns a unit in microseconds, or 0 if it is unknown. */
+static usec_t find_unit(struct slice name)
 {
     static const struct {
-        const char *names; /* each one between two spaces */
+        const char *names; /* each between two spaces */
         usec_t usec;
     } units[] = {
         {" us usec ", 1},
@@ -85,7 +85,7 @@ const char *value_parse_duration(const char *text, usec_t *ret)
 {
     static const char *allowed =
         "a time span such as 30, 500ms or 1min 30s (0: none), up to 100 years";
-    const usec_t most = USEC_PER_SEC * 86400 * 36525; /* sums of some do not overflow */
+    const usec_t most = USEC_PER_SEC * 86400 * 36525; /* sums of a few do not overflow */
     usec_t total = 0;
 
     do {
@@ -98,7 +98,7 @@ const char *value_parse_duration(const char *text, usec_t *ret)
         text += strspn(text, " ");
 
         uint64_t count;
-        usec_t usec = name.size > 0 ? unit(name) : USEC_PER_SEC;
+        usec_t usec = name.size > 0 ? find_unit(name) : USEC_PER_SEC;
         if (syntax_parse_decimal(number, &count) < 0 || usec == 0 ||
             __builtin_mul_overflow(count, usec, &usec) ||
             __builtin_add_overflow(total, usec, &total))

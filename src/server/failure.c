@@ -10,16 +10,16 @@
 #include <time.h>
 #include <unistd.h>
 
-/* For all of them. */
-#define EXCUSES_TIME USEC_PER_SEC
-/* For one of them to send its request, and to take in the answer. */
+/* For all clients together. */
+#define TOTAL_TIME USEC_PER_SEC
+/* For one client to send its request; for it to receive the answer; and for it to close. */
 #define CLIENT_TIME (100 * USEC_PER_MSEC)
 #define PAUSE_MSEC 100
 
-/* Enough to tell HEAD from other methods; the rest of the request does not matter. */
+/* Enough to distinguish HEAD from other methods. The rest of the request does not matter. */
 enum { HEAD_SIZE = 16 };
 
-static void answer(struct conn *conn)
+static void send_failure(struct conn *conn)
 {
     char buffer[RESPONSE_PLAIN_SIZE];
     bool is_head = conn->end >= 5 && memcmp(conn->buffer, "HEAD ", 5) == 0;
@@ -32,19 +32,19 @@ static void answer(struct conn *conn)
     conn_linger(conn, true, CLIENT_TIME);
 }
 
-static void excuse(int fd)
+static void answer_client(int fd)
 {
     struct conn conn;
 
     if (conn_init(&conn, fd, HEAD_SIZE) == 0) {
         conn_fill(&conn, deadline_after(CLIENT_TIME));
-        answer(&conn);
+        send_failure(&conn);
     }
     conn_done(&conn);
 }
 
-/* Those in the room have waited longer; but who says nothing takes up time. */
-static int take_waiting(const struct activation *activation, struct waiting_room *room)
+/* Clients in the room have waited longest, but each silent one takes up CLIENT_TIME. */
+static int take_connection(const struct activation *activation, struct waiting_room *room)
 {
     int fd = room ? waiting_room_take(room) : -EAGAIN;
 
@@ -55,20 +55,20 @@ static int take_waiting(const struct activation *activation, struct waiting_room
 
 void failure_answer_clients(const struct activation *activation, struct waiting_room *room)
 {
-    usec_t end = deadline_after(EXCUSES_TIME);
-    unsigned excused = 0;
+    usec_t end = deadline_after(TOTAL_TIME);
+    unsigned answered = 0;
 
-    close(STDIN_FILENO); /* makes room for a connection */
+    close(STDIN_FILENO); /* frees a descriptor for a connection */
     while (deadline_now() < end) {
-        int fd = take_waiting(activation, room);
+        int fd = take_connection(activation, room);
         if (fd >= 0) {
-            excuse(fd);
-            excused++;
+            answer_client(fd);
+            answered++;
         } else if (activation_is_exhaustion(fd))
             poll(NULL, 0, PAUSE_MSEC);
         else
             break;
     }
-    if (excused > 0)
-        log_line(LOG_ERR, "answered 500 to %u that waited", excused);
+    if (answered > 0)
+        log_line(LOG_ERR, "answered 500 to %u that waited", answered);
 }

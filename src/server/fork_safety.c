@@ -32,7 +32,7 @@ static bool is_socket(int fd, ino_t *ret_inode)
     return true;
 }
 
-/* Calls `visit` with each descriptor but the standard streams. */
+/* Calls `visit` with each open descriptor except the standard streams. */
 static void for_each_descriptor(void (*visit)(int fd, void *data), void *data)
 {
     DIR *directory = opendir("/proc/self/fd");
@@ -47,60 +47,60 @@ static void for_each_descriptor(void (*visit)(int fd, void *data), void *data)
         closedir(directory);
 }
 
-static void remember(int fd, void *data)
+static void record_socket(int fd, void *data)
 {
-    struct sockets *list = data;
+    struct fork_safety *before = data;
     ino_t inode;
 
     if (!is_socket(fd, &inode))
         return;
-    struct socket *sockets = realloc(list->sockets, (list->count + 1) * sizeof(*sockets));
+    struct socket *sockets = realloc(before->sockets, (before->n_sockets + 1) * sizeof(*sockets));
     if (!sockets)
         return;
-    sockets[list->count++] = (struct socket){.fd = fd, .inode = inode};
-    list->sockets = sockets;
+    sockets[before->n_sockets++] = (struct socket){.fd = fd, .inode = inode};
+    before->sockets = sockets;
 }
 
-void sockets_init(struct sockets *sockets)
+void fork_safety_init(struct fork_safety *ret)
 {
-    *sockets = (struct sockets){0};
-    for_each_descriptor(remember, sockets);
+    *ret = (struct fork_safety){0};
+    for_each_descriptor(record_socket, ret);
 }
 
-bool sockets_are_open(const struct sockets *sockets)
+void fork_safety_done(struct fork_safety *before)
 {
-    for (size_t i = 0; i < sockets->count; i++) {
+    free(before->sockets);
+    *before = (struct fork_safety){0};
+}
+
+bool fork_safety_has_sockets(const struct fork_safety *before)
+{
+    for (size_t i = 0; i < before->n_sockets; i++) {
         ino_t inode;
-        if (!is_socket(sockets->sockets[i].fd, &inode) || inode != sockets->sockets[i].inode)
+        if (!is_socket(before->sockets[i].fd, &inode) || inode != before->sockets[i].inode)
             return false;
     }
     return true;
 }
 
-void sockets_done(struct sockets *sockets)
-{
-    free(sockets->sockets);
-    *sockets = (struct sockets){0};
-}
-
-/* ---- words ---------------------------------------------------------------------------------- */
+/* ---- description ---------------------------------------------------------------------------- */
 
 struct description {
-    const struct sockets *before;
-    FILE *words;
+    const struct fork_safety *before;
+    FILE *text;
     bool any;
-    bool event_loop;
+    bool has_event_loop;
 };
 
-static void begin_words(struct description *description)
+static void begin_item(struct description *description)
 {
     if (description->any)
-        fputs(", ", description->words);
+        fputs(", ", description->text);
     description->any = true;
 }
 
-/* That epoll(7) is an event loop's is a guess, but nobody else keeps one. Forked processes share
- * it: what one of them adds, all of them get. */
+/* An epoll(7) descriptor almost certainly belongs to an event loop. Forked processes share it: a
+ * descriptor that one of them adds is reported to all. */
 static void describe_event_loop(int fd, void *data)
 {
     struct description *description = data;
@@ -110,31 +110,31 @@ static void describe_event_loop(int fd, void *data)
     if (readlink(path, target, sizeof(target) - 1) < 0 ||
         strcmp(target, "anon_inode:[eventpoll]") != 0)
         return;
-    begin_words(description);
-    fprintf(description->words, "an event loop (descriptor %d)", fd);
-    description->event_loop = true;
+    begin_item(description);
+    fprintf(description->text, "an event loop (descriptor %d)", fd);
+    description->has_event_loop = true;
 }
 
-static void say_peer(FILE *words, int fd, const struct sockaddr_un *peer)
+static void print_peer(FILE *text, int fd, const struct sockaddr_un *peer)
 {
     struct address address;
 
     address_of_peer(fd, &address);
     if (address.host[0])
-        fprintf(words, " to %s port %s", address.host, address.port);
+        fprintf(text, " to %s port %s", address.host, address.port);
     else if (peer->sun_family == AF_UNIX && peer->sun_path[0])
-        fprintf(words, " to %s", peer->sun_path);
+        fprintf(text, " to %s", peer->sun_path);
 }
 
-static bool was_there(const struct sockets *before, ino_t inode)
+static bool was_open(const struct fork_safety *before, ino_t inode)
 {
-    for (size_t i = 0; i < before->count; i++)
+    for (size_t i = 0; i < before->n_sockets; i++)
         if (before->sockets[i].inode == inode)
             return true;
     return false;
 }
 
-/* On a datagram socket (syslog, statsd), what several processes send does not mix. */
+/* Several processes can share a datagram socket (syslog, statsd): their messages do not mix. */
 static bool is_datagram(int fd)
 {
     int type = 0;
@@ -143,7 +143,7 @@ static bool is_datagram(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM;
 }
 
-/* A pair that this process made, such as the one by which an event loop wakes itself up. */
+/* One end of a socket pair of this process, such as the one an event loop wakes itself up with. */
 static bool is_own_pair(int fd)
 {
     struct ucred peer;
@@ -159,14 +159,14 @@ static void describe_socket(int fd, void *data)
     socklen_t size = sizeof(peer) - 1;
     ino_t inode;
 
-    if (!is_socket(fd, &inode) || was_there(description->before, inode) || is_datagram(fd) ||
+    if (!is_socket(fd, &inode) || was_open(description->before, inode) || is_datagram(fd) ||
         getpeername(fd, (struct sockaddr *)&peer, &size) < 0 ||
-        (description->event_loop && is_own_pair(fd)))
+        (description->has_event_loop && is_own_pair(fd)))
         return;
-    begin_words(description);
-    fputs("a connection", description->words);
-    say_peer(description->words, fd, &peer);
-    fprintf(description->words, " (descriptor %d)", fd);
+    begin_item(description);
+    fputs("a connection", description->text);
+    print_peer(description->text, fd, &peer);
+    fprintf(description->text, " (descriptor %d)", fd);
 }
 
 static size_t count_threads(void)
@@ -182,8 +182,8 @@ static size_t count_threads(void)
     return count;
 }
 
-/* Waits a little for those that have nothing more to do: a thread that was joined has ended for
- * Python, but the kernel may not have seen its end yet. */
+/* Waits a little for threads that are about to end: when Python has joined a thread, the kernel may
+ * still list it. */
 static size_t count_lasting_threads(void)
 {
     size_t count = count_threads();
@@ -201,25 +201,25 @@ static void describe_threads(struct description *description)
 
     if (!names && count_lasting_threads() <= 1)
         return;
-    begin_words(description);
+    begin_item(description);
     if (names)
-        fprintf(description->words, "the threads %s", names);
+        fprintf(description->text, "the threads %s", names);
     else
-        fputs("threads of a library", description->words);
+        fputs("threads of a library", description->text);
 }
 
-char *fork_safety_describe(const struct sockets *before)
+char *fork_safety_describe(const struct fork_safety *before)
 {
     char *text = NULL;
     size_t size;
-    struct description description = {.before = before, .words = open_memstream(&text, &size)};
+    struct description description = {.before = before, .text = open_memstream(&text, &size)};
 
-    if (!description.words)
+    if (!description.text)
         return NULL;
     describe_threads(&description);
     for_each_descriptor(describe_event_loop, &description);
     for_each_descriptor(describe_socket, &description);
-    fclose(description.words);
+    fclose(description.text);
     if (description.any)
         return text;
     free(text);

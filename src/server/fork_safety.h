@@ -1,23 +1,24 @@
 #pragma once
 
-/* What an import left behind and forked workers cannot have, or would share: threads, event loops
- * and connections. */
+/* What an import leaves behind that does not work in forked processes: threads, which they do not
+ * have, and event loops and connections, which they share. */
 
 #include <stdbool.h>
 #include <stddef.h>
 
-struct sockets {
-    struct socket *sockets; /* on the heap; `count` of them */
-    size_t count;
+/* The sockets that were open before an import. */
+struct fork_safety {
+    struct socket *sockets; /* on the heap; `n_sockets` of them */
+    size_t n_sockets;
 };
 
-/* Remembers the sockets that are open now, but for the standard streams. */
-void sockets_init(struct sockets *sockets);
-void sockets_done(struct sockets *sockets);
+/* Records the sockets that are open now, except the standard streams. */
+void fork_safety_init(struct fork_safety *ret);
+void fork_safety_done(struct fork_safety *before);
 
-/* Whether all of them are still open, under their numbers. */
-bool sockets_are_open(const struct sockets *sockets);
+/* Whether all of these sockets are still open, with the same descriptors. */
+bool fork_safety_has_sockets(const struct fork_safety *before);
 
-/* What there is of threads, event loops and, beyond `before`, of connected stream sockets: words
- * for the log, on the heap, or NULL when all is well. */
-char *fork_safety_describe(const struct sockets *before);
+/* Describes the threads and event loops that exist now, and the connected stream sockets that have
+ * been opened since: a list for the log, on the heap, or NULL if there are none. */
+char *fork_safety_describe(const struct fork_safety *before);

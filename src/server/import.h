@@ -1,22 +1,25 @@
 #pragma once
 
-/* Importing the app, in either of the places of --import, with the warm-up. Both functions log why
- * that fails, and end the process with the exit status that says so. */
+/* Imports the app, in the template or in each worker (--import).
+ *
+ * With --warm-up, one request that no client has sent follows: the app does before the fork what it
+ * would otherwise do at its first request.
+ *
+ * Both functions block until that is done. They return 0 or, after logging why the import has
+ * failed, an exit status of sysexits(3). A warm-up that fails is only logged. */
 
-#include "options/options.h"
 #include "server/sources.h"
 #include "worker/worker.h"
 
-/* Before workers are forked: what the import has left behind that they should not have is logged,
- * and what is held in buffers is written. `sources`, or NULL, is where those are noted that may be
- * read. */
-void import_in_template(
-    const struct options *options, struct worker *worker, struct sources *sources);
+/* In the process that workers are forked from. Warns about what the import has left behind that
+ * forked workers cannot use, and flushes all buffered output. Records the sources that the import
+ * may read in `sources`, unless that is NULL. */
+int import_in_template(struct worker *worker, struct sources *sources);
 
-/* Logs how many modules each start compiles again, and what mends it, if one of them has stale
- * bytecode, or many have none: an app of a few files works well without. After import_in_template.
+/* After import_in_template: if a module has stale bytecode, or many have none, warns how many of
+ * them each start compiles again, and how to prevent it. An app of a few files needs no bytecode.
  */
 void import_report_bytecode(void);
 
-/* For this worker only. */
-void import_in_worker(struct worker *worker);
+/* In one worker, for itself only. */
+int import_in_worker(struct worker *worker);

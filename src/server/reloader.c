@@ -6,14 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How long nothing more has to change before the sources are taken to be complete. */
+/* The sources count as complete when they have not changed for this long. */
 #define SOURCES_SETTLE (100 * USEC_PER_MSEC)
 
 int reloader_init(
     struct reloader *ret, const struct options *options, const struct activation *activation)
 {
-    *ret = (struct reloader){.watch = -1, .tried = SOURCES_NONE, .look = DEADLINE_NEVER};
-    return waiting_room_init(&ret->room, activation, options->head_timeout);
+    *ret = (struct reloader){.watch = -1, .sources = SOURCES_NONE, .check_at = DEADLINE_NEVER};
+    return waiting_room_init(&ret->room, activation, options->timeouts.head);
 }
 
 static void stop_watching(struct reloader *reloader)
@@ -26,43 +26,46 @@ static void stop_watching(struct reloader *reloader)
 void reloader_done(struct reloader *reloader)
 {
     waiting_room_done(&reloader->room);
-    sources_done(&reloader->tried);
+    sources_done(&reloader->sources);
     stop_watching(reloader);
 }
 
-static void look_soon(struct reloader *reloader)
+static void check_soon(struct reloader *reloader)
 {
-    if (reloader->look == DEADLINE_NEVER)
-        reloader->look = deadline_now() + SOURCES_SETTLE;
+    if (reloader->check_at == DEADLINE_NEVER)
+        reloader->check_at = deadline_now() + SOURCES_SETTLE;
 }
 
-/* Only after the watch has begun: what changes then is seen. */
-static void look_after_attempt(struct reloader *reloader)
+/* Call this after the watch has begun: it reports all later changes. */
+static void check_after_import(struct reloader *reloader)
 {
-    reloader->after = sources_look(&reloader->tried);
-    reloader->disturbed = reloader->after == reloader->tried.state ? 0 : reloader->disturbed + 1;
-    if (reloader->disturbed == 1)
-        look_soon(reloader);
+    uint64_t state = sources_hash(&reloader->sources);
+    bool changed = state != reloader->sources.state;
+
+    reloader->state_after = state;
+    reloader->changed_imports = changed ? reloader->changed_imports + 1 : 0;
+    if (reloader->changed_imports == 1)
+        check_soon(reloader);
 }
 
-void reloader_import_ended(struct reloader *reloader, struct template *generation, bool failed)
+void reloader_import_ended(struct reloader *reloader, struct template *template, bool failed)
 {
-    reloader->began = generation->started;
-    reloader->failed = failed ? deadline_now() : 0;
-    sources_done(&reloader->tried);
-    reloader->tried = generation->sources;
-    generation->sources = SOURCES_NONE;
-    sources_load(&reloader->tried);
+    reloader->import_began = template->started;
+    reloader->import_failed = failed ? deadline_now() : 0;
+    sources_done(&reloader->sources);
+    reloader->sources = template->sources;
+    template->sources = SOURCES_NONE;
+    sources_load(&reloader->sources);
     stop_watching(reloader);
-    reloader->watch = watch_open(&reloader->tried);
+    reloader->watch = watch_open(&reloader->sources);
     if (reloader->watch < 0)
         log_line(LOG_WARNING, "--reload: cannot watch the sources: %s", strerror(-reloader->watch));
-    look_after_attempt(reloader);
+    check_after_import(reloader);
 }
 
 void reloader_import_not_started(struct reloader *reloader)
 {
-    reloader->began = deadline_now();
+    reloader->import_began = deadline_now();
 }
 
 void reloader_accept(struct reloader *reloader)
@@ -75,72 +78,73 @@ void reloader_accept(struct reloader *reloader)
 
 void reloader_sources_changed(struct reloader *reloader)
 {
-    watch_read(reloader->watch);
-    look_soon(reloader);
+    watch_drain(reloader->watch);
+    check_soon(reloader);
 }
 
-/* Whether the sources have changed, and do no more. */
+/* Whether the sources have changed, and have not changed again since the previous check. */
 static bool has_changes(struct reloader *reloader, usec_t *next)
 {
-    if (!deadline_is_due(reloader->look, next))
+    if (!deadline_is_due(reloader->check_at, next))
         return false;
-    reloader->look = DEADLINE_NEVER;
-    uint64_t now = sources_look(&reloader->tried);
-    if (now == reloader->tried.state || (now == reloader->after && reloader->disturbed > 1))
+    reloader->check_at = DEADLINE_NEVER;
+    uint64_t now = sources_hash(&reloader->sources);
+    if (now == reloader->sources.state ||
+        (now == reloader->state_after && reloader->changed_imports > 1))
         return false;
-    if (now == reloader->seen)
+    if (now == reloader->state_seen)
         return true;
-    reloader->seen = now;
-    look_soon(reloader);
-    deadline_update_next(reloader->look, next);
+    reloader->state_seen = now;
+    check_soon(reloader);
+    deadline_update_next(reloader->check_at, next);
     return false;
 }
 
-/* Whether one who arrived then has to wait for another attempt. If the app cannot be served, so has
- * whoever comes after that: whatever it failed for may be mended. */
+/* Whether a request that arrived then needs another import. After a failed import, each later
+ * request does: the cause may have been removed, and need not be in the sources. */
 static bool is_outdated(const struct reloader *reloader, usec_t arrived, bool is_served)
 {
-    return (!is_served && arrived > reloader->failed) ||
-        sources_look(&reloader->tried) != reloader->tried.state;
+    return (!is_served && arrived > reloader->import_failed) ||
+        sources_hash(&reloader->sources) != reloader->sources.state;
 }
 
-/* Hands the first one over to a spare that waits. Returns whether there was one. */
+/* Hands the client that has waited longest over to a ready spare. Returns whether there was one. */
 static bool hand_over(
-    struct reloader *reloader, struct template *generation, const struct scoreboard *board)
+    struct reloader *reloader, struct template *template, const struct scoreboard *board)
 {
-    /* One that said that it is ready may have died. */
-    size_t spares = scoreboard_count(board, SLOT_SPARE, SLOT_SPARE, generation->number);
+    /* A spare may have died after it reported that it is ready. */
+    size_t spares = scoreboard_count(board, SLOT_SPARE, SLOT_SPARE, template->number);
 
-    generation->ready_spares += queue_count_ready(&generation->queue);
-    if (generation->ready_spares > spares)
-        generation->ready_spares = spares;
-    if (generation->ready_spares == 0 || !queue_put(&generation->queue, &reloader->room))
+    template->ready_spares += queue_count_ready(&template->queue);
+    if (template->ready_spares > spares)
+        template->ready_spares = spares;
+    if (template->ready_spares == 0 || !queue_put(&template->queue, &reloader->room))
         return false;
-    generation->ready_spares--;
+    template->ready_spares--;
     return true;
 }
 
-/* Returns whether the first one needs another attempt. */
-static bool admit_clients(struct reloader *reloader, struct template *current, bool is_trying,
-    const struct scoreboard *board)
+/* Returns whether the client that has waited longest needs another import. */
+static bool hand_over_clients(struct reloader *reloader, struct template *current,
+    bool is_importing, const struct scoreboard *board)
 {
     usec_t arrived;
 
-    while (current->ready && (arrived = waiting_room_first(&reloader->room)) != 0) {
-        if (arrived > reloader->began &&
-            (is_trying || is_outdated(reloader, arrived, current->failure == 0)))
-            return !is_trying;
+    while (current->ready && (arrived = waiting_room_first_arrival(&reloader->room)) != 0) {
+        if (arrived > reloader->import_began &&
+            (is_importing || is_outdated(reloader, arrived, current->failure == 0)))
+            return !is_importing;
         if (!hand_over(reloader, current, board))
             return false;
     }
     return false;
 }
 
-bool reloader_run_due(struct reloader *reloader, struct template *current, bool is_trying,
+bool reloader_run_due(struct reloader *reloader, struct template *current, bool is_importing,
     const struct scoreboard *board, usec_t *next)
 {
-    waiting_room_enforce(&reloader->room, next);
-    if (!is_trying && has_changes(reloader, next))
+    waiting_room_enforce_deadlines(&reloader->room, next);
+    if (!is_importing && has_changes(reloader, next))
         return true;
-    return admit_clients(reloader, current, is_trying, board);
+    return hand_over_clients(reloader, current, is_importing, board);
 }

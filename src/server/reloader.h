@@ -1,16 +1,17 @@
 #pragma once
 
-/* --reload: what the server knows of the sources, and who waits for the code that is in them.
+/* --reload: tracks the sources of the app, and the clients that wait for the current code.
  *
- * A request that comes after a save gets the new code. So a client is handed over to a spare only
- * if the last attempt to import the app began after it had arrived, or if the sources are as that
- * attempt found them. Else there is another attempt first; and while there is one, only those do
- * not wait who came before the one that has ended began: else frequent reloads would starve them.
- * inotify makes for an attempt as soon as something is saved, but nothing depends on it.
+ * A request that arrives after a file was saved gets the new code. So a client is handed over to a
+ * spare only if the last import began after the client's request had arrived, or if the sources are
+ * still those that this import has read. Otherwise the app is imported again first. While an import
+ * runs, clients whose request arrived after the previous import began wait for it. Earlier clients
+ * do not wait: frequent reloads would starve them. With inotify(7) an import begins as soon as a
+ * file is saved, but correctness does not depend on that.
  *
- * An import may write sources itself, each time. What has changed during an attempt makes for
- * another one; but what has changed during that one as well waits for a client, or for a change
- * after it.
+ * An import may itself write sources, every time. If sources change during an import, the app is
+ * imported once more. If they change during that import as well, the next one waits for a request,
+ * or for a later change.
  */
 
 #include "server/sources.h"
@@ -19,38 +20,39 @@
 
 struct reloader {
     struct waiting_room room;
-    struct sources tried; /* as the last attempt found them */
-    usec_t began;         /* when that was; it has ended since */
-    usec_t failed;        /* when it did, or 0 */
-    uint64_t after;       /* what was in the sources when it had ended */
-    unsigned disturbed;   /* so many attempts in a row ended with other sources than they found */
-    int watch;            /* see watch.h, or -1 */
-    usec_t look;          /* when to look at the sources, because something has happened there */
-    uint64_t seen;        /* what was there the last time */
+    struct sources sources;   /* as the last import that has ended found them */
+    usec_t import_began;      /* when that import began */
+    usec_t import_failed;     /* when it failed, or 0 */
+    uint64_t state_after;     /* hash of the sources after it */
+    unsigned changed_imports; /* imports in a row that ended with changed sources */
+    int watch;                /* see watch.h, or -1 */
+    usec_t check_at;          /* when to check the sources after an event, or DEADLINE_NEVER */
+    uint64_t state_seen;      /* hash of the sources at the last check */
 };
 
 #define RELOADER_NONE                                                                              \
-    ((struct reloader){.room = {.events = -1}, .tried = SOURCES_NONE, .watch = -1})
+    ((struct reloader){.room = {.events = -1}, .sources = SOURCES_NONE, .watch = -1})
 
-/* Returns 0 or -errno. */
+/* Starts to accept connections. Borrows the activation. Returns 0 or -errno; reloader_done must
+ * follow in both cases. */
 int reloader_init(
     struct reloader *ret, const struct options *options, const struct activation *activation);
 void reloader_done(struct reloader *reloader);
 
-/* The import of an app has ended, and has noted its sources in `generation`. */
-void reloader_import_ended(struct reloader *reloader, struct template *generation, bool failed);
+/* The import of a template has ended: takes the sources that it has recorded out of `template`. */
+void reloader_import_ended(struct reloader *reloader, struct template *template, bool failed);
 
-/* There was to be one, but it could not be started: nobody is to wait for it. */
+/* An import could not be started: the clients that wait now do not wait for another one. */
 void reloader_import_not_started(struct reloader *reloader);
 
-/* Something has happened in the room, or at its door. */
+/* The waiting room has an event. */
 void reloader_accept(struct reloader *reloader);
 
-/* Something has happened to the sources. */
+/* The watch has an event. */
 void reloader_sources_changed(struct reloader *reloader);
 
-/* Does what is due: above all, hands clients over to spares of the current generation. Returns
- * whether there is to be an attempt now, never if `is_trying`, because there is one; then it is to
- * be called again. *next: see deadline.h. */
-bool reloader_run_due(struct reloader *reloader, struct template *current, bool is_trying,
+/* Does what is due: above all, hands clients over to spares of the current template. Returns
+ * whether the caller must start an import now, and then call this again. Returns false if
+ * `is_importing`, because an import is under way. *next: see deadline.h. */
+bool reloader_run_due(struct reloader *reloader, struct template *current, bool is_importing,
     const struct scoreboard *board, usec_t *next);

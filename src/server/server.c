@@ -61,7 +61,7 @@ struct server {
 static void tell_idle_end(const struct server *server, char *text, size_t size)
 {
     usec_t now = deadline_now(), last = server->board.totals->last_request;
-    usec_t due = (last ? last : now) + server->options->idle_timeout;
+    usec_t due = (last ? last : now) + server->options->timeouts.idle;
     time_t when = time(NULL) + (time_t)(due > now ? (due - now) / USEC_PER_SEC : 0);
     struct tm tm;
 
@@ -78,7 +78,7 @@ static void tell_counts(const struct server *server)
         notify_status("Nothing can be served: clients are answered 500");
         return;
     }
-    if (running == 0 && server->options->idle_timeout > 0 && !server->ending)
+    if (running == 0 && server->options->timeouts.idle > 0 && !server->ending)
         tell_idle_end(server, idle_end, sizeof(idle_end));
     notify_status("%s %s: %" PRIu64 " served, %zu running, %zu spare%s",
         server->ending ? "Stopping" : "Serving", server->options->application,
@@ -139,7 +139,7 @@ static struct template *find_generation(struct server *server, pid_t pid)
 /* What a process that has ended, or workers of a template, left running. */
 static void look_after(struct server *server, pid_t group)
 {
-    usec_t timeout = server->options->leftover_timeout;
+    usec_t timeout = server->options->timeouts.leftover;
 
     if (leftovers_exist(group))
         leftovers_add(&server->leftovers, group, server->hurried ? 0 : deadline_after(timeout));
@@ -182,7 +182,7 @@ static void end(struct server *server, int status)
     server->ending = true;
     server->status = status;
     if (server->reloader)
-        waiting_room_close(&server->reloader->room);
+        waiting_room_stop_accepting(&server->reloader->room);
     notify_stopping();
     tell_counts(server);
 }
@@ -191,7 +191,7 @@ static void end(struct server *server, int status)
  * what they leave running. */
 static void stop(struct server *server)
 {
-    usec_t timeout = server->options->stop_timeout;
+    usec_t timeout = server->options->timeouts.stop;
 
     server->hurried = server->stopped;
     server->stop_deadline = server->hurried ? 0 : deadline_after(timeout);
@@ -204,7 +204,7 @@ static void stop(struct server *server)
         return;
     end(server, 0);
     if (timeout > 0)
-        notify_extend(timeout + server->options->leftover_timeout + EXTENSION);
+        notify_extend(timeout + server->options->timeouts.leftover + EXTENSION);
     retire(server, &server->current);
     retire(server, &server->next);
 }

@@ -37,7 +37,7 @@ static uint64_t hash_content(uint64_t state, int fd)
     return state;
 }
 
-/* The time counts as well: whoever uses touch(1) wants a reload. */
+/* Includes the time of the last change, so that touch(1) causes a reload. */
 static uint64_t hash_file(int directory, const char *name)
 {
     _cleanup_(closep) int fd =
@@ -57,7 +57,8 @@ static bool is_python(const char *name)
     return dot && (strcmp(dot, ".py") == 0 || strcmp(dot, ".wsgi") == 0);
 }
 
-/* Which may be a package, also without that file. What is in one is noted when it is read. */
+/* A subdirectory may be a package, with or without __init__.py (PEP 420). Whatever else it contains
+ * is recorded when the import reads it. */
 static uint64_t hash_subdirectory(int directory, const char *name)
 {
     static const char *const parts[] = {".", "__init__.py"};
@@ -79,7 +80,7 @@ static uint64_t hash_entry(int directory, const char *name)
     return strcmp(name, "__pycache__") == 0 ? 0 : hash_subdirectory(directory, name);
 }
 
-/* In whatever order the entries come. */
+/* A sum does not depend on the order of the entries. */
 static uint64_t hash_directory(DIR *directory)
 {
     uint64_t sum = HASH_BEGIN;
@@ -102,7 +103,7 @@ static uint64_t hash_path(const char *path)
     return state;
 }
 
-/* ---- the list ------------------------------------------------------------------------------- */
+/* ---- recorded paths ------------------------------------------------------------------------- */
 
 int sources_init(struct sources *ret)
 {
@@ -121,7 +122,7 @@ void sources_done(struct sources *sources)
     *sources = SOURCES_NONE;
 }
 
-static bool has(const struct sources *sources, const char *path)
+static bool is_recorded(const struct sources *sources, const char *path)
 {
     for (const char *p = sources->paths; p && p < sources->paths + sources->size;
          p += strlen(p) + 1)
@@ -130,7 +131,7 @@ static bool has(const struct sources *sources, const char *path)
     return false;
 }
 
-static void append(struct sources *sources, const char *path, uint64_t state)
+static void append_path(struct sources *sources, const char *path, uint64_t state)
 {
     size_t size = strlen(path) + 1;
     char *paths = realloc(sources->paths, sources->size + size);
@@ -143,67 +144,67 @@ static void append(struct sources *sources, const char *path, uint64_t state)
     sources->state = hash(sources->state, &state, sizeof(state));
 }
 
-/* One write(2) each, because the process may be killed in between. */
-static void add(struct sources *sources, const char *path)
+/* One write per entry, because the process may be killed between two of them. */
+static void record_path(struct sources *sources, const char *path)
 {
     char entry[sizeof(uint64_t) + PATH_MAX];
     size_t size = strlen(path) + 1;
 
-    if (sources->fd < 0 || size > PATH_MAX || has(sources, path))
+    if (sources->fd < 0 || size > PATH_MAX || is_recorded(sources, path))
         return;
     uint64_t state = hash_path(path);
     memcpy(entry, &state, sizeof(state));
     memcpy(entry + sizeof(state), path, size);
     if (pwrite(sources->fd, entry, sizeof(state) + size, lseek(sources->fd, 0, SEEK_END)) > 0)
-        append(sources, path, state);
+        append_path(sources, path, state);
 }
 
-/* Links are left as they are: one that is made to lead elsewhere is a change. */
-static void add_from_here(struct sources *sources, const char *path)
+/* Symbolic links are not resolved: a link that gets another target is a change. */
+static void record_absolute(struct sources *sources, const char *path)
 {
-    char here[PATH_MAX], absolute[2 * PATH_MAX];
+    char cwd[PATH_MAX], absolute[2 * PATH_MAX];
 
     if (path[0] == '/')
-        add(sources, path);
-    if (path[0] == '/' || strlen(path) >= PATH_MAX || !getcwd(here, sizeof(here)))
+        record_path(sources, path);
+    if (path[0] == '/' || strlen(path) >= PATH_MAX || !getcwd(cwd, sizeof(cwd)))
         return;
     if (strcmp(path, ".") == 0)
-        snprintf(absolute, sizeof(absolute), "%s", here);
+        snprintf(absolute, sizeof(absolute), "%s", cwd);
     else
-        snprintf(absolute, sizeof(absolute), "%s/%s", here, path);
-    add(sources, absolute);
+        snprintf(absolute, sizeof(absolute), "%s/%s", cwd, path);
+    record_path(sources, absolute);
 }
 
-void sources_note_directory(struct sources *sources, const char *path)
+void sources_record_directory(struct sources *sources, const char *path)
 {
     char real[PATH_MAX];
 
-    add_from_here(sources, path);
+    record_absolute(sources, path);
     if (realpath(path, real))
-        add(sources, real);
+        record_path(sources, real);
 }
 
-static void note_place(struct sources *sources, const char *path)
+static void record_parent(struct sources *sources, const char *path)
 {
     char directory[PATH_MAX];
     const char *slash = strrchr(path, '/');
     int size = slash == path ? 1 : slash ? (int)(slash - path) : 0;
 
     snprintf(directory, sizeof(directory), "%.*s", size > 0 ? size : 1, size > 0 ? path : ".");
-    sources_note_directory(sources, directory);
+    sources_record_directory(sources, directory);
 }
 
-/* A link counts at both of its ends. */
-void sources_note(const char *path, void *data)
+/* Of a symbolic link, both the link and its target count. */
+void sources_record_file(const char *path, void *data)
 {
     struct sources *sources = data;
     char real[PATH_MAX];
 
-    note_place(sources, path);
+    record_parent(sources, path);
     if (!is_python(path))
-        add_from_here(sources, path);
+        record_absolute(sources, path);
     if (realpath(path, real))
-        note_place(sources, real);
+        record_parent(sources, real);
 }
 
 void sources_load(struct sources *sources)
@@ -216,12 +217,12 @@ void sources_load(struct sources *sources)
     while ((n = pread(sources->fd, entry, sizeof(entry) - 1, offset)) > (ssize_t)sizeof(state)) {
         entry[n] = '\0';
         memcpy(&state, entry, sizeof(state));
-        append(sources, entry + sizeof(state), state);
+        append_path(sources, entry + sizeof(state), state);
         offset += (off_t)(sizeof(state) + strlen(entry + sizeof(state)) + 1);
     }
 }
 
-uint64_t sources_look(const struct sources *sources)
+uint64_t sources_hash(const struct sources *sources)
 {
     uint64_t all = HASH_BEGIN;
 

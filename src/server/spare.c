@@ -67,7 +67,7 @@ static void get_ready(struct spare *spare)
     if (spare->announce)
         eventfd_write(spare->wake, 1);
     if (spare->queue >= 0)
-        queue_say_ready(spare->queue);
+        queue_report_ready(spare->queue);
 }
 
 /* The template learns of a request when its worker ends, and forks the next spare then: in between,
@@ -100,7 +100,9 @@ void spare_run(struct spare *spare)
     watch_exit(spare->worker.report);
     if (!spare->worker.gateway && spare->worker.failure == 0) {
         scoreboard_shield(spare->board, true);
-        import_in_worker(&spare->worker);
+        int status = import_in_worker(&spare->worker);
+        if (status != 0)
+            process_exit(status);
         scoreboard_shield(spare->board, false);
     }
     if (spare->worker.gateway)

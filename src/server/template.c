@@ -23,7 +23,7 @@ static usec_t import_deadline(const struct template_config *template)
 {
     bool imports = template->failure == 0 && template->options->import == IMPORT_SERVER;
 
-    return imports ? deadline_after(template->options->import_timeout) : DEADLINE_NEVER;
+    return imports ? deadline_after(template->options->timeouts.import) : DEADLINE_NEVER;
 }
 
 /* What a template and the server have in common; *ret_other is the template's end of the socket. */

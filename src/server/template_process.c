@@ -102,7 +102,7 @@ static int take_signals(struct state *state)
     children_event = state->children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
-    signals_block(state->worker.survival);
+    signals_block(state->worker.signal_policy);
     if (sigaction(SIGCHLD, &action, &state->on_child) < 0)
         return -1;
     return sigprocmask(SIG_UNBLOCK, &children, NULL);
@@ -157,7 +157,7 @@ static void part(const void *data)
     log_after_fork();
     sigaction(SIGCHLD, &state->on_child, NULL);
     if (state->worker.gateway || state->worker.failure != 0)
-        signals_ignore(state->worker.survival); /* else worker_load does */
+        signals_ignore(state->worker.signal_policy); /* else worker_load does */
 }
 
 static _Noreturn void become_spare(const struct state *state, struct slot *slot)
@@ -333,7 +333,7 @@ static void wake_up(struct state *state)
 static usec_t idle_deadline(const struct state *state)
 {
     const struct template_config *template = state->template;
-    usec_t timeout = template->options->idle_timeout;
+    usec_t timeout = template->options->timeouts.idle;
     usec_t last_request = template->board->totals->last_request;
     usec_t since = last_request > state->idle_since ? last_request : state->idle_since;
 
@@ -452,21 +452,23 @@ static void import(struct state *state)
     const struct template_config *template = state->template;
 
     scoreboard_shield(template->board, true);
-    import_in_template(
-        template->options, &state->worker, template->options->reload ? &state->sources : NULL);
+    int status =
+        import_in_template(&state->worker, template->options->reload ? &state->sources : NULL);
+    if (status != 0)
+        process_exit(status);
     scoreboard_shield(template->board, false);
 }
 
 void template_process_main(const struct template_config *template)
 {
-    struct signal_policy survival = {.of_stop = true, .mask = *template->signals};
+    struct signal_policy survival = {.ignores_stop = true, .mask = *template->signals};
     struct state state = {
         .template = template,
         .worker = {.options = template->options,
             .failure = template->failure,
-            .survival = &survival},
+            .signal_policy = &survival},
         .workers = {.options = template->options, .board = template->board},
-        .observer = {sources_note, &state.sources, template->options->application},
+        .observer = {sources_record_file, &state.sources, template->options->application},
         .sources = template->sources,
         .excuses_end = DEADLINE_NEVER,
     };

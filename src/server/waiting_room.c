@@ -7,12 +7,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* How long nobody is let in when no descriptor, or no memory, is left for a connection. */
+/* How long nothing is accepted when descriptors or memory are used up. */
 #define PAUSE (100 * USEC_PER_MSEC)
 
-/* ---- the door ------------------------------------------------------------------------------- */
+/* ---- listeners ------------------------------------------------------------------------------ */
 
-static int listen_at(const struct waiting_room *room, int operation)
+static int control_listeners(const struct waiting_room *room, int operation)
 {
     const struct activation *activation = room->activation;
 
@@ -24,30 +24,30 @@ static int listen_at(const struct waiting_room *room, int operation)
     return 0;
 }
 
-/* Nobody is let in as long as it is full. */
-static void open_or_close(struct waiting_room *room)
+/* Nothing is accepted while the room is full. */
+static void update_listeners(struct waiting_room *room)
 {
-    bool has_room = !room->closed && room->pause_end == 0 && room->n_clients < WAITING_ROOM_SIZE;
+    bool accept = !room->closed && room->pause_end == 0 && room->n_clients < WAITING_ROOM_SIZE;
 
-    if (has_room != room->listens)
-        listen_at(room, has_room ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
-    room->listens = has_room;
+    if (accept != room->is_accepting)
+        control_listeners(room, accept ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
+    room->is_accepting = accept;
 }
 
-void waiting_room_close(struct waiting_room *room)
+void waiting_room_stop_accepting(struct waiting_room *room)
 {
     room->closed = true;
-    open_or_close(room);
+    update_listeners(room);
 }
 
-int waiting_room_init(
-    struct waiting_room *ret, const struct activation *activation, usec_t patience)
+int waiting_room_init(struct waiting_room *ret, const struct activation *activation, usec_t timeout)
 {
-    *ret = (struct waiting_room){.activation = activation, .patience = patience, .listens = true};
+    *ret =
+        (struct waiting_room){.activation = activation, .timeout = timeout, .is_accepting = true};
     ret->events = epoll_create1(EPOLL_CLOEXEC);
     if (ret->events < 0)
         return -errno;
-    return listen_at(ret, EPOLL_CTL_ADD);
+    return control_listeners(ret, EPOLL_CTL_ADD);
 }
 
 void waiting_room_done(struct waiting_room *room)
@@ -62,7 +62,7 @@ void waiting_room_done(struct waiting_room *room)
 
 /* ---- clients --------------------------------------------------------------------------------- */
 
-static void add_guest(struct waiting_room *room, int fd, usec_t arrived)
+static void add_client(struct waiting_room *room, int fd, usec_t arrived)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.fd = fd};
 
@@ -74,25 +74,25 @@ static void add_guest(struct waiting_room *room, int fd, usec_t arrived)
     room->clients[room->n_clients++] = (struct waiting_client){
         .fd = fd,
         .arrived = arrived,
-        .deadline = arrived ? DEADLINE_NEVER : deadline_after(room->patience),
+        .deadline = arrived ? DEADLINE_NEVER : deadline_after(room->timeout),
     };
 }
 
-/* Returns the connection. */
-static int take_out(struct waiting_room *room, struct waiting_client *guest)
+/* Removes the client and returns its connection. */
+static int remove_client(struct waiting_room *room, struct waiting_client *client)
 {
-    int fd = guest->fd;
+    int fd = client->fd;
 
-    if (guest->arrived == 0)
+    if (client->arrived == 0)
         epoll_ctl(room->events, EPOLL_CTL_DEL, fd, NULL);
-    *guest = room->clients[--room->n_clients];
-    open_or_close(room);
+    *client = room->clients[--room->n_clients];
+    update_listeners(room);
     return fd;
 }
 
-static void remove_guest(struct waiting_room *room, struct waiting_client *guest)
+static void close_client(struct waiting_room *room, struct waiting_client *client)
 {
-    close(take_out(room, guest));
+    close(remove_client(room, client));
 }
 
 static bool is_listener(const struct waiting_room *room, int fd)
@@ -103,28 +103,28 @@ static bool is_listener(const struct waiting_room *room, int fd)
     return false;
 }
 
-/* See waiting_room_poll. */
-static int let_in(struct waiting_room *room, int listener)
+/* Returns what waiting_room_poll does. */
+static int accept_clients(struct waiting_room *room, int listener)
 {
-    struct pollfd door = {.fd = listener, .events = POLLIN};
-    bool lacked = room->lacks;
+    struct pollfd pending = {.fd = listener, .events = POLLIN};
+    bool was_exhausted = room->is_exhausted;
     int error = 0;
 
-    while (error == 0 && room->n_clients < WAITING_ROOM_SIZE && poll(&door, 1, 0) > 0) {
+    while (error == 0 && room->n_clients < WAITING_ROOM_SIZE && poll(&pending, 1, 0) > 0) {
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
-            add_guest(room, fd, 0);
+            add_client(room, fd, 0);
         else
             error = errno;
     }
-    room->lacks = activation_is_exhaustion(-error);
-    if (room->lacks)
+    room->is_exhausted = activation_is_exhaustion(-error);
+    if (room->is_exhausted)
         room->pause_end = deadline_after(PAUSE);
-    open_or_close(room);
-    return room->lacks && !lacked ? -error : 0;
+    update_listeners(room);
+    return room->is_exhausted && !was_exhausted ? -error : 0;
 }
 
-static void hear(struct waiting_room *room, int fd)
+static void mark_arrived(struct waiting_room *room, int fd)
 {
     epoll_ctl(room->events, EPOLL_CTL_DEL, fd, NULL);
     for (size_t i = 0; i < room->n_clients; i++)
@@ -141,23 +141,23 @@ int waiting_room_poll(struct waiting_room *room)
 
     for (int i = 0; i < n; i++)
         if (!is_listener(room, events[i].data.fd)) {
-            hear(room, events[i].data.fd);
+            mark_arrived(room, events[i].data.fd);
         } else {
-            int r = let_in(room, events[i].data.fd);
+            int r = accept_clients(room, events[i].data.fd);
             result = r < 0 ? r : result;
         }
     return result;
 }
 
-void waiting_room_enforce(struct waiting_room *room, usec_t *next)
+void waiting_room_enforce_deadlines(struct waiting_room *room, usec_t *next)
 {
     for (size_t i = room->n_clients; i > 0; i--)
         if (deadline_is_due(room->clients[i - 1].deadline, next))
-            remove_guest(room, &room->clients[i - 1]);
+            close_client(room, &room->clients[i - 1]);
     if (room->pause_end == 0 || !deadline_is_due(room->pause_end, next))
         return;
     room->pause_end = 0;
-    open_or_close(room);
+    update_listeners(room);
 }
 
 static struct waiting_client *find_first(struct waiting_room *room)
@@ -170,7 +170,7 @@ static struct waiting_client *find_first(struct waiting_room *room)
     return first;
 }
 
-usec_t waiting_room_first(const struct waiting_room *room)
+usec_t waiting_room_first_arrival(const struct waiting_room *room)
 {
     const struct waiting_client *first = find_first((struct waiting_room *)room);
 
@@ -179,15 +179,15 @@ usec_t waiting_room_first(const struct waiting_room *room)
 
 int waiting_room_take(struct waiting_room *room)
 {
-    (void)waiting_room_poll(room); /* one may have said something just now */
+    (void)waiting_room_poll(room); /* a client may just have sent something */
     struct waiting_client *first = find_first(room);
 
-    return first ? take_out(room, first) : -EAGAIN;
+    return first ? remove_client(room, first) : -EAGAIN;
 }
 
 int waiting_room_take_silent(struct waiting_room *room)
 {
-    return room->n_clients > 0 ? take_out(room, &room->clients[0]) : -EAGAIN;
+    return room->n_clients > 0 ? remove_client(room, &room->clients[0]) : -EAGAIN;
 }
 
 /* ---- queues --------------------------------------------------------------------------------- */
@@ -211,16 +211,16 @@ void queue_done(struct queue *queue)
     *queue = QUEUE_NONE;
 }
 
-/* A message: when the client arrived, with its connection. */
+/* A message consists of the time when the client arrived, and of its connection. */
 union control {
     struct cmsghdr header;
     char buffer[CMSG_SPACE(sizeof(int))];
 };
 
-static bool send_guest(int queue, struct waiting_client *guest)
+static bool send_client(int queue, struct waiting_client *client)
 {
     union control control = {0};
-    struct iovec part = {&guest->arrived, sizeof(guest->arrived)};
+    struct iovec part = {&client->arrived, sizeof(client->arrived)};
     struct msghdr message = {
         .msg_iov = &part,
         .msg_iovlen = 1,
@@ -232,12 +232,13 @@ static bool send_guest(int queue, struct waiting_client *guest)
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &guest->fd, sizeof(int));
+    memcpy(CMSG_DATA(header), &client->fd, sizeof(int));
     return sendmsg(queue, &message, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
 }
 
-/* Returns the connection, -EAGAIN when there is none, or another -errno. */
-static int receive_guest(int queue, usec_t *ret_arrived)
+/* Returns the connection, -EAGAIN when there is none, -ECANCELED when the server has closed the
+ * queue, or another -errno. */
+static int receive_client(int queue, usec_t *ret_arrived)
 {
     union control control = {0};
     struct iovec part = {ret_arrived, sizeof(*ret_arrived)};
@@ -251,13 +252,13 @@ static int receive_guest(int queue, usec_t *ret_arrived)
 
     ssize_t n = recvmsg(queue, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    /* The server is no more; or, if it had not heard of all spares that are ready, was reset. */
+    /* The server has closed its end: a reset, if it had not read the reports of all spares. */
     if (n == 0 || (n < 0 && errno == ECONNRESET))
         return -ECANCELED;
     if (n < 0)
         return errno == EINTR ? -EAGAIN : -errno;
     if (!header || header->cmsg_type != SCM_RIGHTS)
-        return -EMFILE; /* the kernel had no descriptor to give */
+        return -EMFILE; /* the kernel had no free descriptor for it */
     memcpy(&fd, CMSG_DATA(header), sizeof(int));
     return fd;
 }
@@ -266,9 +267,9 @@ bool queue_put(const struct queue *queue, struct waiting_room *room)
 {
     struct waiting_client *first = find_first(room);
 
-    if (!first || !send_guest(queue->server, first))
+    if (!first || !send_client(queue->server, first))
         return false;
-    remove_guest(room, first);
+    close_client(room, first);
     return true;
 }
 
@@ -277,8 +278,8 @@ void queue_take_back(const struct queue *queue, struct waiting_room *room)
     usec_t arrived;
     int fd;
 
-    while (queue->spares >= 0 && (fd = receive_guest(queue->spares, &arrived)) >= 0)
-        add_guest(room, fd, arrived);
+    while (queue->spares >= 0 && (fd = receive_client(queue->spares, &arrived)) >= 0)
+        add_client(room, fd, arrived);
 }
 
 size_t queue_count_ready(const struct queue *queue)
@@ -291,7 +292,7 @@ size_t queue_count_ready(const struct queue *queue)
     return count;
 }
 
-void queue_say_ready(int spares)
+void queue_report_ready(int spares)
 {
     (void)send(spares, "r", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -304,7 +305,7 @@ int queue_take(int spares, int stop)
     for (;;) {
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
             return -errno;
-        int fd = receive_guest(spares, &arrived);
+        int fd = receive_client(spares, &arrived);
         if (fd != -EAGAIN)
             return fd;
         if (fds[1].revents)

@@ -15,14 +15,14 @@ int watch_open(const struct sources *sources)
         return -errno;
     for (const char *path = sources->paths; path && path < sources->paths + sources->size;
          path += strlen(path) + 1)
-        /* Some are none, such as a zip archive. */
+        /* A directory may not exist, or be inside a zip archive. */
         if (inotify_add_watch(fd, path, events) < 0 && errno != ENOENT && errno != ENOTDIR &&
             errno != EACCES)
             return -errno;
     return take_fd(&fd);
 }
 
-void watch_read(int fd)
+void watch_drain(int fd)
 {
     _Alignas(struct inotify_event) char buffer[4096];
 

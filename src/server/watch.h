@@ -1,13 +1,13 @@
 #pragma once
 
-/* Notices that something happens to the sources of the app: inotify(7). What that means is for
- * sources.h to say. */
+/* Watches the sources of the app with inotify(7). An event only means that something has happened
+ * to them; whether they have changed is found out with sources.h. */
 
 #include "server/sources.h"
 
-/* Begins to watch them. Returns a descriptor that can be read after something has happened there,
- * or -errno. */
+/* Starts to watch. Returns a descriptor, which the caller closes and which becomes readable when
+ * something happens to the sources, or -errno. */
 int watch_open(const struct sources *sources);
 
-/* Takes in what has happened. */
-void watch_read(int fd);
+/* Discards the events that are pending. Does not block. */
+void watch_drain(int fd);

@@ -73,7 +73,7 @@ static bool is_overdue(
     int status = ending->status;
 
     return ending->program[0] == '\0' && WIFEXITED(status) && WEXITSTATUS(status) == EX_TEMPFAIL &&
-        options->request_timeout > 0 && deadline_now() - slot->since >= options->request_timeout;
+        options->timeouts.request > 0 && deadline_now() - slot->since >= options->timeouts.request;
 }
 
 /* What made it exit before its end, or "": of another program that is not known. */
@@ -92,7 +92,7 @@ static const char *describe_end(const struct options *options, const struct slot
 
     if (is_overdue(options, slot, ending))
         snprintf(buffer, size, "was ended by --request-timeout");
-    else if (options->limit_cpu > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+    else if (options->limits.cpu > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
         snprintf(buffer, size, "was ended by --limit-cpu");
     else {
         char how[128];
@@ -169,7 +169,7 @@ static void record_end(
     describe(workers, slot, &about);
     report_client(report, &record.peer);
     record.line = slice_unless_empty(about.request);
-    access_write(&record, about.fields, 4, workers->options); /* the duration is among its own */
+    access_write(&record, about.fields, 4, workers->options->access_log); /* it has the duration */
 }
 
 void workers_reap(struct workers *workers, pid_t pid, struct worker_exit *ret)
@@ -213,13 +213,13 @@ static usec_t end_of_patience(
 {
     switch (state) {
     case SLOT_STARTING:
-        if (options->import_timeout == 0)
+        if (options->timeouts.import == 0)
             return DEADLINE_NEVER;
-        return slot->since + options->import_timeout + (slot->overdue ? GRACE : 0);
+        return slot->since + options->timeouts.import + (slot->overdue ? GRACE : 0);
     case SLOT_RUNNING:
-        if (options->request_timeout == 0)
+        if (options->timeouts.request == 0)
             return DEADLINE_NEVER;
-        return slot->since + options->request_timeout + options->linger_timeout + GRACE;
+        return slot->since + options->timeouts.request + options->timeouts.linger + GRACE;
     default: return DEADLINE_NEVER;
     }
 }
@@ -305,8 +305,8 @@ usec_t workers_enforce_deadlines(struct workers *workers)
     usec_t now = deadline_now(), next = DEADLINE_NEVER;
 
     /* A spare may get a request at any time, without telling. */
-    if (options->request_timeout > 0)
-        next = now + options->request_timeout + options->linger_timeout + GRACE;
+    if (options->timeouts.request > 0)
+        next = now + options->timeouts.request + options->timeouts.linger + GRACE;
     for (size_t i = 0; i < workers->board->size; i++) {
         struct slot *slot = &workers->board->slots[i];
         enum slot_state state = (enum slot_state)slot->state;

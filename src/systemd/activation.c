@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/problem.h"
+#include "systemd/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,7 @@ static bool is_same_file(int a, int b)
     return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-static bool is_ours(const struct activation *activation, int fd)
+static bool is_socket_of(const struct activation *activation, int fd)
 {
     if (activation->connection >= 0)
         return is_same_file(activation->connection, fd);
@@ -39,59 +40,47 @@ static bool is_ours(const struct activation *activation, int fd)
     return false;
 }
 
-/* What systemd does for a stream that it has connected (systemd.exec(5)), so that the log and the
- * app find the journal. */
-static void tell_journal_stream(int fd)
-{
-    char stream[64];
-    struct stat status;
-
-    if (fstat(fd, &status) < 0)
-        return;
-    snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
-    setenv("JOURNAL_STREAM", stream, 1);
-}
-
-/* Where messages can go when no standard stream is left: the journal, or nowhere. */
-static int open_log(void)
+/* Opens a stream to the journal, or /dev/null if there is no journal. */
+static int open_output(void)
 {
     int fd = sd_journal_stream_fd("wsgi-once", LOG_INFO, 1);
 
     if (fd < 0)
         return open("/dev/null", O_WRONLY | O_CLOEXEC);
-    tell_journal_stream(fd);
+    journal_set_stream(fd); /* for the log and the app */
     return fd;
 }
 
-static void replace(int fd, int with)
+static void replace_stream(int fd, int with)
 {
     if (with >= 0)
         dup2(with, fd);
 }
 
-/* inetd and StandardInput=socket make all three streams the connection: an app's print() would
- * land in the middle of its answer. */
-static void part_streams(const struct activation *activation)
+/* inetd and StandardInput=socket connect all three streams to the client: the output of an app's
+ * print() would get into its response. */
+static void detach_streams(const struct activation *activation)
 {
-    bool output = is_ours(activation, STDOUT_FILENO), error = is_ours(activation, STDERR_FILENO);
+    bool output = is_socket_of(activation, STDOUT_FILENO),
+         error = is_socket_of(activation, STDERR_FILENO);
 
-    if (is_ours(activation, STDIN_FILENO)) {
+    if (is_socket_of(activation, STDIN_FILENO)) {
         _cleanup_(closep) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        replace(STDIN_FILENO, null);
+        replace_stream(STDIN_FILENO, null);
     }
     if (output && error) {
-        _cleanup_(closep) int log = open_log();
-        replace(STDOUT_FILENO, log);
-        replace(STDERR_FILENO, log);
+        _cleanup_(closep) int journal = open_output();
+        replace_stream(STDOUT_FILENO, journal);
+        replace_stream(STDERR_FILENO, journal);
     } else if (output)
-        replace(STDOUT_FILENO, STDERR_FILENO);
+        replace_stream(STDOUT_FILENO, STDERR_FILENO);
     else if (error)
-        replace(STDERR_FILENO, STDOUT_FILENO);
+        replace_stream(STDERR_FILENO, STDOUT_FILENO);
 }
 
-/* ---- what the descriptors are --------------------------------------------------------------- */
+/* ---- the kinds of sockets ------------------------------------------------------------------- */
 
-static int get_int(int fd, int option)
+static int socket_option(int fd, int option)
 {
     int value = -1;
     socklen_t size = sizeof(value);
@@ -99,12 +88,13 @@ static int get_int(int fd, int option)
     return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
 }
 
-/* Adds one descriptor, as a listener or as the connection. That a stream which does not listen is
- * still connected is not asked: a client may have left already, and that is no fault of the unit.
- */
-static int add(struct activation *activation, int fd, const char *name, char **ret_problem)
+/* Adds a descriptor as a listener or as the connection. Does not check whether a stream socket that
+ * does not listen is still connected: that the client has disconnected already is no error of the
+ * unit. */
+static int activation_add(
+    struct activation *activation, int fd, const char *name, struct problem *ret_problem)
 {
-    int type = get_int(fd, SO_TYPE), family = get_int(fd, SO_DOMAIN);
+    int type = socket_option(fd, SO_TYPE), family = socket_option(fd, SO_DOMAIN);
 
     if (type < 0)
         return problem_set(ret_problem, EX_CONFIG, "%s is not a socket", name);
@@ -114,7 +104,7 @@ static int add(struct activation *activation, int fd, const char *name, char **r
     if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
         return problem_set(ret_problem, EX_CONFIG,
             "%s is a socket of another family than AF_UNIX, AF_INET and AF_INET6", name);
-    if (get_int(fd, SO_ACCEPTCONN) == 1)
+    if (socket_option(fd, SO_ACCEPTCONN) == 1)
         activation->listeners[activation->n_listeners++] = fd;
     else if (activation->connection < 0)
         activation->connection = fd;
@@ -124,13 +114,13 @@ static int add(struct activation *activation, int fd, const char *name, char **r
     return 0;
 }
 
-static int add_all(struct activation *activation, int count, char **ret_problem)
+static int activation_add_all(struct activation *activation, int count, struct problem *ret_problem)
 {
     char name[sizeof("descriptor 2147483647")];
 
     for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; fd++) {
         snprintf(name, sizeof(name), "descriptor %d", fd);
-        int r = add(activation, fd, name, ret_problem);
+        int r = activation_add(activation, fd, name, ret_problem);
         if (r != 0)
             return r;
     }
@@ -140,18 +130,19 @@ static int add_all(struct activation *activation, int count, char **ret_problem)
     return 0;
 }
 
-/* inetd's way: the socket is standard input. It moves up, out of the app's sight. */
-static int add_standard_input(struct activation *activation, char **ret_problem)
+/* inetd passes the socket as standard input. Duplicates it, so that standard input can be replaced
+ * and the app does not see the socket. */
+static int add_standard_input(struct activation *activation, struct problem *ret_problem)
 {
     int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 
     if (fd < 0)
         return problem_set(ret_problem, EX_OSERR, "cannot duplicate standard input: %m");
-    return add(activation, fd, "standard input", ret_problem);
+    return activation_add(activation, fd, "standard input", ret_problem);
 }
 
-/* Why there is nothing to serve, and what would help. */
-static int explain_no_socket(const char *pid, char **ret_problem)
+/* Sets *ret_problem to why there is no socket, and to what helps. */
+static int explain_no_socket(const char *pid, struct problem *ret_problem)
 {
     if (pid)
         return problem_set(ret_problem, EX_NOINPUT,
@@ -163,12 +154,12 @@ static int explain_no_socket(const char *pid, char **ret_problem)
         "systemd-socket-activate(1), as in: systemd-socket-activate -l 8000 wsgi-once ...");
 }
 
-/* As long as something waits at a socket, systemd starts this process again and again. At a socket
- * that cannot be served nobody can be told why; what waits there is taken away. */
+/* Takes the connections, or the data, that wait at a socket which cannot be served. No answer is
+ * possible there, but as long as something waits, systemd starts this process again and again. */
 static void discard_waiting(int fd)
 {
-    enum { MOST = 4096 }; /* a flood is not to keep this process */
-    bool is_listening = get_int(fd, SO_ACCEPTCONN) == 1;
+    enum { MOST = 4096 }; /* a limit, so that a flood does not keep this process busy */
+    bool is_listening = socket_option(fd, SO_ACCEPTCONN) == 1;
     char scratch[4096];
     int flags = fcntl(fd, F_GETFL);
 
@@ -181,27 +172,24 @@ static void discard_waiting(int fd)
     }
 }
 
-/* One wrong socket keeps all of them from being served, but whoever waits at a right one can be
- * told. others: what to do with the wrong ones. */
-static void keep_listeners(struct activation *activation, int count, void (*others)(int fd))
+/* Keeps the listeners that could be served, because their clients can get an answer; one wrong
+ * socket prevents all of them from being served. With `discard`, takes what waits at the others. */
+static void keep_listeners(struct activation *activation, int count, bool discard)
 {
     activation->connection = -1;
     activation->n_listeners = 0;
     for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; fd++) {
-        _cleanup_(freep) char *problem = NULL;
-        if (get_int(fd, SO_ACCEPTCONN) != 1 || add(activation, fd, "", &problem) != 0)
-            others(fd);
+        bool is_kept =
+            socket_option(fd, SO_ACCEPTCONN) == 1 && activation_add(activation, fd, "", NULL) == 0;
+        if (!is_kept && discard)
+            discard_waiting(fd);
     }
 }
 
-static void leave_alone(int fd)
-{
-    (void)fd;
-}
-
-/* A wrapper that has started this process instead of becoming it keeps nobody from waiting at the
- * sockets, which this process has from it, and will not answer, either. */
-static void keep_wrapped(struct activation *activation, const char *pid, const char *fds)
+/* Finds the listeners of a wrapper that has started this process instead of executing it: its
+ * parent, which LISTEN_PID names. This process has inherited them. The wrapper will not answer the
+ * clients that wait there, so this process must. */
+static void keep_inherited(struct activation *activation, const char *pid, const char *fds)
 {
     enum { MOST = 64 };
     long count = fds ? strtol(fds, NULL, 10) : 0;
@@ -211,7 +199,7 @@ static void keep_wrapped(struct activation *activation, const char *pid, const c
     free(activation->listeners);
     activation->listeners = calloc((size_t)count, sizeof(int));
     if (activation->listeners)
-        keep_listeners(activation, (int)count, leave_alone);
+        keep_listeners(activation, (int)count, false);
 }
 
 static char *copy_variable(const char *name)
@@ -220,9 +208,9 @@ static char *copy_variable(const char *name)
     return value ? strdup(value) : NULL;
 }
 
-static int take_sockets(struct activation *activation, char **ret_problem)
+static int take_sockets(struct activation *activation, struct problem *ret_problem)
 {
-    /* sd_listen_fds clears them. */
+    /* sd_listen_fds removes them from the environment. */
     _cleanup_(freep) char *fds = copy_variable("LISTEN_FDS"), *pid = copy_variable("LISTEN_PID");
     int n = sd_listen_fds(1);
 
@@ -234,18 +222,18 @@ static int take_sockets(struct activation *activation, char **ret_problem)
     if (!activation->listeners)
         return problem_set(ret_problem, EX_OSERR, "out of memory");
     if (n > 0) {
-        int r = add_all(activation, n, ret_problem);
+        int r = activation_add_all(activation, n, ret_problem);
         if (r != 0)
-            keep_listeners(activation, n, discard_waiting);
+            keep_listeners(activation, n, true);
         return r;
     }
-    if (get_int(STDIN_FILENO, SO_TYPE) >= 0)
+    if (socket_option(STDIN_FILENO, SO_TYPE) >= 0)
         return add_standard_input(activation, ret_problem);
-    keep_wrapped(activation, pid, fds);
+    keep_inherited(activation, pid, fds);
     return explain_no_socket(fds ? pid : NULL, ret_problem);
 }
 
-int activation_take(struct activation *ret_activation, char **ret_problem)
+int activation_take(struct activation *ret_activation, struct problem *ret_problem)
 {
     struct activation activation = {.connection = -1};
     int r = take_sockets(&activation, ret_problem);
@@ -254,7 +242,7 @@ int activation_take(struct activation *ret_activation, char **ret_problem)
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
     unsetenv("LISTEN_PIDFDID");
-    part_streams(&activation);
+    detach_streams(&activation);
     *ret_activation = activation;
     return r;
 }
@@ -267,8 +255,8 @@ void activation_done(struct activation *activation)
 
 /* ---- accepting ------------------------------------------------------------------------------ */
 
-/* Takes a connection that waits, from the first listener that has one, beginning with number
- * `first`: -EAGAIN when none has. */
+/* Accepts a connection from the first listener that has one waiting, starting with number `first`.
+ * Returns the connection, -EAGAIN if none waits, or another -errno. */
 static int accept_waiting(const struct activation *activation, size_t first)
 {
     for (size_t i = 0; i < activation->n_listeners; i++) {
@@ -276,7 +264,7 @@ static int accept_waiting(const struct activation *activation, size_t first)
         int fd = accept4(activation->listeners[number], NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
             return fd;
-        /* accept(2): errors of the network are to be treated like "none is there". */
+        /* accept(2) says to treat errors of the network like EAGAIN. */
         switch (errno) {
         case EMFILE:
         case ENFILE:
@@ -289,8 +277,8 @@ static int accept_waiting(const struct activation *activation, size_t first)
     return -EAGAIN;
 }
 
-/* Another process may be faster: accept must not wait then. */
-static int let_accept_not_wait(const struct activation *activation)
+/* Makes the listeners non-blocking: another process may accept the connection first. */
+static int set_nonblocking(const struct activation *activation)
 {
     for (size_t i = 0; i < activation->n_listeners; i++) {
         int flags = fcntl(activation->listeners[i], F_GETFL);
@@ -307,8 +295,8 @@ static int add_to_epoll(int epoll, int fd, uint32_t events)
     return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* EPOLLEXCLUSIVE: a connection wakes one of the processes that wait. One that was woken has to try
- * accept, because no other one was. */
+/* With EPOLLEXCLUSIVE, a connection wakes one of the processes that wait. That process must call
+ * accept, because no other process has been woken. */
 static int open_epoll(const struct activation *activation, int stop)
 {
     _cleanup_(closep) int epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -323,7 +311,7 @@ static int open_epoll(const struct activation *activation, int stop)
 
 int activation_accept_waiting(const struct activation *activation)
 {
-    int r = let_accept_not_wait(activation);
+    int r = set_nonblocking(activation);
 
     return r < 0 ? r : accept_waiting(activation, 0);
 }
@@ -336,7 +324,7 @@ bool activation_is_exhaustion(int error)
 int activation_accept(const struct activation *activation, size_t first, int stop, usec_t deadline)
 {
     _cleanup_(closep) int epoll = open_epoll(activation, stop);
-    int r = epoll < 0 ? epoll : let_accept_not_wait(activation);
+    int r = epoll < 0 ? epoll : set_nonblocking(activation);
 
     while (r == 0) {
         struct epoll_event event;

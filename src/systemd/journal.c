@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -13,22 +15,52 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* How long to wait for a journal that is stuck: to take a record, and to have received it. */
+/* How long to wait for the journal to take a record, and for it to have received all records. */
 #define SEND_TIMEOUT (250 * USEC_PER_MSEC)
-#define SETTLE_TIMEOUT (50 * USEC_PER_MSEC)
+#define FLUSH_TIMEOUT (50 * USEC_PER_MSEC)
 
-/* The socket, as long as this process has records under way. The inode tells whether it is still
- * ours, the process whether it is not its parent's. */
+/* The socket. It stays open until journal_flush(), which waits for the records sent through it. */
 static struct {
     int fd;
-    ino_t inode;
-    pid_t owner;   /* 0: there is no socket */
-    bool is_stuck; /* the journal has taken nothing in all the time that it was given */
+    ino_t inode;   /* detects that the app has closed fd and the number is another file now */
+    pid_t owner;   /* the process that opened it, not a child of that; 0: there is no socket */
+    bool is_stuck; /* the journal took nothing until the last timeout */
 } journal;
+
+/* ---- the stream ----------------------------------------------------------------------------- */
+
+enum { STREAM_SIZE = 64 };
+
+/* Writes the value that JOURNAL_STREAM has for the descriptor. Returns whether it is open. */
+static bool format_stream(int fd, char stream[STREAM_SIZE])
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return false;
+    snprintf(stream, STREAM_SIZE, "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    return true;
+}
+
+bool journal_is_stream(int fd)
+{
+    const char *named = getenv("JOURNAL_STREAM");
+    char stream[STREAM_SIZE];
+
+    return named && format_stream(fd, stream) && strcmp(named, stream) == 0;
+}
+
+void journal_set_stream(int fd)
+{
+    char stream[STREAM_SIZE];
+
+    if (format_stream(fd, stream))
+        setenv("JOURNAL_STREAM", stream, 1);
+}
 
 /* ---- the socket ----------------------------------------------------------------------------- */
 
-static bool is_still_there(void)
+static bool owns_descriptor(void)
 {
     struct stat status;
 
@@ -36,9 +68,9 @@ static bool is_still_there(void)
         status.st_ino == journal.inode;
 }
 
-static bool is_open(void)
+static bool socket_is_open(void)
 {
-    return journal.owner == getpid() && is_still_there();
+    return journal.owner == getpid() && owns_descriptor();
 }
 
 static void set_timeout(usec_t timeout)
@@ -55,9 +87,9 @@ static int open_socket(void)
 {
     struct stat status;
 
-    if (is_open())
+    if (socket_is_open())
         return 0;
-    journal.owner = 0; /* one that is a parent's, or not there any more, is nobody's to close */
+    journal.owner = 0; /* a parent's socket, or one that the app has closed, stays as it is */
     journal.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (journal.fd < 0)
         return -errno;
@@ -71,46 +103,47 @@ static int open_socket(void)
 
 void journal_after_fork(void)
 {
-    if (is_still_there())
+    if (owns_descriptor())
         close(journal.fd);
     journal.owner = 0;
 }
 
 /* ---- sending -------------------------------------------------------------------------------- */
 
-/* The parts of a datagram, five for each field at most. */
+/* The parts of a datagram: at most five for each field. */
 struct datagram {
     struct iovec parts[5 * JOURNAL_MAX_FIELDS];
     size_t count;
     uint64_t sizes[JOURNAL_MAX_FIELDS];
 };
 
-static void add(struct datagram *datagram, const void *data, size_t size)
+static void datagram_add(struct datagram *datagram, const void *data, size_t size)
 {
-    datagram->parts[datagram->count++] = (struct iovec){(void *)data, size}; /* it is not written */
+    datagram->parts[datagram->count++] = (struct iovec){(void *)data, size}; /* it is only read */
 }
 
-/* "NAME=value\n", or, because a newline would end the value, "NAME\n", its size and itself. */
-static void add_field(struct datagram *datagram, const struct iovec *field, uint64_t *size)
+/* Adds "NAME=value\n". A value with a newline is written as "NAME\n", its size in 64 bits, the
+ * value and "\n". */
+static void datagram_add_field(struct datagram *datagram, const struct iovec *field, uint64_t *size)
 {
     const char *data = field->iov_base, *value = memchr(data, '=', field->iov_len);
 
     if (!value || !memchr(data, '\n', field->iov_len)) {
-        add(datagram, data, field->iov_len);
-        add(datagram, "\n", 1);
+        datagram_add(datagram, data, field->iov_len);
+        datagram_add(datagram, "\n", 1);
         return;
     }
     value++;
     *size = htole64(field->iov_len - (size_t)(value - data));
-    add(datagram, data, (size_t)(value - data) - 1);
-    add(datagram, "\n", 1);
-    add(datagram, size, sizeof(*size));
-    add(datagram, value, field->iov_len - (size_t)(value - data));
-    add(datagram, "\n", 1);
+    datagram_add(datagram, data, (size_t)(value - data) - 1);
+    datagram_add(datagram, "\n", 1);
+    datagram_add(datagram, size, sizeof(*size));
+    datagram_add(datagram, value, field->iov_len - (size_t)(value - data));
+    datagram_add(datagram, "\n", 1);
 }
 
-/* A journal that is stuck is waited for once: a server that did so for each of its records would
- * not get round to anything else. A signal makes the wait begin anew, but not without end. */
+/* Does not wait again for a journal that is stuck: a server that waited with each record would do
+ * little else. A signal restarts the wait, within a total limit. */
 static int send_datagram(struct datagram *datagram, bool wait)
 {
     bool may_wait = wait && !journal.is_stuck;
@@ -144,7 +177,7 @@ int journal_send(const struct iovec *fields, size_t count, bool wait)
     int r = open_socket();
     if (r == 0) {
         for (size_t i = 0; i < count; i++)
-            add_field(&datagram, &fields[i], &datagram.sizes[i]);
+            datagram_add_field(&datagram, &fields[i], &datagram.sizes[i]);
         r = send_datagram(&datagram, wait);
     }
     errno = saved_errno;
@@ -153,29 +186,29 @@ int journal_send(const struct iovec *fields, size_t count, bool wait)
 
 /* ---- waiting -------------------------------------------------------------------------------- */
 
-/* Empty datagrams, which the journal ignores: when it has received the first of them, it has done
- * with all that was before. One would be too few for poll(2) to tell, see below. */
+/* The journal ignores empty datagrams. When it has received the first one, it has processed all
+ * records before it. It takes two, see wait_for_receipt(). */
 enum { BARRIERS = 2 };
 
-/* A datagram socket can be written to when a quarter of its buffer is free, and what was not
- * received yet counts. So with the smallest buffer there is, it can when no more than one of the
- * barriers is left. */
+/* poll(2) reports a datagram socket as writable while the data that the other side has not received
+ * yet takes up at most a quarter of the send buffer. With the smallest possible buffer, that is the
+ * case when at most one barrier is left, that is, when the journal has received the first one. */
 static void wait_for_receipt(void)
 {
     const int smallest = 0;
     struct datagram empty = {0};
 
-    set_timeout(SETTLE_TIMEOUT);
+    set_timeout(FLUSH_TIMEOUT);
     for (int i = 0; i < BARRIERS && send_datagram(&empty, true) == 0; i++)
         ;
     struct pollfd poll_fd = {.fd = journal.fd, .events = POLLOUT};
     setsockopt(journal.fd, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof(smallest));
-    poll(&poll_fd, 1, SETTLE_TIMEOUT / USEC_PER_MSEC);
+    poll(&poll_fd, 1, FLUSH_TIMEOUT / USEC_PER_MSEC);
 }
 
 void journal_flush(void)
 {
-    if (!is_open())
+    if (!socket_is_open())
         return;
     if (!journal.is_stuck)
         wait_for_receipt();

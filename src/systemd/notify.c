@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
 
-/* That a message was not taken is no reason not to serve. */
-
 void notify_disable(void)
 {
     unsetenv("NOTIFY_SOCKET");
@@ -20,7 +18,7 @@ void notify_ready(void)
     sd_notify(0, "READY=1");
 }
 
-/* The time is what Type=notify-reload asks for. */
+/* Type=notify-reload requires the time. */
 void notify_reloading(void)
 {
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, deadline_now());

@@ -1,29 +1,32 @@
 #pragma once
 
-/* What systemd is told of the server: sd_notify(3). Without NOTIFY_SOCKET nothing is done. */
+/* Messages to the service manager about the state of the server: sd_notify(3). Without
+ * NOTIFY_SOCKET these functions do nothing. No function fails: a message that cannot be sent is no
+ * reason not to serve. */
 
 #include "base/deadline.h"
 
-/* Hides the service manager's variables from what this process runs and starts from now on. */
+/* Removes the service manager's variables from the environment, so that neither this process nor
+ * the programs that it starts can use them. */
 void notify_disable(void);
 
-/* The app is served: now, or again after a reload. */
+/* READY=1: the server serves the app, at the start or again after a reload. */
 void notify_ready(void);
 
-/* The new app is being tried. */
+/* RELOADING=1: the server is trying to import the app again. */
 void notify_reloading(void);
 
-/* The end has begun. */
+/* STOPPING=1: the server has begun to stop. */
 void notify_stopping(void);
 
-/* Starting, or stopping, needs this long (microseconds) from now on. */
+/* EXTEND_TIMEOUT_USEC=: starting or stopping takes up to `time` microseconds from now. */
 void notify_extend(usec_t time);
 
-/* The server is alive. */
+/* WATCHDOG=1: the server is alive. */
 void notify_watchdog(void);
 
-/* One line for `systemctl status`. */
+/* STATUS=: one line for `systemctl status`, cut at 511 bytes. */
 void notify_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* How often systemd wants to hear that the server is alive, in microseconds; 0: never. */
+/* How often systemd expects notify_watchdog() (WatchdogSec=), in microseconds; 0: never. */
 usec_t notify_watchdog_interval(void);

@@ -1,6 +1,7 @@
 #include "worker/exit_info.h"
 
 #include "base/cleanup.h"
+#include "base/printable.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -34,9 +35,7 @@ static void copy_name(const char *begin, const char *end, char *name, size_t siz
 
     memcpy(name, begin, length);
     name[length] = '\0';
-    for (char *c = name; *c; c++)
-        if (*c <= ' ' || *c > '~' || *c == '\'')
-            *c = '?';
+    printable_replace(name, PRINTABLE_WORD, '?');
 }
 
 /* The kernel remembers of each process whether it has called execve(2) since its fork. Nothing that

@@ -4,6 +4,7 @@
 
 #include "options/options.h"
 
-/* Sets the --limit-... options for this process and those that it starts. Processor time counts
- * from now on. Returns 0, or -errno with *ret_option, the one that could not be set. */
-int limits_set(const struct options *options, const char **ret_option);
+/* Sets the limits (--limit-...) of this process and of the processes that it starts. Processor time
+ * counts from now on. Returns 0, or -errno with *ret_option, the option whose limit could not be
+ * set. */
+int limits_set(const struct resource_limits *limits, const char **ret_option);

@@ -10,12 +10,12 @@
 #    include <sanitizer/lsan_interface.h>
 #endif
 
-/* For what is in buffers, and the journal. */
-#define LEAVE_TIME_SEC 1
+/* The time for flushing buffers and for the journal. */
+#define EXIT_TIMEOUT_SEC 1
 
-static volatile sig_atomic_t exit_status = -1; /* once the end has begun */
+static volatile sig_atomic_t exit_status = -1; /* of a process that is exiting */
 
-static void end_now(int signal)
+static void on_alarm(int signal)
 {
     (void)signal;
     _exit(exit_status);
@@ -30,7 +30,7 @@ static void set_alarm(time_t seconds)
 
 void process_exit_soon(int status)
 {
-    struct sigaction action = {.sa_handler = end_now};
+    struct sigaction action = {.sa_handler = on_alarm};
     sigset_t alarm_signal;
 
     if (exit_status >= 0)
@@ -40,7 +40,7 @@ void process_exit_soon(int status)
     sigemptyset(&alarm_signal);
     sigaddset(&alarm_signal, SIGALRM);
     pthread_sigmask(SIG_UNBLOCK, &alarm_signal, NULL);
-    set_alarm(LEAVE_TIME_SEC);
+    set_alarm(EXIT_TIMEOUT_SEC);
 }
 
 void process_exit(int status)
@@ -50,7 +50,7 @@ void process_exit(int status)
     journal_flush();
 #ifdef __SANITIZE_ADDRESS__
     set_alarm(0);
-    __lsan_do_leak_check(); /* it would run at exit(3), which is not called */
+    __lsan_do_leak_check(); /* it would run in exit(3) */
 #endif
     _exit(status);
 }

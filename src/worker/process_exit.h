@@ -1,12 +1,12 @@
 #pragma once
 
-/* The end of a process that was forked. */
+/* The exit of a process, without what exit(3) would run. */
 
-/* Ends the process with this status after a second, whatever it waits for: its last output may be
- * for a pipe that nobody reads. SIGALRM is no longer the app's then. What comes after it is to be
- * process_exit() with the same status. */
+/* Makes the process exit with this status in a second, whatever it waits for: its last output may
+ * go to a pipe that nobody reads. The app cannot use SIGALRM any more. The caller must call
+ * process_exit() with the same status in the end. */
 void process_exit_soon(int status);
 
-/* Flushes the streams of the C library, waits for the journal if there are records under way, lets
- * the leak checker look, and ends the process without running what exit(3) would. */
+/* Flushes the streams of the C library, waits for the journal if it has not received all records,
+ * runs the leak checker if there is one, and exits. Takes at most a second. */
 _Noreturn void process_exit(int status);

@@ -9,14 +9,16 @@
 #include <unistd.h>
 
 #define DEADLINE_SIGNAL SIGRTMAX
-/* For the log to take what there is to say. The server, which waits longer, kills after that. */
-#define LAST_WORDS_TIME_SEC 1
+/* The time for writing to standard error. The server waits longer than that before it kills. */
+#define REPORT_TIMEOUT_SEC 1
+/* The time for exiting after the deadline was exceeded in conn_linger(). */
+#define EXIT_TIMEOUT_SEC 1
 
-#ifndef sigev_notify_thread_id /* timer_create(2) names it, older C libraries do not */
+#ifndef sigev_notify_thread_id /* in timer_create(2), but not in older C libraries */
 #    define sigev_notify_thread_id _sigev_un._tid
 #endif
 
-/* What the signal handler needs. */
+/* The state for the signal handler. */
 static struct {
     struct conn *volatile conn; /* NULL once the connection is closed */
     struct report *report;      /* or NULL */
@@ -25,15 +27,16 @@ static struct {
     char name[256];
     volatile sig_atomic_t has_name;
     volatile sig_atomic_t is_head;
-    volatile sig_atomic_t to_linger; /* before the end */
-} overdue;
+    volatile sig_atomic_t must_linger; /* before the process exits */
+} request_timer;
 
 /* ---- in the signal handler: only what signal-safety(7) allows ------------------------------- */
 
-/* One line with one write. */
-static void say(const char *what)
+/* Writes "wsgi-once: NAME" and `what`, a line, with a single write(2). */
+static void write_line(const char *what)
 {
-    const char *parts[] = {"wsgi-once: ", overdue.has_name ? overdue.name : "a request", what};
+    const char *parts[] = {
+        "wsgi-once: ", request_timer.has_name ? request_timer.name : "a request", what};
     char line[512];
     size_t size = 0;
 
@@ -44,13 +47,13 @@ static void say(const char *what)
         size += n;
     }
     ssize_t written = write(STDERR_FILENO, line, size);
-    (void)written; /* the process ends anyway */
+    (void)written; /* the process exits in any case */
 }
 
-static void answer(struct conn *conn, unsigned status)
+static void send_response(struct conn *conn, unsigned status)
 {
     char buffer[RESPONSE_PLAIN_SIZE];
-    size_t size = response_write_plain(status, NULL, overdue.is_head, time(NULL), buffer);
+    size_t size = response_write_plain(status, NULL, request_timer.is_head, time(NULL), buffer);
 
     ssize_t n = send(conn->fd, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n > 0)
@@ -58,82 +61,83 @@ static void answer(struct conn *conn, unsigned status)
     conn_end_output(conn);
 }
 
-/* For who writes the record. */
-static void note_end(const struct conn *conn)
+/* For the access record, which the process that reaps this one writes. */
+static void fill_report(const struct conn *conn)
 {
-    if (!overdue.report)
+    if (!request_timer.report)
         return;
-    overdue.report->status = conn->status;
-    overdue.report->received = conn->received;
-    overdue.report->sent = conn->sent;
+    request_timer.report->status = conn->status;
+    request_timer.report->received = conn->received;
+    request_timer.report->sent = conn->sent;
 }
 
-static void end_process(void)
+static void exit_after_deadline(void)
 {
-    struct conn *conn = overdue.conn;
+    struct conn *conn = request_timer.conn;
 
-    if (overdue.to_linger)
-        conn_linger(conn, true, overdue.linger_timeout);
+    if (request_timer.must_linger)
+        conn_linger(conn, true, request_timer.linger_timeout);
     if (conn)
-        note_end(conn);
+        fill_report(conn);
     _exit(EX_TEMPFAIL);
 }
 
-static void on_stuck(int signal)
+static void on_report_timeout(int signal)
 {
     (void)signal;
-    end_process();
+    exit_after_deadline();
 }
 
-/* Says it, with the tracebacks. Standard error may be a pipe that nobody reads: if this takes too
- * long, it is the end. */
-static void say_last_words(const char *what)
+/* Writes the message and has the interpreter print the tracebacks. If that takes too long, because
+ * standard error is a pipe that nobody reads, the process exits. */
+static void report_deadline(const char *what)
 {
-    struct sigaction end = {.sa_handler = on_stuck};
-    struct itimerspec when = {.it_value = {.tv_sec = LAST_WORDS_TIME_SEC}};
-    sigset_t deadline;
+    struct sigaction timeout = {.sa_handler = on_report_timeout};
+    struct itimerspec when = {.it_value = {.tv_sec = REPORT_TIMEOUT_SEC}};
+    sigset_t signals;
 
-    sigemptyset(&deadline);
-    sigaddset(&deadline, DEADLINE_SIGNAL);
-    sigaction(DEADLINE_SIGNAL, &end, NULL);
-    timer_settime(overdue.timer, 0, &when, NULL);
-    pthread_sigmask(SIG_UNBLOCK, &deadline, NULL); /* this is its handler */
-    say(what);
+    sigemptyset(&signals);
+    sigaddset(&signals, DEADLINE_SIGNAL);
+    sigaction(DEADLINE_SIGNAL, &timeout, NULL);
+    timer_settime(request_timer.timer, 0, &when, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL); /* blocked in its handler, which this is */
+    write_line(what);
     raise(DUMP_SIGNAL);
     when.it_value.tv_sec = 0;
-    timer_settime(overdue.timer, 0, &when, NULL);
+    timer_settime(request_timer.timer, 0, &when, NULL);
 }
 
-/* The client comes first, then the tracebacks. */
+/* The response comes first, so that the client does not wait for the tracebacks. */
 static void end_request(struct conn *conn)
 {
-    unsigned status = overdue.has_name ? 504 : 408;
+    unsigned status = request_timer.has_name ? 504 : 408;
 
-    overdue.to_linger = conn_claim_response(conn, status);
-    if (overdue.to_linger)
-        answer(conn, status);
+    request_timer.must_linger = conn_claim_response(conn, status);
+    if (request_timer.must_linger)
+        send_response(conn, status);
     else
         conn_abort(conn);
-    say_last_words(": not done when its --request-timeout passed\n");
+    report_deadline(": not done when its --request-timeout passed\n");
 }
 
-/* The client is late, not the app. The end of the process gets another second. */
+/* The client has exceeded the deadline, not the app. The process gets some time to exit by itself.
+ */
 static void stop_lingering(struct conn *conn)
 {
-    struct itimerspec when = {.it_value = {.tv_sec = 1}};
+    struct itimerspec when = {.it_value = {.tv_sec = EXIT_TIMEOUT_SEC}};
 
     conn->peer_ended = 1;
     conn->lingering = 0;
-    timer_settime(overdue.timer, 0, &when, NULL);
+    timer_settime(request_timer.timer, 0, &when, NULL);
 }
 
 static void on_deadline(int signal)
 {
-    struct conn *conn = overdue.conn;
+    struct conn *conn = request_timer.conn;
 
     (void)signal;
     if (conn && conn->end == 0)
-        _exit(0); /* a client that sent nothing at all */
+        _exit(0); /* the client has sent nothing */
     if (conn && conn->lingering) {
         stop_lingering(conn);
         return;
@@ -141,21 +145,21 @@ static void on_deadline(int signal)
     if (conn && !conn->ended)
         end_request(conn);
     else
-        say_last_words(": still running after its answer when its --request-timeout passed\n");
-    end_process();
+        report_deadline(": still running after its answer when its --request-timeout passed\n");
+    exit_after_deadline();
 }
 
-/* Takes the place of the dump until the interpreter runs. */
-static void do_nothing(int signal)
+/* Until the interpreter has installed its own handler. */
+static void on_early_dump(int signal)
 {
     (void)signal;
 }
 
-/* ---- outside -------------------------------------------------------------------------------- */
+/* ---- outside of the signal handler ---------------------------------------------------------- */
 
-/* The signal goes to this thread, so that what it does with the connection is not under way in
- * another one. */
-static int set_timer(usec_t timeout)
+/* The signal goes to this thread, the one that uses the connection: so no other thread can be using
+ * it while the handler does. */
+static int create_timer(usec_t timeout)
 {
     struct sigevent event = {
         .sigev_notify = SIGEV_THREAD_ID,
@@ -166,44 +170,44 @@ static int set_timer(usec_t timeout)
 
     when.it_value.tv_sec = (time_t)(timeout / USEC_PER_SEC);
     when.it_value.tv_nsec = (long)(timeout % USEC_PER_SEC * 1000);
-    if (timer_create(CLOCK_MONOTONIC, &event, &overdue.timer) < 0)
+    if (timer_create(CLOCK_MONOTONIC, &event, &request_timer.timer) < 0)
         return -1;
-    return timer_settime(overdue.timer, 0, &when, NULL);
+    return timer_settime(request_timer.timer, 0, &when, NULL);
 }
 
 int request_timer_start(
     struct conn *conn, struct report *report, usec_t timeout, usec_t linger_timeout)
 {
-    struct sigaction end = {.sa_handler = on_deadline, .sa_flags = SA_RESTART};
-    struct sigaction nothing = {.sa_handler = do_nothing, .sa_flags = SA_RESTART}, present;
+    struct sigaction deadline = {.sa_handler = on_deadline, .sa_flags = SA_RESTART};
+    struct sigaction dump = {.sa_handler = on_early_dump, .sa_flags = SA_RESTART}, present;
     sigset_t signals;
 
-    overdue.conn = conn;
-    overdue.report = report;
-    overdue.has_name = 0; /* that of a warm-up, in the process this one was forked from */
-    overdue.to_linger = 0;
-    overdue.linger_timeout = linger_timeout;
+    request_timer.conn = conn;
+    request_timer.report = report;
+    request_timer.has_name = 0; /* a warm-up in the parent has set it */
+    request_timer.must_linger = 0;
+    request_timer.linger_timeout = linger_timeout;
     if (timeout == 0)
         return 0;
     if (sigaction(DUMP_SIGNAL, NULL, &present) < 0 ||
-        (present.sa_handler == SIG_DFL && sigaction(DUMP_SIGNAL, &nothing, NULL) < 0) ||
-        sigaction(DEADLINE_SIGNAL, &end, NULL) < 0)
+        (present.sa_handler == SIG_DFL && sigaction(DUMP_SIGNAL, &dump, NULL) < 0) ||
+        sigaction(DEADLINE_SIGNAL, &deadline, NULL) < 0)
         return -1;
-    sigemptyset(&signals); /* whoever started this process may have blocked them */
+    sigemptyset(&signals); /* they may be blocked in the mask that was inherited */
     sigaddset(&signals, DEADLINE_SIGNAL);
     sigaddset(&signals, DUMP_SIGNAL);
     sigprocmask(SIG_UNBLOCK, &signals, NULL);
-    return set_timer(timeout);
+    return create_timer(timeout);
 }
 
 void request_timer_set_request(const char *name, bool is_head)
 {
-    overdue.is_head = is_head;
-    strncpy(overdue.name, name, sizeof(overdue.name) - 1);
-    overdue.has_name = 1;
+    request_timer.is_head = is_head;
+    strncpy(request_timer.name, name, sizeof(request_timer.name) - 1);
+    request_timer.has_name = 1;
 }
 
 void request_timer_forget_connection(void)
 {
-    overdue.conn = NULL;
+    request_timer.conn = NULL;
 }

@@ -1,11 +1,11 @@
 #pragma once
 
-/* The deadline of the whole request, which ends the process.
+/* The deadline of the whole request (--request-timeout), which ends the process.
  *
- * An app that hangs cannot be asked to stop, so a timer's signal does it, whatever the app is
- * doing: the client gets 504 if nothing of an answer is on its way, or an answer that is visibly
- * cut off; the tracebacks of all threads are printed; the exit status is EX_TEMPFAIL. A real-time
- * signal, because SIGALRM is the app's.
+ * An app that hangs cannot be asked to stop. So the signal of a timer ends the process, whatever
+ * the app is doing: the client gets 504, or the visible end of an incomplete response if a part of
+ * it was sent already; the interpreter prints the tracebacks of all threads; the exit status is
+ * EX_TEMPFAIL. The signal is a real-time signal, because SIGALRM is left to the app.
  */
 
 #include "net/conn.h"
@@ -14,19 +14,21 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* The signal on which the interpreter is to print the tracebacks of all threads. */
+/* The signal on which the interpreter prints the tracebacks of all threads. */
 #define DUMP_SIGNAL (SIGRTMAX - 1)
 
-/* Starts the timer for the connection, which is to stay until request_timer_forget_connection. What
- * became of the request is said in the report (may be NULL), because the handler can write no
- * record of it. Times are in microseconds; without a timeout (0) nothing is started. The signal
- * interrupts the calling thread. Returns 0 or -1 with errno. */
+/* Starts the timer for the connection, which must exist until request_timer_forget_connection. The
+ * handler cannot write an access record; it stores the outcome in the report (may be NULL). Times
+ * are in microseconds; with a timeout of 0 there is no deadline. The signal interrupts the calling
+ * thread. Returns 0, or -1 with errno. */
 int request_timer_start(
     struct conn *conn, struct report *report, usec_t timeout, usec_t linger_timeout);
 
-/* The head is complete: how the request is called in the log, and whether its method is HEAD.
- * Before, the client is late, not the app: it gets 408, or no answer when it sent nothing. */
+/* Sets the name of the request for the log, and whether its method is HEAD. Call it when the head
+ * is complete. Before that, a deadline is exceeded by the client, not by the app: the client gets
+ * 408, or no response if it has sent nothing. */
 void request_timer_set_request(const char *name, bool is_head);
 
-/* The connection is closed; the timer goes on for what the app does after its answer. */
+/* Call it when the connection is closed. The deadline still applies to what the app does after its
+ * response. */
 void request_timer_forget_connection(void);

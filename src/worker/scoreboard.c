@@ -1,5 +1,7 @@
 #include "worker/scoreboard.h"
 
+#include "base/printable.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -122,9 +124,7 @@ static void copy_text(char *to, const char *from, size_t size)
 {
     memcpy(to, from, size - 1);
     to[size - 1] = '\0';
-    for (char *c = to; *c; c++)
-        if (*c < ' ' || *c > '~')
-            *c = '?';
+    printable_replace(to, PRINTABLE_ASCII, '?');
 }
 
 const char *report_request(const struct report *report, char buffer[SLOT_REQUEST_SIZE])

@@ -3,43 +3,44 @@
 #include <stddef.h>
 #include <unistd.h>
 
-/* Those of a stop come last. */
+/* The signals of a stop come last. */
 static const int signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
 
-static size_t count_signals(const struct signal_policy *survival)
+static size_t count_signals(const struct signal_policy *policy)
 {
     size_t count = sizeof(signals) / sizeof(signals[0]);
 
-    return survival->of_stop ? count : count - 2;
+    return policy->ignores_stop ? count : count - 2;
 }
 
-void signals_block(const struct signal_policy *survival)
+void signals_block(const struct signal_policy *policy)
 {
-    sigset_t held = survival->mask;
+    sigset_t blocked = policy->mask;
 
-    for (size_t i = 0; i < count_signals(survival); i++)
-        sigaddset(&held, signals[i]);
-    sigprocmask(SIG_SETMASK, &held, NULL);
+    for (size_t i = 0; i < count_signals(policy); i++)
+        sigaddset(&blocked, signals[i]);
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 
-static volatile pid_t survivor;
+static volatile pid_t ignoring_process;
 
-/* A handler, because programs that this process runs would inherit that a signal is ignored. */
-static void go_on(int signal_number)
+/* A handler instead of SIG_IGN, which programs that this process executes would inherit. In a child
+ * it does what the signal does by default. */
+static void on_ignored(int signal_number)
 {
-    if (getpid() == survivor)
+    if (getpid() == ignoring_process)
         return;
     signal(signal_number, SIG_DFL);
     raise(signal_number);
 }
 
-void signals_ignore(const struct signal_policy *survival)
+void signals_ignore(const struct signal_policy *policy)
 {
-    struct sigaction action = {.sa_handler = go_on, .sa_flags = SA_RESTART}, present;
+    struct sigaction action = {.sa_handler = on_ignored, .sa_flags = SA_RESTART}, present;
 
-    survivor = getpid();
-    for (size_t i = 0; i < count_signals(survival); i++)
+    ignoring_process = getpid();
+    for (size_t i = 0; i < count_signals(policy); i++)
         if (sigaction(signals[i], NULL, &present) == 0 && present.sa_handler == SIG_DFL)
             sigaction(signals[i], &action, NULL);
-    sigprocmask(SIG_SETMASK, &survival->mask, NULL);
+    sigprocmask(SIG_SETMASK, &policy->mask, NULL);
 }

@@ -1,25 +1,25 @@
 #pragma once
 
-/* Signals that an admin, or systemd, sends to all processes of a unit.
+/* The signals that an admin or systemd sends to all processes of a unit.
  *
- * What they ask for, a reload or the end, is the affair of one process. The others go on: a request
- * must not be lost. SIGHUP, SIGUSR1 and SIGUSR2 would end a process; SIGTERM and SIGINT are meant
- * to, but the server lets running requests finish. Only the process itself survives: what it forks
- * or runs ends as usual.
+ * One process acts on them, the server; the others ignore them, so that no request is lost. By
+ * default SIGHUP, SIGUSR1 and SIGUSR2 (a reload) would kill a worker. So would SIGTERM and SIGINT
+ * (a stop), although the server lets running requests finish. Without a server, a worker ignores
+ * the signals of a reload only.
  */
 
 #include <signal.h>
 #include <stdbool.h>
 
 struct signal_policy {
-    bool of_stop;  /* survive SIGTERM and SIGINT as well */
-    sigset_t mask; /* the signals that are blocked for the app: what the process began with */
+    bool ignores_stop; /* ignore SIGTERM and SIGINT as well */
+    sigset_t mask;     /* the signal mask for the app: that with which the program was started */
 };
 
-/* Blocks the signals, beyond the mask. An interpreter that starts must see no handler that is not
- * its own. */
-void signals_block(const struct signal_policy *survival);
+/* Blocks the signals in addition to the mask, until signals_ignore is called. That must be after
+ * the start of the interpreter, which must not see handlers that it did not install. */
+void signals_block(const struct signal_policy *policy);
 
-/* From now on this process survives the signals, but for those that the app has a handler of; the
- * mask is the app's. */
-void signals_ignore(const struct signal_policy *survival);
+/* Makes this process ignore the signals from now on, except those for which the app has a handler,
+ * and sets the mask for the app. Processes that it forks or executes do not ignore them. */
+void signals_ignore(const struct signal_policy *policy);

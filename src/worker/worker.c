@@ -10,6 +10,7 @@
 #include "net/exchange.h"
 #include "net/proxied.h"
 #include "proxy/peer.h"
+#include "worker/identity.h"
 #include "worker/limits.h"
 #include "worker/process_exit.h"
 #include "worker/request_timer.h"
@@ -21,59 +22,27 @@
 #include "wsgi/python.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
-/* The room for content behind the head in the connection's buffer: the largest piece of content. */
+/* The part of the connection's buffer after the head: the largest piece of content. */
 enum { CONTENT_CAPACITY = 65536 };
 
-/* The largest head: an empty line, request line and field section with their ends. */
-static size_t head_capacity(const struct options *options)
+/* The size of the connection's buffer. The largest head is an empty line, a request line and a
+ * field section, with their line ends. */
+static size_t buffer_capacity(const struct options *options)
 {
-    return 2 + options->max_request_line + 2 + options->max_field_section + 2;
+    return 2 + options->max_request_line + 2 + options->max_field_section + 2 + CONTENT_CAPACITY;
 }
 
-/* The name of the request, as far as it is known, for the log. The target of one that was refused
- * may hold other than visible characters. */
-static void name_request(struct exchange *exchange)
+/* Gives the request its name and ID, in the log and in the report from now on. */
+static void set_request(const struct worker *worker, struct exchange *exchange)
 {
     const struct request *request = exchange->request;
 
-    if (!request->target.data)
-        snprintf(exchange->name, sizeof(exchange->name), "a request");
-    else
-        snprintf(exchange->name, sizeof(exchange->name), "%.*s %.*s", (int)request->method.size,
-            request->method.data, (int)request->target.size, request->target.data);
-    for (char *c = exchange->name; *c; c++)
-        if (*c < ' ' || *c > '~')
-            *c = '?';
-}
-
-/* An ID that came with the request, from who is trusted with that, or else a new one. None at all
- * when the kernel has no random bytes to give. */
-static void identify_request(struct exchange *exchange, const struct options *options)
-{
-    bool is_trusted = peer_is_trusted(&exchange->peer, &options->trust);
-    struct slice id = is_trusted ? request_id_find(exchange->request) : (struct slice){0};
-    unsigned char random[REQUEST_ID_RANDOM_SIZE];
-
-    if (id.data)
-        memcpy(exchange->id, id.data, id.size); /* the rest is zeroed */
-    else if (getrandom(random, sizeof(random), 0) == sizeof(random))
-        request_id_write(random, exchange->id);
-}
-
-/* From here on the request is known to who reads the log. */
-static void introduce_request(const struct worker *worker, struct exchange *exchange)
-{
-    const struct request *request = exchange->request;
-
-    name_request(exchange);
-    identify_request(exchange, worker->options);
+    identity_set(exchange, &worker->options->trust);
     struct slice id = slice_unless_empty(exchange->id);
     log_set_request(request->method, request->target, id);
     if (worker->report)
@@ -81,8 +50,8 @@ static void introduce_request(const struct worker *worker, struct exchange *exch
             &exchange->client.address);
 }
 
-/* Also when the request line was refused before it was taken apart. */
-static bool is_to_head(const struct exchange *exchange)
+/* Whether the method is HEAD, also if the request line was refused before it was parsed. */
+static bool is_head_request(const struct exchange *exchange)
 {
     const struct conn *conn = exchange->conn;
 
@@ -90,14 +59,13 @@ static bool is_to_head(const struct exchange *exchange)
         (conn->end >= 5 && memcmp(conn->buffer, "HEAD ", 5) == 0);
 }
 
-/* ---- answers of the server itself ----------------------------------------------------------- */
-
-static void answer(
-    struct exchange *exchange, int status, const char *detail, const struct options *options)
+/* Sends a response without the app. detail: text for its content, or NULL. */
+static void send_plain_response(
+    struct exchange *exchange, int status, const char *detail, usec_t write_timeout)
 {
     char buffer[RESPONSE_PLAIN_SIZE];
-    size_t size =
-        response_write_plain((unsigned)status, detail, is_to_head(exchange), time(NULL), buffer);
+    size_t size = response_write_plain(
+        (unsigned)status, detail, is_head_request(exchange), time(NULL), buffer);
     struct iovec part = {buffer, size}, *parts = &part;
     size_t count = 1;
     const char *content = memmem(buffer, size, "\r\n\r\n", 4);
@@ -105,20 +73,20 @@ static void answer(
     if (!conn_claim_response(exchange->conn, (unsigned)status))
         return;
     exchange->own_head_size = content ? (size_t)(content + 4 - buffer) : size;
-    while (conn_send(exchange->conn, &parts, &count, options->write_timeout) == -EINTR)
+    while (conn_send(exchange->conn, &parts, &count, write_timeout) == -EINTR)
         ;
 }
 
 /* ---- loading -------------------------------------------------------------------------------- */
 
-int worker_load(struct worker *worker, char **ret_problem)
+int worker_load(struct worker *worker, struct problem *ret_problem)
 {
     const struct options *options = worker->options;
     struct application application;
     struct python_config config = {
         .venv = options->venv,
         .dump_signal = DUMP_SIGNAL,
-        .is_interruptible = !worker->survival || !worker->survival->of_stop,
+        .is_interruptible = !worker->signal_policy || !worker->signal_policy->ignores_stop,
     };
     struct application_source source = {
         .name = options->application,
@@ -130,8 +98,8 @@ int worker_load(struct worker *worker, char **ret_problem)
         return problem_set(ret_problem, EX_CONFIG, "option --directory: cannot enter '%s': %m",
             options->directory);
     int r = python_start(&config, ret_problem);
-    if (r == 0 && worker->survival)
-        signals_ignore(worker->survival);
+    if (r == 0 && worker->signal_policy)
+        signals_ignore(worker->signal_policy);
     if (r == 0 && worker->observer)
         observe_sources(worker->observer);
     if (r == 0)
@@ -143,9 +111,10 @@ int worker_load(struct worker *worker, char **ret_problem)
 
 /* ---- serving -------------------------------------------------------------------------------- */
 
-/* Splits the path at the mount point, which ends where a segment ends. buffer has room for the
- * path. Returns whether the path is below it. */
-static bool route(struct exchange *exchange, const char *mount, char *buffer)
+/* Splits the path into SCRIPT_NAME and PATH_INFO, at the mount point. The mount point must end
+ * where a segment ends. buffer: as large as the path. Returns whether the path is below the mount
+ * point. */
+static bool split_path(struct exchange *exchange, const char *mount, char *buffer)
 {
     struct slice path = {buffer, target_decode_path(exchange->request->path, buffer)};
     struct slice script_name = {mount, strlen(mount)};
@@ -157,33 +126,32 @@ static bool route(struct exchange *exchange, const char *mount, char *buffer)
     return exchange->path_info.size == 0 || exchange->path_info.data[0] == '/';
 }
 
-/* Requests that are not for the app: a status, or 0 when it is for the app. */
-static int judge(struct request *request)
+/* Returns the status for a form of request that is not for the app, or 0. */
+static int check_form(struct request *request)
 {
     if (request->form == REQUEST_AUTHORITY) {
         request->problem = "this server opens no tunnels";
         return 501;
     }
-    /* "OPTIONS *" asks the server as a whole (RFC 9110 §9.3.7), which has no options. */
+    /* "OPTIONS *" is for the server as a whole (RFC 9110 §9.3.7). */
     return request->form == REQUEST_ASTERISK ? 200 : 0;
 }
 
+/* Returns 0 if the app is loaded, or an exit status. */
 static int load_if_needed(struct worker *worker)
 {
-    _cleanup_(freep) char *problem = NULL;
+    struct problem problem;
 
     if (worker->gateway || worker->failure != 0)
         return worker->failure;
     int r = worker_load(worker, &problem);
     if (r != 0)
-        log_event(
-            LOG_ERR, MESSAGE_ID_IMPORT_FAILED, NULL, 0, "%s", problem ? problem : "out of memory");
+        log_event(LOG_ERR, MESSAGE_ID_IMPORT_FAILED, NULL, 0, "%s", problem.text);
     return r;
 }
 
-/* Prepares what the app needs to know of the request. Returns 0, or the status to refuse it with.
- */
-static int prepare(struct exchange *exchange, const struct options *options, char *path)
+/* Prepares the exchange for the app. Returns 0, or the status with which to refuse the request. */
+static int prepare_exchange(struct exchange *exchange, const struct options *options, char *path)
 {
     struct request *request = exchange->request;
     struct body_limits limits = {
@@ -191,80 +159,81 @@ static int prepare(struct exchange *exchange, const struct options *options, cha
         .overhead = options->max_field_section,
     };
 
-    if (!route(exchange, options->mount, path)) {
+    if (!split_path(exchange, options->mount, path)) {
         request->problem = "no application is mounted there";
         return 404;
     }
-    content_init(&exchange->content, exchange->conn, request, &limits, options->read_timeout);
-    reply_init(&exchange->reply, exchange->conn, request, options->write_timeout);
+    content_init(&exchange->content, exchange->conn, request, &limits, options->timeouts.read);
+    reply_init(&exchange->reply, exchange->conn, request, options->timeouts.write);
     return 0;
 }
 
-/* Ends the connection according to what gateway_run returned. */
-static void finish(struct exchange *exchange, int r, const struct options *options)
+/* Ends the connection after gateway_run has returned r. */
+static void end_connection(struct exchange *exchange, int r, usec_t linger_timeout)
 {
     struct conn *conn = exchange->conn;
 
-    /* Without a length, only a reset tells the client that something is missing; and one that takes
-     * nothing is not waited for. */
+    /* An incomplete response without a length can be detected only by a reset. Nor is there a
+     * reason to wait for a client that has stopped reading. */
     if (r == -ETIMEDOUT || (r < 0 && exchange->reply.response.framing == RESPONSE_CLOSE)) {
         conn_abort(conn);
         return;
     }
     conn_end_output(conn);
-    conn_linger(conn, !content_is_received(&exchange->content), options->linger_timeout);
+    conn_linger(conn, !content_is_received(&exchange->content), linger_timeout);
 }
 
-/* Passes a good request on to the app. Returns the exit status of the process. */
-static int pass_on(struct worker *worker, struct exchange *exchange)
+/* Serves a valid request through the app. Returns the exit status of the process. */
+static int run_application(struct worker *worker, struct exchange *exchange)
 {
     const struct options *options = worker->options;
 
-    if (!worker->report) /* nobody else can name it when this process is killed */
-        access_report_begin(exchange, options);
+    if (!worker->report) /* else the server can name the request of a process that was killed */
+        access_report_begin(exchange, options->access_log);
     int status = load_if_needed(worker);
     int r = status != 0 ? 500 : gateway_run(worker->gateway, exchange);
 
     if (r > 0)
-        answer(exchange, r, r == 500 ? NULL : exchange->content.problem, options);
+        send_plain_response(
+            exchange, r, r == 500 ? NULL : exchange->content.problem, options->timeouts.write);
     if (worker->failure != 0)
         log_line(LOG_ERR, "%s: answered 500: the application cannot be served", exchange->name);
-    finish(exchange, r, options);
+    end_connection(exchange, r, options->timeouts.linger);
     reply_done(&exchange->reply);
     return status;
 }
 
-/* A request that does not reach the app. expect: the client may still be sending. It has its answer
- * before the log, which may have to be waited for. */
-static void refuse(
-    struct exchange *exchange, int status, bool expect, const struct options *options)
+/* Answers a request without the app. expect_content: the client may still be sending. Logs after
+ * the response, because logging may take time. */
+static void refuse_request(
+    struct exchange *exchange, int status, bool expect_content, const struct timeouts *timeouts)
 {
     const char *problem = exchange->request->problem;
 
-    answer(exchange, status, problem, options);
+    send_plain_response(exchange, status, problem, timeouts->write);
     conn_end_output(exchange->conn);
     if (status != 200)
         log_line(LOG_INFO, "%s: answered %d: %s", exchange->name, status, problem ? problem : "");
-    conn_linger(exchange->conn, expect, options->linger_timeout);
+    conn_linger(exchange->conn, expect_content, timeouts->linger);
 }
 
-/* A request whose head is whole. Returns the exit status of the process. */
-static int handle(struct worker *worker, struct exchange *exchange)
+/* Serves a request whose head was read. Returns the exit status of the process. */
+static int handle_request(struct worker *worker, struct exchange *exchange)
 {
     const struct options *options = worker->options;
     struct request *request = exchange->request;
     _cleanup_(freep) char *path = malloc(request->path.size + 1);
-    int r = judge(request);
+    int r = check_form(request);
 
     if (r == 0)
-        r = path ? prepare(exchange, options, path) : 500;
+        r = path ? prepare_exchange(exchange, options, path) : 500;
     if (r == 0)
-        return pass_on(worker, exchange);
-    refuse(exchange, r, request_has_content(request), options);
+        return run_application(worker, exchange);
+    refuse_request(exchange, r, request_has_content(request), &options->timeouts);
     return path ? 0 : EX_OSERR;
 }
 
-static struct request_limits request_limits(const struct options *options)
+static struct request_limits request_limits_of(const struct options *options)
 {
     return (struct request_limits){
         .line = options->max_request_line,
@@ -274,8 +243,8 @@ static struct request_limits request_limits(const struct options *options)
     };
 }
 
-/* Reads what a trusted proxy sends before the request. Returns whether that is in order; else there
- * is nobody to answer, because who spoke may not speak HTTP. */
+/* Reads the header of the PROXY protocol if the peer must send one. Returns whether the request can
+ * be read. If not, there is no response: the peer may not speak HTTP. */
 static bool read_proxy_header(
     struct exchange *exchange, usec_t deadline, const struct options *options)
 {
@@ -284,7 +253,7 @@ static bool read_proxy_header(
 
     if (!options->proxy_protocol)
         return true;
-    if (proxy.family == 0) /* a health check that has left: it could be a proxy's, or not */
+    if (proxy.family == 0) /* a health check that has disconnected: it may be a proxy, or not */
         return false;
     if (!peer_is_trusted(&exchange->peer, &options->trust))
         return true;
@@ -297,69 +266,67 @@ static bool read_proxy_header(
     return r == 0;
 }
 
-static int serve(struct worker *worker, struct exchange *exchange)
+/* Reads and serves a request. Returns the exit status of the process. */
+static int serve_exchange(struct worker *worker, struct exchange *exchange)
 {
     const struct options *options = worker->options;
-    struct request_limits limits = request_limits(options);
-    usec_t deadline = deadline_after(options->head_timeout);
-    /* After a reset getpeername(2) fails, but what came before it can be read: an app is not to act
-     * for somebody without an address. */
-    bool has_left = exchange->peer.address.family == 0;
-    bool is_whole = false;
+    struct request_limits limits = request_limits_of(options);
+    usec_t deadline = deadline_after(options->timeouts.head);
+    /* After a reset getpeername(2) fails, although the request can be read. An app must not act on
+     * a request from an unknown address. */
+    bool has_address = exchange->peer.address.family != 0;
+    bool is_complete = false;
 
     if (!read_proxy_header(exchange, deadline, options))
         return 0;
     int r = conn_read_request(exchange->conn, &limits, deadline, exchange->request);
-    if (r == 0 && has_left)
+    if (r == 0 && !has_address)
         r = -ECONNRESET;
     if (r == 0) {
-        is_whole = true;
+        is_complete = true;
         r = client_find(&exchange->peer, &options->trust, exchange->request, &exchange->client);
     }
     if (r > 0 || exchange->request->target.data)
-        introduce_request(worker, exchange);
+        set_request(worker, exchange);
     if (r < 0)
-        return 0; /* the client has left: nobody to answer, nothing wrong */
+        return 0; /* the client has disconnected, which is no error */
     if (r > 0) {
-        refuse(exchange, r, !is_whole || request_has_content(exchange->request), options);
+        refuse_request(exchange, r, !is_complete || request_has_content(exchange->request),
+            &options->timeouts);
         return 0;
     }
-    request_timer_set_request(exchange->name, is_to_head(exchange));
-    return handle(worker, exchange);
-}
-
-static void rehearse(const struct worker *worker, struct conn *conn)
-{
-    static const char head[] = "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n";
-    struct request_limits limits = request_limits(worker->options);
-    struct request request = {0};
-    struct exchange exchange = {.conn = conn, .request = &request};
-    char path[] = "/";
-    size_t size = sizeof(head) - 1;
-
-    memcpy(conn->buffer, head, size);
-    if (request_parse(&request, conn->buffer, size, &limits, &size) != 0 ||
-        prepare(&exchange, worker->options, path) != 0)
-        return;
-    gateway_prefault(worker->gateway, &exchange);
-    reply_done(&exchange.reply);
+    request_timer_set_request(exchange->name, is_head_request(exchange));
+    return handle_request(worker, exchange);
 }
 
 void worker_prefault(const struct worker *worker)
 {
+    static const char head[] = "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n";
+    struct request_limits limits = request_limits_of(worker->options);
     struct conn conn;
+    struct request request = {0};
+    struct exchange exchange = {.conn = &conn, .request = &request};
+    char path[] = "/";
+    size_t size = sizeof(head) - 1;
 
-    conn_init(&conn, -1, head_capacity(worker->options) + CONTENT_CAPACITY); /* with nobody */
-    if (conn.buffer)
-        rehearse(worker, &conn);
+    /* It fails because there is no socket, but makes the buffer first. */
+    conn_init(&conn, -1, buffer_capacity(worker->options));
+    if (conn.buffer) {
+        memcpy(conn.buffer, head, size);
+        if (request_parse(&request, conn.buffer, size, &limits, &size) == 0 &&
+            prepare_exchange(&exchange, worker->options, path) == 0) {
+            gateway_prefault(worker->gateway, &exchange);
+            reply_done(&exchange.reply);
+        }
+    }
     conn_done(&conn);
 }
 
-/* Limits that cannot be set are no limits: better not to serve. */
+/* Without the limits that the admin wants, the worker must not serve. */
 static void set_limits(struct worker *worker)
 {
     const char *option;
-    int r = limits_set(worker->options, &option);
+    int r = limits_set(&worker->options->limits, &option);
 
     if (r == 0)
         return;
@@ -367,12 +334,13 @@ static void set_limits(struct worker *worker)
     worker->failure = EX_OSERR;
 }
 
-/* The connection is closed; its buffer is still there. One that never was a request has no name. */
-static void record(
+/* Writes the access record after the connection was closed; its buffer still exists. A connection
+ * without a request has no name, and no record. */
+static void write_access_record(
     const struct worker *worker, const struct access *access, const struct exchange *exchange)
 {
     if (exchange->name[0] != '\0') {
-        access_end(access, exchange, worker->options);
+        access_end(access, exchange, worker->options->access_log);
         if (worker->report)
             worker->report->recorded = true;
     }
@@ -393,7 +361,7 @@ int worker_serve(struct worker *worker, int fd)
     peer_of_socket(fd, &exchange.peer);
     exchange.client.address = exchange.peer.address;
     address_of_socket(fd, &exchange.server);
-    int r = conn_init(&conn, fd, head_capacity(options) + CONTENT_CAPACITY);
+    int r = conn_init(&conn, fd, buffer_capacity(options));
     if (r == 0)
         r = conn_close_on_fork(&conn);
     if (r < 0)
@@ -401,13 +369,13 @@ int worker_serve(struct worker *worker, int fd)
     else {
         set_limits(worker);
         if (request_timer_start(
-                &conn, worker->report, options->request_timeout, options->linger_timeout) < 0)
+                &conn, worker->report, options->timeouts.request, options->timeouts.linger) < 0)
             log_line(LOG_ERR, "cannot set the timer of --request-timeout: %m");
-        status = serve(worker, &exchange);
+        status = serve_exchange(worker, &exchange);
         request_timer_forget_connection();
     }
     conn_close(&conn);
-    record(worker, &access, &exchange);
+    write_access_record(worker, &access, &exchange);
     conn_done(&conn);
     return worker->failure != 0 ? worker->failure : status;
 }

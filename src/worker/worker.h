@@ -1,42 +1,43 @@
 #pragma once
 
-/* A worker: one connection, one request, from the first byte to the last, then the end.
+/* A worker: a process that serves one request on one connection, then exits.
  *
- * The head is read and judged before the interpreter starts, so that what never reaches the app
- * costs next to nothing.
+ * It reads and checks the head of the request before it starts the interpreter, so that a request
+ * that does not reach the app costs almost nothing.
  */
 
 #include "options/options.h"
 
 struct gateway;
 struct observer;
+struct problem;
 struct report;
 struct signal_policy;
 
 struct worker {
     const struct options *options;
     struct gateway *gateway; /* NULL until the app is loaded */
-    int failure;             /* nothing can be served: the exit status that says why; or 0 */
-    struct report *report;   /* where it says what becomes of its request, or NULL */
-    const struct signal_policy *survival; /* of signals, once the interpreter runs; or NULL */
-    struct observer *observer;            /* of what the import reads, or NULL */
+    int failure;             /* an exit status if no request can be served (it gets 500), or 0 */
+    struct report *report;   /* where it reports on its request, or NULL */
+    const struct signal_policy *signal_policy; /* applied after the interpreter starts, or NULL */
+    struct observer *observer;                 /* of the files that the import reads, or NULL */
 };
 
-/* Starts Python and loads the app. Returns 0, or the exit status of sysexits(3) with *ret_problem,
- * one line on the heap. */
-int worker_load(struct worker *worker, char **ret_problem);
+/* Changes to --directory, starts Python and loads the app. Returns 0, or an exit status of
+ * sysexits(3) with *ret_problem. */
+int worker_load(struct worker *worker, struct problem *ret_problem);
 
-/* Goes through the motions of a request as far as they need no client and nothing of the app: a
- * forked process has its own copy of the memory that is written to for that, before its connection
- * comes. For a worker that is loaded. */
+/* Does what a request does before it calls the app, without a client and without the app. A forked
+ * process gets its own copies of the pages that this writes to before its connection arrives rather
+ * than after. The app must be loaded. */
 void worker_prefault(const struct worker *worker);
 
-/* Serves the connection fd, which it takes over; loads the app if that was not done. Returns the
- * exit status for the process: 0 also for what the client or the app did wrong and was answered,
- * else what worker_load said, the failure of the worker, or EX_OSERR. When the deadline of the
- * request passes, the process ends in here, with EX_TEMPFAIL. */
+/* Serves one request on the connection fd, which it closes. Loads the app if it is not loaded.
+ * Returns an exit status: 0, also if the client or the app made an error that was answered; the
+ * status of worker_load; the failure of the worker; or EX_OSERR. If the request exceeds its
+ * deadline (request_timer.h), the process exits with EX_TEMPFAIL instead. */
 int worker_serve(struct worker *worker, int fd);
 
-/* Ends the process as its interpreter would: threads joined, atexit functions run, streams flushed.
- * The request's deadline holds for that, too. */
+/* Ends the process as the interpreter would: joins threads, runs atexit functions and flushes
+ * streams. The deadline of the request still applies. */
 _Noreturn void worker_end(struct worker *worker, int status);

@@ -5,8 +5,8 @@
 
 static const char main_name[] = "__mp_main__";
 
-/* What importlib does for a source file, which needs no `import importlib`: its parts are frozen
- * into the interpreter and imported already. */
+/* Calls a function of importlib. Its parts are frozen into the interpreter and always imported, so
+ * this avoids the cost of `import importlib`. */
 static PyObject *call_importlib(
     const char *part, const char *function, PyObject *first, PyObject *second)
 {
@@ -21,10 +21,10 @@ static PyObject *spec_new(PyObject *name, PyObject *loader)
 
 /* ---- __main__ ------------------------------------------------------------------------------- */
 
-/* multiprocessing has new processes run the file of the module __main__ first, under the name
- * __mp_main__, unless the module's spec has a name; and its import makes __mp_main__ an alias of
- * __main__. So __main__ becomes a second module with the namespace of the app's file, and a spec
- * without a name. */
+/* A new process of multiprocessing first runs the file of the parent's module __main__ under the
+ * name __mp_main__, unless the spec of __main__ has a name. The import of multiprocessing makes
+ * __mp_main__ an alias of __main__. So __main__ becomes a second module with the namespace of the
+ * app's file, and with a spec that has no name. */
 
 static PyObject *get_spec(PyObject *module, void *data)
 {
@@ -32,8 +32,9 @@ static PyObject *get_spec(PyObject *module, void *data)
     return PyObject_GetAttrString((PyObject *)Py_TYPE(module), "_nameless_spec");
 }
 
-/* As modules have it. But one with a function of its own is not taken for an ordinary module by the
- * bytecode interpreter, which would look for attributes in the namespace alone (Python 3.14). */
+/* The same as that of a module. But a type with another tp_getattro function is not specialized as
+ * a module by the bytecode interpreter of Python 3.14, which would search the namespace only and so
+ * miss __spec__. */
 static PyObject *get_attribute(PyObject *module, PyObject *name)
 {
     return PyModule_Type.tp_getattro(module, name);
@@ -76,7 +77,7 @@ static int replace_main(PyObject *loader, PyObject *module)
 
 /* ---- the loader ----------------------------------------------------------------------------- */
 
-/* loader.exec_module(module) for the file that is to be __main__ as well. */
+/* loader.exec_module(module), which makes the module __main__ as well. */
 static PyObject *execute_as_main(PyObject *loader, PyObject *module)
 {
     if (replace_main(loader, module) < 0)
@@ -84,7 +85,7 @@ static PyObject *execute_as_main(PyObject *loader, PyObject *module)
     return PyObject_CallMethod((PyObject *)Py_TYPE(loader), "exec_module", "OO", loader, module);
 }
 
-/* loader.get_code(name), without the cache. */
+/* loader.get_code(name), without the bytecode cache. */
 static PyObject *compile_source(PyObject *loader, PyObject *name)
 {
     (void)name;
@@ -94,15 +95,15 @@ static PyObject *compile_source(PyObject *loader, PyObject *name)
     return source ? PyObject_CallMethod(loader, "source_to_code", "OO", source, path) : NULL;
 }
 
-/* For this loader alone. */
+/* Replaces a method of this loader object only. */
 static int replace_method(PyObject *loader, PyMethodDef *definition)
 {
     _cleanup_ref_ PyObject *method = PyCFunction_New(definition, loader);
     return method ? PyObject_SetAttrString(loader, definition->ml_name, method) : -1;
 }
 
-/* Only the code of a .py file is cached: the name of a cache file leaves the suffix out, so that
- * app.wsgi would take turns with app.py. */
+/* Only a .py file is cached: the name of a cache file has no suffix, so app.wsgi and app.py would
+ * overwrite the bytecode of each other. */
 static PyObject *loader_new(PyObject *name, PyObject *path, bool is_cached)
 {
     static PyMethodDef exec_module = {"exec_module", execute_as_main, METH_O, NULL};
@@ -119,18 +120,19 @@ static PyObject *loader_new(PyObject *name, PyObject *path, bool is_cached)
 
 /* ---- the finder ----------------------------------------------------------------------------- */
 
-/* finder.find_spec(name, path, target), which leaves sys.meta_path once it has answered: the app
- * sees nothing of it. */
-static PyObject *find_spec(PyObject *finder, PyObject *arguments)
+/* finder.find_spec(name, path, target). The finder removes itself from sys.meta_path before the
+ * app's code runs. */
+static PyObject *finder_find_spec(PyObject *finder, PyObject *arguments)
 {
-    PyObject *wanted = PyTuple_GET_SIZE(arguments) > 0 ? PyTuple_GET_ITEM(arguments, 0) : Py_None;
+    PyObject *requested =
+        PyTuple_GET_SIZE(arguments) > 0 ? PyTuple_GET_ITEM(arguments, 0) : Py_None;
     _cleanup_ref_ PyObject *spec = PyObject_GetAttrString(finder, "spec");
     _cleanup_ref_ PyObject *name = spec ? PyObject_GetAttrString(spec, "name") : NULL;
-    int is_wanted = name ? PyObject_RichCompareBool(name, wanted, Py_EQ) : -1;
+    int is_match = name ? PyObject_RichCompareBool(name, requested, Py_EQ) : -1;
 
-    if (is_wanted < 0)
+    if (is_match < 0)
         return NULL;
-    if (!is_wanted)
+    if (!is_match)
         Py_RETURN_NONE;
     PyObject *finders = PySys_GetObject("meta_path"); /* borrowed */
     _cleanup_ref_ PyObject *removed =
@@ -138,10 +140,10 @@ static PyObject *find_spec(PyObject *finder, PyObject *arguments)
     return removed ? take_ref(&spec) : NULL;
 }
 
-/* A module, because that is the simplest object with functions of C. */
+/* The finder is a module, which is the simplest object that can have C functions. */
 static PyObject *finder_new(PyObject *spec)
 {
-    static PyMethodDef functions[] = {{"find_spec", find_spec, METH_VARARGS, NULL}, {0}};
+    static PyMethodDef functions[] = {{"find_spec", finder_find_spec, METH_VARARGS, NULL}, {0}};
     static PyModuleDef definition = {
         PyModuleDef_HEAD_INIT,
         .m_name = "wsgi_once",
@@ -153,8 +155,8 @@ static PyObject *finder_new(PyObject *spec)
     return finder && PyObject_SetAttrString(finder, "spec", spec) == 0 ? take_ref(&finder) : NULL;
 }
 
-/* Python's own import does the rest: locks, sys.modules, what a failure leaves, tracebacks without
- * the frames of the import system. */
+/* Uses Python's import for the rest: locks, sys.modules, the cleanup after a failure, tracebacks
+ * without the frames of the import system. */
 static PyObject *import_by_spec(PyObject *name, PyObject *spec)
 {
     PyObject *finders = PySys_GetObject("meta_path"); /* borrowed */
@@ -169,8 +171,8 @@ static PyObject *import_by_spec(PyObject *name, PyObject *spec)
 
 /* ---- the file ------------------------------------------------------------------------------- */
 
-/* Its own, or __mp_main__ if no import could find the file by its own: it has another suffix, or a
- * dot, which would separate a package from its module. */
+/* Gets the name of the file's module: __mp_main__ if no import statement could name the file,
+ * because it has another suffix than .py or a further dot. */
 static PyObject *module_name(const char *path)
 {
     const char *base = strrchr(path, '/') + 1, *dot = strchr(base, '.');

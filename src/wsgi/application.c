@@ -3,7 +3,7 @@
 #include "base/problem.h"
 #include "wsgi/app_file.h"
 #include "wsgi/child.h"
-#include "wsgi/evaluate.h"
+#include "wsgi/helpers.h"
 #include "wsgi/object.h"
 
 #include <errno.h>
@@ -13,12 +13,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* "left:right", taken apart. Strings on the heap. */
+/* The parts of "module:callable". The strings are on the heap. */
 struct name {
     char *module;   /* a dotted name or a path */
     char *callable; /* a dotted name, or NULL */
     bool is_file;
-    bool is_factory; /* a "()" stood behind the callable */
+    bool is_factory; /* "()" followed the callable */
 };
 
 static void name_done(struct name *name)
@@ -33,8 +33,8 @@ static bool ends_with(const char *text, const char *end)
     return size >= end_size && strcmp(text + size - end_size, end) == 0;
 }
 
-/* "blog.wsgi:application" is what projects of Django call the object in blog/wsgi.py; it may as
- * well be a file. */
+/* "blog.wsgi:application" is ambiguous: it names a module in Django projects, or the file blog.wsgi
+ * if that exists. */
 static bool is_file(const struct name *name)
 {
     if (strchr(name->module, '/') || ends_with(name->module, ".py"))
@@ -42,10 +42,10 @@ static bool is_file(const struct name *name)
     return ends_with(name->module, ".wsgi") && (!name->callable || access(name->module, F_OK) == 0);
 }
 
-static int name_parse(const char *text, struct name *ret, char **ret_problem)
+static int name_parse(const char *text, struct name *ret, struct problem *ret_problem)
 {
     const char *colon = strrchr(text, ':');
-    if (colon && strchr(colon, '/')) /* it belongs to a directory */
+    if (colon && strchr(colon, '/')) /* part of the name of a directory */
         colon = NULL;
     size_t size = colon ? (size_t)(colon - text) : strlen(text);
 
@@ -66,7 +66,7 @@ static int name_parse(const char *text, struct name *ret, char **ret_problem)
 
 /* ---- import --------------------------------------------------------------------------------- */
 
-static int put_first_in_path(const char *directory, size_t size)
+static int prepend_to_path(const char *directory, size_t size)
 {
     PyObject *path = PySys_GetObject("path"); /* borrowed */
     _cleanup_ref_ PyObject *entry = PyUnicode_DecodeFSDefaultAndSize(directory, (Py_ssize_t)size);
@@ -76,11 +76,11 @@ static int put_first_in_path(const char *directory, size_t size)
     return path && entry ? PyList_Insert(path, 0, entry) : -1;
 }
 
-/* In front of the application's own directory. */
-static int put_path(const struct application_source *source)
+/* Called after the app's own directory was prepended, so these directories precede it. */
+static int prepend_source_path(const struct application_source *source)
 {
     for (size_t i = source->n_path; i > 0; i--)
-        if (put_first_in_path(source->path[i - 1], strlen(source->path[i - 1])) < 0)
+        if (prepend_to_path(source->path[i - 1], strlen(source->path[i - 1])) < 0)
             return -1;
     return 0;
 }
@@ -91,7 +91,7 @@ static PyObject *import_module(const char *module, const struct application_sour
 
     if (!directory)
         return PyErr_SetFromErrno(PyExc_OSError);
-    if (put_first_in_path(directory, strlen(directory)) < 0 || put_path(source) < 0)
+    if (prepend_to_path(directory, strlen(directory)) < 0 || prepend_source_path(source) < 0)
         return NULL;
     return PyImport_ImportModule(module);
 }
@@ -108,15 +108,15 @@ static PyObject *import_file(const char *file, const struct application_source *
     if (asprintf(&path, "%s%s%s", is_absolute ? "" : directory, is_absolute ? "" : "/", file) < 0)
         return PyErr_NoMemory();
     size_t directory_size = (size_t)(strrchr(path, '/') - path);
-    if (put_first_in_path(path, directory_size > 0 ? directory_size : 1) < 0 ||
-        put_path(source) < 0)
+    if (prepend_to_path(path, directory_size > 0 ? directory_size : 1) < 0 ||
+        prepend_source_path(source) < 0)
         return NULL;
     return app_file_import(path);
 }
 
 /* ---- callable ------------------------------------------------------------------------------- */
 
-/* The attribute of a dotted name. */
+/* Gets the attribute with a dotted name. New reference, or NULL with an exception. */
 static PyObject *get_dotted(PyObject *object, const char *name)
 {
     Py_INCREF(object);
@@ -146,7 +146,7 @@ static PyObject *get_default(PyObject *module)
     return PyErr_Format(PyExc_AttributeError, "%R has neither 'application' nor 'app'", module);
 }
 
-static PyObject *load(const struct name *name, const struct application_source *source)
+static PyObject *load_callable(const struct name *name, const struct application_source *source)
 {
     _cleanup_ref_ PyObject *module =
         name->is_file ? import_file(name->module, source) : import_module(name->module, source);
@@ -165,7 +165,8 @@ static PyObject *load(const struct name *name, const struct application_source *
     return take_ref(&callable);
 }
 
-/* Leaves what the import made alone from now on, and lets the collector look after the rest. */
+/* Exempts the objects of the import from garbage collection (see python_freeze), then enables it.
+ */
 static int start_collecting(void)
 {
     _cleanup_ref_ PyObject *gc = PyImport_ImportModule("gc");
@@ -174,7 +175,7 @@ static int start_collecting(void)
     return enabled ? 0 : -1;
 }
 
-static int explain(const char *text, char **ret_problem)
+static int report_exception(const char *text, struct problem *ret_problem)
 {
     _cleanup_ref_ PyObject *exception = exception_take();
     _cleanup_(freep) char *reason = exception_text(exception);
@@ -185,7 +186,7 @@ static int explain(const char *text, char **ret_problem)
 }
 
 int application_load(
-    const struct application_source *source, struct application *ret, char **ret_problem)
+    const struct application_source *source, struct application *ret, struct problem *ret_problem)
 {
     _cleanup_(name_done) struct name name = {0};
     int r = name_parse(source->name, &name, ret_problem);
@@ -194,33 +195,20 @@ int application_load(
 
     PyGILState_STATE state = PyGILState_Ensure();
     pid_t server = getpid();
-    PyObject *callable = load(&name, source);
+    PyObject *callable = load_callable(&name, source);
     child_exit_if_forked(server);
     if (callable && start_collecting() == 0)
         ret->callable = callable;
     else
-        r = explain(source->name, ret_problem);
+        r = report_exception(source->name, ret_problem);
     PyGILState_Release(state);
     return r;
 }
 
-/* ---- for people ----------------------------------------------------------------------------- */
-
-/* By their names and places, if it has such, as functions and methods do. What an app answers when
- * it is asked for attributes is its own affair: then its class has to do. */
 char *application_describe(const struct application *application)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    char *text = evaluate("'function %s, %s:%d' % (object.__qualname__,"
-                          "    object.__code__.co_filename, object.__code__.co_firstlineno)",
-        application->callable);
-    if (!text)
-        text = evaluate("(lambda kind:"
-                        "    'class %s of %s' % (object.__qualname__, object.__module__)"
-                        "        if kind is type else"
-                        "    '%s object of %s' % (kind.__qualname__, kind.__module__)"
-                        ")(type(object))",
-            application->callable);
+    char *text = helper_get_text("describe_app", application->callable);
     PyGILState_Release(state);
     return text;
 }

@@ -1,20 +1,20 @@
 #pragma once
 
-/* Bytecode that is missing or stale: each start compiles such modules again, where it may not write
- * what it has compiled. Free of Python types. */
+/* Missing or stale bytecode. Where the program cannot write bytecode, each start compiles such
+ * modules again. Free of Python types. */
 
 #include <stddef.h>
 
 struct bytecode {
     size_t modules; /* imported from a source file whose bytecode Python caches */
     size_t missing; /* of these, without bytecode */
-    size_t stale;   /* with bytecode that is not that of the source, or that cannot be read */
-    char *command;  /* for a shell: what mends that. On the heap; NULL if there is nothing to do */
+    size_t stale;   /* with bytecode that does not match the source, or that is not readable */
+    char *command; /* a shell command that writes the bytecode, on the heap; NULL if all is there */
 };
 
 void bytecode_done(struct bytecode *bytecode);
 
-/* Looks at the bytecode of all modules that are imported now. What the import has compiled and
- * written counts as any other. Bytecode is judged as Python does (PEP 552), hashes included. Costs
- * a read of 16 bytes for each module. Tells nothing if that fails. */
+/* Checks the bytecode of all imported modules, including bytecode that this import has written. The
+ * criteria are Python's (PEP 552), hashes included. Reads 16 bytes for each module. Leaves out
+ * what it cannot check; never fails. Initializes *ret, which needs bytecode_done. */
 void bytecode_inspect(struct bytecode *ret);

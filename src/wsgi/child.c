@@ -3,7 +3,7 @@
 #include "wsgi/object.h"
 #include "wsgi/python.h"
 
-/* What sys.exit() makes of its argument: a status, or a text to print. */
+/* Converts the argument of sys.exit() to an exit status. Prints it if it is no number. */
 static int exit_status(PyObject *code)
 {
     if (!code || code == Py_None)

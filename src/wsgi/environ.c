@@ -5,16 +5,16 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* ---- setting -------------------------------------------------------------------------------- */
+/* ---- helpers -------------------------------------------------------------------------------- */
 
-/* The bytes as a native string: one character for each (PEP 3333, "A Note on String Types"). New
- * reference, or NULL. */
+/* Converts bytes to a native string, in which each character stands for one byte (PEP 3333, "A Note
+ * on String Types"). New reference, or NULL. */
 static PyObject *to_string(struct slice value)
 {
     return PyUnicode_DecodeLatin1(value.data, (Py_ssize_t)value.size, NULL);
 }
 
-static int set(PyObject *environ, const char *name, struct slice value)
+static int set_slice(PyObject *environ, const char *name, struct slice value)
 {
     _cleanup_ref_ PyObject *string = to_string(value);
     return string ? PyDict_SetItemString(environ, name, string) : -1;
@@ -22,10 +22,10 @@ static int set(PyObject *environ, const char *name, struct slice value)
 
 static int set_string(PyObject *environ, const char *name, const char *value)
 {
-    return set(environ, name, (struct slice){value, strlen(value)});
+    return set_slice(environ, name, (struct slice){value, strlen(value)});
 }
 
-/* ---- what is the same for every request ----------------------------------------------------- */
+/* ---- variables that are the same for all requests ------------------------------------------- */
 
 PyObject *environ_new_base(PyObject *file_wrapper_type)
 {
@@ -44,7 +44,7 @@ PyObject *environ_new_base(PyObject *file_wrapper_type)
         "wsgi.file_wrapper", file_wrapper_type);
 }
 
-/* ---- the request's fields ------------------------------------------------------------------- */
+/* ---- fields --------------------------------------------------------------------------------- */
 
 static char key_character(char c)
 {
@@ -57,8 +57,8 @@ static char key_character(char c)
     return c;
 }
 
-/* The environ key of a field: "HTTP_" and the name in capitals with underscores, or without the
- * prefix for the two that CGI names so (RFC 3875 §4.1.18). New reference, or NULL. */
+/* Makes the environ key of a field: "HTTP_" and the name in capitals, with underscores for hyphens
+ * (RFC 3875 §4.1.18). CONTENT_TYPE and CONTENT_LENGTH have no prefix. New reference, or NULL. */
 static PyObject *field_key(struct slice name)
 {
     bool is_cgi = slice_equal_ignore_case(name, SLICE("Content-Type")) ||
@@ -75,18 +75,20 @@ static PyObject *field_key(struct slice name)
     return key;
 }
 
-/* Several lines of one field make one list (RFC 9110 §5.3); cookies are joined their own way (RFC
- * 6265 §4.2.1). New reference, or NULL. */
-static PyObject *join(PyObject *first, struct slice name, PyObject *second)
+/* Joins two lines of one field to a list (RFC 9110 §5.3); Cookie has another separator (RFC 6265
+ * §4.2.1). New reference, or NULL. */
+static PyObject *join_values(PyObject *first, struct slice name, PyObject *second)
 {
     bool is_cookie = slice_equal_ignore_case(name, SLICE("Cookie"));
     return PyUnicode_FromFormat(is_cookie ? "%U; %U" : "%U, %U", first, second);
 }
 
-/* Not every field becomes a variable. A name with an underscore would take the place of the one
- * with a hyphen, which a front server may have vouched for; HTTP_PROXY would be obeyed as a proxy
- * setting by libraries (httpoxy). Fields that tell of a client are believed by apps, so those that
- * we do not believe are kept from them. Host and X-Request-ID are looked after elsewhere. */
+/* Whether a field gets no variable of its own:
+ * - A name with an underscore has the same variable as one with a hyphen, which a front server may
+ *   have checked.
+ * - Libraries would use HTTP_PROXY as their proxy setting (httpoxy).
+ * - Apps trust fields that describe the client, so those that are not trusted here are dropped.
+ * - set_host and set_request_id handle Host and X-Request-ID. */
 static bool is_dropped(struct slice name, unsigned dropped_fields)
 {
     return (forwarded_field_named(name) & dropped_fields) != 0 ||
@@ -101,15 +103,15 @@ static int set_field(PyObject *environ, const struct request_field *field)
     _cleanup_ref_ PyObject *value = to_string(field->value);
     if (!key || !value)
         return -1;
-    PyObject *former = PyDict_GetItemWithError(environ, key); /* borrowed */
-    if (!former)
+    PyObject *previous = PyDict_GetItemWithError(environ, key); /* borrowed */
+    if (!previous)
         return PyErr_Occurred() ? -1 : PyDict_SetItem(environ, key, value);
-    _cleanup_ref_ PyObject *joined = join(former, field->name, value);
+    _cleanup_ref_ PyObject *joined = join_values(previous, field->name, value);
     return joined ? PyDict_SetItem(environ, key, joined) : -1;
 }
 
-/* Not the one that came with the request, for which perhaps nobody vouches: what the app logs is
- * found by the same ID as what the server logs. */
+/* HTTP_X_REQUEST_ID is the ID in the server's log messages, so that the app can log the same one.
+ * The ID in the request is ignored, because its sender may be untrusted. */
 static int set_request_id(PyObject *environ, const char *id)
 {
     return id[0] ? set_string(environ, "HTTP_X_REQUEST_ID", id) : 0;
@@ -129,7 +131,7 @@ static int set_fields(PyObject *environ, const struct exchange *exchange)
 
 /* ---- the request line ----------------------------------------------------------------------- */
 
-/* Where the app is mounted; what a proxy has cut off stands before it. */
+/* SCRIPT_NAME is the path that a proxy removed, followed by the path of the mount point. */
 static int set_script_name(PyObject *environ, const struct exchange *exchange)
 {
     struct slice prefix = exchange->client.prefix, mount = exchange->script_name;
@@ -143,7 +145,7 @@ static int set_script_name(PyObject *environ, const struct exchange *exchange)
     while (size > 0 && path[size - 1] == '/')
         size--;
     memcpy(path + size, mount.data ? mount.data : "", mount.size);
-    int r = set(environ, "SCRIPT_NAME", (struct slice){path, size + mount.size});
+    int r = set_slice(environ, "SCRIPT_NAME", (struct slice){path, size + mount.size});
     PyMem_Free(path);
     return r;
 }
@@ -154,12 +156,12 @@ static int set_request_line(PyObject *environ, const struct exchange *exchange)
     char protocol[] = "HTTP/1.x";
 
     protocol[sizeof(protocol) - 2] = "0123456789"[request->minor];
-    if (set(environ, "REQUEST_METHOD", request->method) < 0 ||
+    if (set_slice(environ, "REQUEST_METHOD", request->method) < 0 ||
         set_script_name(environ, exchange) < 0 ||
-        set(environ, "PATH_INFO", exchange->path_info) < 0 ||
-        set(environ, "QUERY_STRING", request->query) < 0 ||
-        set(environ, "REQUEST_URI", request->target) < 0 ||
-        set(environ, "RAW_URI", request->target) < 0)
+        set_slice(environ, "PATH_INFO", exchange->path_info) < 0 ||
+        set_slice(environ, "QUERY_STRING", request->query) < 0 ||
+        set_slice(environ, "REQUEST_URI", request->target) < 0 ||
+        set_slice(environ, "RAW_URI", request->target) < 0)
         return -1;
     return set_string(environ, "SERVER_PROTOCOL", protocol);
 }
@@ -175,28 +177,28 @@ static int set_client(PyObject *environ, const struct exchange *exchange)
     return set_string(environ, "REMOTE_PORT", client->port);
 }
 
-static int set_number(PyObject *environ, const char *name, long number)
+static int set_integer(PyObject *environ, const char *name, long number)
 {
     _cleanup_ref_ PyObject *object = PyLong_FromLong(number);
     return object ? PyDict_SetItemString(environ, name, object) : -1;
 }
 
-/* Whose process it is that has connected to a unix socket: the front server's. */
+/* The process that connected to the unix socket, which is usually the front server. */
 static int set_peer_user(PyObject *environ, const struct peer *peer)
 {
     if (!peer->has_user)
         return 0;
-    if (set_number(environ, "wsgi_once.peer_pid", peer->pid) < 0 ||
-        set_number(environ, "wsgi_once.peer_uid", (long)peer->uid) < 0)
+    if (set_integer(environ, "wsgi_once.peer_pid", peer->pid) < 0 ||
+        set_integer(environ, "wsgi_once.peer_uid", (long)peer->uid) < 0)
         return -1;
-    return set_number(environ, "wsgi_once.peer_gid", (long)peer->gid);
+    return set_integer(environ, "wsgi_once.peer_gid", (long)peer->gid);
 }
 
-/* ---- what the client has connected to ------------------------------------------------------- */
+/* ---- the server ----------------------------------------------------------------------------- */
 
-/* What is said of the request goes before what is said of the connection. The scheme of an absolute
- * target is that of the URL (RFC 9112 §3.3); whether to accept that was decided before, see
- * client_find. */
+/* The scheme that a trusted proxy reports takes precedence over that of an absolute target (RFC
+ * 9112 §3.3), and both over that of the connection. client_find has decided whether the target's
+ * scheme is accepted. */
 static bool is_https(const struct exchange *exchange)
 {
     struct slice scheme = exchange->client.scheme;
@@ -215,13 +217,13 @@ static int set_scheme(PyObject *environ, const struct exchange *exchange)
     return set_string(environ, "wsgi.url_scheme", "https");
 }
 
-static struct slice usual_port(const struct exchange *exchange)
+static struct slice default_port(const struct exchange *exchange)
 {
     return is_https(exchange) ? SLICE("443") : SLICE("80");
 }
 
-/* What the client has asked for, as a URL would have it: without the port that its scheme has
- * anyway (RFC 3986 §6.2.3). */
+/* HTTP_HOST is the host of the request's URL. If a proxy reports the port, it follows the host,
+ * unless it is the default port of the scheme (RFC 3986 §6.2.3). */
 static int set_host(
     PyObject *environ, const struct exchange *exchange, struct slice authority, struct slice host)
 {
@@ -230,43 +232,43 @@ static int set_host(
     if (!authority.data)
         return 0;
     if (!client->port.data || host.size == 0)
-        return set(environ, "HTTP_HOST", authority);
-    if (slice_equal(client->port, usual_port(exchange)))
-        return set(environ, "HTTP_HOST", host);
+        return set_slice(environ, "HTTP_HOST", authority);
+    if (slice_equal(client->port, default_port(exchange)))
+        return set_slice(environ, "HTTP_HOST", host);
     _cleanup_ref_ PyObject *name = to_string(host), *port = to_string(client->port);
     _cleanup_ref_ PyObject *both = name && port ? PyUnicode_FromFormat("%U:%U", name, port) : NULL;
     return both ? PyDict_SetItemString(environ, "HTTP_HOST", both) : -1;
 }
 
 /* An IPv6 address has brackets, as in a URL (RFC 3875 §4.1.14). */
-static int set_own_name(PyObject *environ, const struct address *own)
+static int set_socket_name(PyObject *environ, const struct address *socket)
 {
     _cleanup_ref_ PyObject *name =
-        PyUnicode_FromFormat(strchr(own->host, ':') ? "[%s]" : "%s", own->host);
+        PyUnicode_FromFormat(strchr(socket->host, ':') ? "[%s]" : "%s", socket->host);
     return name ? PyDict_SetItemString(environ, "SERVER_NAME", name) : -1;
 }
 
-/* Neither may be empty (PEP 3333). They are those of the socket, unless a proxy says what the
- * client has connected to, or the socket has none, being a unix socket: then the host that was
- * asked for is the next best thing. */
+/* SERVER_NAME and SERVER_PORT, which must not be empty (PEP 3333). They are those of the socket,
+ * unless a proxy reports what the client connected to. A unix socket has none; then the host of the
+ * request is used. */
 static int set_name_and_port(
     PyObject *environ, const struct exchange *exchange, struct slice host, struct slice port)
 {
     const struct client *client = &exchange->client;
-    const struct address *own = &exchange->server;
-    bool has_own = own->host[0] != '\0';
-    int r = has_own && !client->host.data
-        ? set_own_name(environ, own)
-        : set(environ, "SERVER_NAME", host.size > 0 ? host : SLICE("localhost"));
+    const struct address *socket = &exchange->server;
+    bool use_socket = socket->host[0] != '\0' && !client->host.data;
+    int r = use_socket
+        ? set_socket_name(environ, socket)
+        : set_slice(environ, "SERVER_NAME", host.size > 0 ? host : SLICE("localhost"));
     if (r < 0)
         return -1;
-    /* The socket's port is no port of a URL with another scheme. */
-    bool is_own_scheme = !client->scheme.data && is_https(exchange) == exchange->peer.is_tls;
+    /* The socket's port fits only a URL with the scheme of the connection. */
+    bool has_socket_scheme = !client->scheme.data && is_https(exchange) == exchange->peer.is_tls;
     if (client->port.data)
         port = client->port;
-    else if (has_own && !client->host.data && is_own_scheme)
-        port = slice_of(own->port);
-    return set(environ, "SERVER_PORT", port.size > 0 ? port : usual_port(exchange));
+    else if (use_socket && has_socket_scheme)
+        port = slice_of(socket->port);
+    return set_slice(environ, "SERVER_PORT", port.size > 0 ? port : default_port(exchange));
 }
 
 static int set_server(PyObject *environ, const struct exchange *exchange)
@@ -275,7 +277,7 @@ static int set_server(PyObject *environ, const struct exchange *exchange)
     struct slice authority = client->host.data ? client->host : exchange->request->host;
     struct slice host = {0}, port = {0};
 
-    syntax_split_authority(authority, true, &host, &port); /* the parsers have accepted it */
+    syntax_split_authority(authority, true, &host, &port); /* cannot fail: the parsers checked it */
     if (set_host(environ, exchange, authority, host) < 0)
         return -1;
     return set_name_and_port(environ, exchange, host, port);

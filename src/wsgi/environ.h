@@ -5,9 +5,10 @@
 #include "net/exchange.h"
 #include "wsgi/object.h"
 
-/* What is the same for every request; environ_new copies it. New reference, or NULL with an
+/* Creates the part of the environ that is the same for all requests. New reference, or NULL with an
  * exception. */
 PyObject *environ_new_base(PyObject *file_wrapper_type);
 
-/* The environ of one request. New reference, or NULL with an exception. */
+/* Creates the environ of one request: a copy of `base`, and the variables of the exchange. New
+ * reference, or NULL with an exception. */
 PyObject *environ_new(PyObject *base, const struct exchange *exchange, PyObject *input);

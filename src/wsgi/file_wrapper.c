@@ -23,7 +23,7 @@ PyObject *file_wrapper_read(PyObject *object, uint64_t limit)
 
     if (block && PyObject_Length(block) == 0)
         Py_CLEAR(block);
-    if (block && PyErr_Occurred()) /* it had no length */
+    if (block && PyErr_Occurred()) /* the block has no length */
         Py_CLEAR(block);
     return block;
 }
@@ -47,9 +47,10 @@ static PyObject *file_wrapper_close(PyObject *object, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* ---- what sendfile(2) can do ---------------------------------------------------------------- */
+/* ---- files for sendfile(2) ------------------------------------------------------------------ */
 
-/* Whether the object is exactly of that class of the io module: a subclass may read other bytes. */
+/* Whether the object's type is this class of the io module. A subclass does not count, because its
+ * read() may return other bytes. Returns 1, 0, or -1 with an exception. */
 static int is_exactly(PyObject *object, const char *class)
 {
     _cleanup_ref_ PyObject *io = PyImport_ImportModule("_io");
@@ -72,7 +73,7 @@ static int is_real_file(PyObject *object)
     return raw ? is_exactly(raw, "FileIO") : -1;
 }
 
-/* Calls a method without arguments that returns a number. */
+/* Calls a method without arguments that returns an integer. */
 static int call_for_number(PyObject *object, const char *method, long long *ret)
 {
     _cleanup_ref_ PyObject *number = PyObject_CallMethod(object, method, NULL);
@@ -83,13 +84,12 @@ static int call_for_number(PyObject *object, const char *method, long long *ret)
     return *ret == -1 && PyErr_Occurred() ? -1 : 0;
 }
 
-/* Of a file that cannot be read, or not by this object, read() raises the right exception. Returns
- * 1 or 0, or -1 with an exception. */
+/* A file that is not readable gets no range: its read() must raise the right exception. Returns 1,
+ * 0, or -1 with an exception. */
 static int is_readable(PyObject *file, int fd)
 {
     _cleanup_ref_ PyObject *readable = PyObject_CallMethod(file, "readable", NULL);
-    int flags =
-        fcntl(fd, F_GETFL); /* the object may have got a descriptor that is open otherwise */
+    int flags = fcntl(fd, F_GETFL); /* the mode of the object need not be that of its descriptor */
 
     if (!readable)
         return -1;
@@ -109,8 +109,8 @@ static int get_range(PyObject *file, struct file_range *ret)
     int r = is_readable(file, (int)fd);
     if (r <= 0)
         return r;
-    /* The files of /proc say that they are empty, those of /sys that they are a page. They have no
-     * blocks, like some small files: reading them tells. */
+    /* The sizes of files in /proc (0) and in /sys (a page) are wrong. Such files have no blocks.
+     * Some small files on disk have none either: reading them is right for both. */
     if (fstat((int)fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_blocks == 0)
         return 0;
     if (call_for_number(file, "tell", &position) < 0)

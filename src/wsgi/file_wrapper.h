@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Part of a regular file that the kernel can send by itself. */
+/* A part of a regular file that can be sent with sendfile(2). */
 struct file_range {
-    int file; /* belongs to the wrapped object */
+    int file; /* borrowed from the wrapped object */
     off_t offset;
     uint64_t size;
 };
@@ -19,14 +19,16 @@ struct file_range {
  * reference, or NULL with an exception. */
 PyObject *file_wrapper_type_new(void);
 
-/* Whether the object is a wrapper. */
+/* Whether the object is a file_wrapper. */
 bool file_wrapper_check(PyObject *type, PyObject *object);
 
-/* Reads the next block of a wrapped file, of at most `limit` bytes if its read() does what it is
- * asked for. New reference, or NULL: with an exception, or without one at the end of the file. */
+/* Calls read() of the wrapped file for the next block, with a size of at most `limit` bytes. The
+ * block can be larger if that read() ignores the size. New reference, or NULL: with an exception,
+ * or without one at the end of the file. */
 PyObject *file_wrapper_read(PyObject *object, uint64_t limit);
 
-/* Whether the object is a wrapper around a real file: a binary file of the io module, opened on a
- * regular file. Its range goes from the file's position to its end. Anything else (GzipFile has a
- * fileno() too, of other bytes) is to be iterated. Returns 1, 0, or -1 with an exception. */
+/* Gets the range from the current position to the end of the file, if the object is a file_wrapper
+ * of a binary file of the io module that is open on a regular file. All other objects must be
+ * iterated, even if they have a fileno(): that of a GzipFile has the compressed bytes. Returns 1,
+ * or 0 if there is no range, or -1 with an exception. */
 int file_wrapper_get_range(PyObject *type, PyObject *object, struct file_range *ret);

@@ -23,7 +23,7 @@ struct gateway {
     PyObject *environ_base;
 };
 
-static bool fill(struct gateway *gateway)
+static bool gateway_init(struct gateway *gateway)
 {
     return (gateway->input_type = input_type_new()) &&
         (gateway->start_response_type = start_response_type_new()) &&
@@ -31,8 +31,8 @@ static bool fill(struct gateway *gateway)
         (gateway->environ_base = environ_new_base(gateway->file_wrapper_type));
 }
 
-int gateway_new(
-    const struct application *application, struct gateway **ret_gateway, char **ret_problem)
+int gateway_new(const struct application *application, struct gateway **ret_gateway,
+    struct problem *ret_problem)
 {
     struct gateway *gateway = calloc(1, sizeof(*gateway));
     if (!gateway)
@@ -41,7 +41,7 @@ int gateway_new(
 
     PyGILState_STATE state = PyGILState_Ensure();
     int r = 0;
-    if (fill(gateway))
+    if (gateway_init(gateway))
         *ret_gateway = gateway;
     else {
         _cleanup_ref_ PyObject *exception = exception_take();
@@ -61,32 +61,32 @@ char *gateway_describe(const struct gateway *gateway)
     return application_describe(&application);
 }
 
-/* ---- what went wrong ------------------------------------------------------------------------ */
+/* ---- failures ------------------------------------------------------------------------------- */
 
-/* Whether the exception is, or came of, the error that reading the content raised. */
-static bool comes_of_content(const struct content *content, PyObject *exception)
+/* Whether reading the content raised the exception, or one in its __context__ chain. */
+static bool is_content_error(const struct content *content, PyObject *exception)
 {
-    PyObject *link = exception;
+    PyObject *current = exception;
 
-    Py_INCREF(link);
-    for (int depth = 0; link && depth < 20; depth++) {
-        _cleanup_ref_ PyObject *number = PyErr_GivenExceptionMatches(link, PyExc_OSError)
-            ? PyObject_GetAttrString(link, "errno")
+    Py_INCREF(current);
+    for (int depth = 0; current && depth < 20; depth++) {
+        _cleanup_ref_ PyObject *number = PyErr_GivenExceptionMatches(current, PyExc_OSError)
+            ? PyObject_GetAttrString(current, "errno")
             : NULL;
         bool found = number && PyLong_Check(number) && PyLong_AsLong(number) == content->error;
         PyErr_Clear();
-        PyObject *next = found ? NULL : PyException_GetContext(link);
-        Py_DECREF(link);
+        PyObject *next = found ? NULL : PyException_GetContext(current);
+        Py_DECREF(current);
         if (found)
             return true;
-        link = next;
+        current = next;
     }
-    Py_XDECREF(link);
+    Py_XDECREF(current);
     return false;
 }
 
-/* The app gave up because the client's content failed: no fault of the app, so no traceback. */
-static int blame_client(const struct exchange *exchange, PyObject *exception)
+/* The app failed because the client's content did, which needs no traceback. */
+static int report_content_error(const struct exchange *exchange, PyObject *exception)
 {
     const struct content *content = &exchange->content;
     _cleanup_(freep) char *text = exception_text(exception);
@@ -98,7 +98,7 @@ static int blame_client(const struct exchange *exchange, PyObject *exception)
     return content->status > 0 ? content->status : -EIO;
 }
 
-static int blame_connection(const struct exchange *exchange)
+static int report_reply_error(const struct exchange *exchange)
 {
     int error = exchange->reply.error;
 
@@ -113,7 +113,7 @@ static int blame_connection(const struct exchange *exchange)
     return error == ETIMEDOUT ? -ETIMEDOUT : -EIO;
 }
 
-static int blame_application(const struct exchange *exchange, PyObject *exception)
+static int report_app_error(const struct exchange *exchange, PyObject *exception)
 {
     const char *what = "the application raised an exception";
 
@@ -127,22 +127,22 @@ static int blame_application(const struct exchange *exchange, PyObject *exceptio
     return 500;
 }
 
-/* Ends the exception that is set: logs it, and says what is left to do for the client. */
-static int take_blame(const struct exchange *exchange)
+/* Logs the current exception and clears it. Returns like gateway_run. */
+static int handle_exception(const struct exchange *exchange)
 {
     _cleanup_ref_ PyObject *exception = exception_take();
 
     if (exchange->reply.error != 0 && exchange->reply.error != ECANCELED)
-        return blame_connection(exchange);
-    if (exchange->content.error != 0 && comes_of_content(&exchange->content, exception))
-        return blame_client(exchange, exception);
-    return blame_application(exchange, exception);
+        return report_reply_error(exchange);
+    if (exchange->content.error != 0 && is_content_error(&exchange->content, exception))
+        return report_content_error(exchange, exception);
+    return report_app_error(exchange, exception);
 }
 
-/* ---- sending what the app returned ---------------------------------------------------------- */
+/* ---- sending the app's iterable ------------------------------------------------------------- */
 
-/* The bytes in a list or tuple of bytes; -1 without an exception when it is something else. */
-static Py_ssize_t total_size(PyObject *items)
+/* The total size of a list or tuple of bytes; -1 without an exception for another object. */
+static Py_ssize_t get_total_size(PyObject *items)
 {
     Py_ssize_t total = 0;
 
@@ -157,10 +157,10 @@ static Py_ssize_t total_size(PyObject *items)
     return total;
 }
 
-/* A list is all there is: its length spares the chunked coding, and a Content-Length that it cannot
- * meet is found before anything is sent. Not for HEAD without content: what GET would send is not
- * known then. */
-static int know_length(struct reply *reply, uint64_t size)
+/* Sets the length of content that is known completely, which avoids the chunked coding, and finds a
+ * Content-Length that is too large before the head is sent. Does nothing for a HEAD request whose
+ * content is empty, because GET may send other content. */
+static int set_known_length(struct reply *reply, uint64_t size)
 {
     const struct response *response = &reply->response;
 
@@ -176,13 +176,14 @@ static int know_length(struct reply *reply, uint64_t size)
     return 0;
 }
 
-/* Names what is too much: `before` is how many bytes were sent before the items, `excess` how many
- * of one item were not. Of a list it is known how many there are in all. */
+/* Warns that the content is longer than its Content-Length. `before` is the number of bytes that
+ * write() sent, `excess` the number of bytes of the last item that were not sent. For a list or
+ * tuple, the exact excess is computed. */
 static void warn_of_excess(
     const struct exchange *exchange, PyObject *items, uint64_t before, uint64_t excess)
 {
     uint64_t length = exchange->reply.response.content_length;
-    Py_ssize_t size = total_size(items);
+    Py_ssize_t size = get_total_size(items);
     bool is_known = size >= 0 && before + (uint64_t)size > length;
 
     if (is_known)
@@ -195,23 +196,23 @@ static void warn_of_excess(
             excess == 1 ? "" : "s", (unsigned long long)length);
 }
 
-/* Sends an item that is not empty. Returns 1 when nothing of the next ones is to be sent, 0, or -1
- * with an exception. */
+/* Sends an item that is not empty. Returns 1 if no later item can be sent, 0, or -1 with an
+ * exception. */
 static int send_item(
     struct reply *reply, PyObject *item, PyObject *start_response, uint64_t *ret_excess)
 {
     if (start_response_send(start_response, item, ret_excess) < 0)
         return -1;
     if (reply_is_full(reply))
-        conn_end_output(reply->conn); /* the client need not wait for the end of the iteration */
-    /* Once the head of an answer without content is out, there is nothing more to learn. */
+        conn_end_output(reply->conn); /* the client must not wait for the end of the iteration */
+    /* A response without content is complete once its head is sent. */
     return *ret_excess > 0 || reply->response.framing == RESPONSE_NO_CONTENT;
 }
 
-/* The iteration stops when enough was sent (PEP 3333, "Handling the Content-Length Header"), but
- * not before it was asked for one more item. A generator that gives exactly what it announced has
- * to reach its end: the code after its last yield is part of the app, and a "with" around that
- * would see an exception else. And one that gives more has to be found out. */
+/* Iterates until the Content-Length is reached (PEP 3333, "Handling the Content-Length Header"),
+ * and then requests one more item. So a generator with the exact length runs to its end: the code
+ * after its last yield is part of the app, and would otherwise see GeneratorExit. The further item
+ * also shows whether the content is too long. */
 static int send_items(struct exchange *exchange, PyObject *items, PyObject *start_response)
 {
     struct reply *reply = &exchange->reply;
@@ -224,7 +225,7 @@ static int send_items(struct exchange *exchange, PyObject *items, PyObject *star
         _cleanup_ref_ PyObject *item = PyIter_Next(iterator);
         if (!item)
             return PyErr_Occurred() ? -1 : 0;
-        /* An app may yield nothing before it calls start_response. */
+        /* An app may yield empty items before it calls start_response. */
         if (PyBytes_Check(item) && PyBytes_GET_SIZE(item) == 0)
             r = was_full;
         else
@@ -235,8 +236,8 @@ static int send_items(struct exchange *exchange, PyObject *items, PyObject *star
     return r < 0 ? -1 : 0;
 }
 
-/* Of a wrapped file, an app may want a part only: what goes beyond the Content-Length is not read
- * (PEP 3333, "Optional Platform-Specific File Handling"). */
+/* Reads a wrapped file up to the Content-Length, because an app may send only a part of it (PEP
+ * 3333, "Optional Platform-Specific File Handling"). */
 static int send_blocks(struct reply *reply, PyObject *wrapper, PyObject *start_response)
 {
     uint64_t room, excess;
@@ -273,14 +274,14 @@ static int send_content(
     if (called && file_wrapper_check(gateway->file_wrapper_type, items))
         return send_blocks(reply, items, start_response);
 
-    Py_ssize_t size = called ? total_size(items) : -1;
-    if (size >= 0 && know_length(reply, (uint64_t)size) < 0)
+    Py_ssize_t size = called ? get_total_size(items) : -1;
+    if (size >= 0 && set_known_length(reply, (uint64_t)size) < 0)
         return -1;
     return send_items(exchange, items, start_response);
 }
 
-/* Sends all of it, to the end. */
-static int send_answer(
+/* Sends the content and the end of the response. Returns 0, or -1 with an exception. */
+static int send_response(
     struct gateway *gateway, struct exchange *exchange, PyObject *items, PyObject *start_response)
 {
     struct reply *reply = &exchange->reply;
@@ -292,19 +293,20 @@ static int send_answer(
     }
     if (send_content(gateway, exchange, items, start_response) < 0)
         return -1;
-    /* Nothing but empty items: the length is known after all. */
-    if (start_response_was_called(start_response) && know_length(reply, reply->content) < 0)
+    /* If all items were empty, the head is not sent yet and the length is known now. */
+    if (start_response_was_called(start_response) && set_known_length(reply, reply->content) < 0)
         return -1;
     if (start_response_send_end(start_response) < 0)
         return -1;
-    /* The client has all of it, and need not wait for what the app does in close(). */
+    /* The client has the complete response, and must not wait for close(). */
     conn_end_output(exchange->conn);
     return 0;
 }
 
 /* ---- the request ---------------------------------------------------------------------------- */
 
-/* close() is called whatever happened (PEP 3333); it cannot change the answer any more. */
+/* Calls close() of the iterable, which PEP 3333 requires also after an error. The response does not
+ * change any more. */
 static void close_items(const struct exchange *exchange, PyObject *items, pid_t server)
 {
     _cleanup_ref_ PyObject *close = PyObject_GetAttrString(items, "close");
@@ -320,63 +322,77 @@ static void close_items(const struct exchange *exchange, PyObject *items, pid_t 
     exception_print(exception);
 }
 
-static int call(
-    struct gateway *gateway, struct exchange *exchange, PyObject *environ, PyObject *start_response)
-{
-    pid_t server = getpid();
-    _cleanup_ref_ PyObject *items =
-        PyObject_CallFunctionObjArgs(gateway->callable, environ, start_response, NULL);
+/* The Python objects of one request, each NULL until it exists. */
+struct arguments {
+    PyObject *input, *environ, *start_response;
+};
 
-    child_exit_if_forked(server);
-    int r = items ? send_answer(gateway, exchange, items, start_response) : -1;
-    child_exit_if_forked(server);
-    if (r < 0)
-        r = take_blame(exchange);
-    /* From here on nothing more goes out: the server itself may have to answer. */
-    start_response_cut(start_response);
-    if (items)
-        close_items(exchange, items, server);
-    return r > 0 && exchange->reply.head_sent ? -EIO : r;
+/* Returns 0, or -1 with an exception. The caller must call arguments_done in both cases. */
+static int arguments_init(
+    struct arguments *arguments, const struct gateway *gateway, struct exchange *exchange)
+{
+    *arguments = (struct arguments){
+        .input = input_new(gateway->input_type, &exchange->content),
+        .start_response = start_response_new(gateway->start_response_type, &exchange->reply),
+    };
+    if (arguments->input && arguments->start_response)
+        arguments->environ = environ_new(gateway->environ_base, exchange, arguments->input);
+    return arguments->environ ? 0 : -1;
 }
 
-/* In the place of call: the objects were made, and that is all. */
-static int drop(
-    struct gateway *gateway, struct exchange *exchange, PyObject *environ, PyObject *start_response)
+/* Releases the objects. Those that the app keeps can no longer reach the exchange. */
+static void arguments_done(struct arguments *arguments, struct exchange *exchange)
 {
-    (void)gateway;
-    (void)exchange;
-    (void)environ;
-    start_response_cut(start_response);
-    return 0;
-}
-
-static int run(struct gateway *gateway, struct exchange *exchange,
-    int (*use)(struct gateway *, struct exchange *, PyObject *environ, PyObject *start_response))
-{
-    _cleanup_ref_ PyObject *input = input_new(gateway->input_type, &exchange->content);
-    _cleanup_ref_ PyObject *start_response =
-        start_response_new(gateway->start_response_type, &exchange->reply);
-    _cleanup_ref_ PyObject *environ =
-        input && start_response ? environ_new(gateway->environ_base, exchange, input) : NULL;
-
-    int r = environ ? use(gateway, exchange, environ, start_response) : take_blame(exchange);
-    if (input)
-        input_cut(input);
+    if (arguments->start_response)
+        start_response_revoke(arguments->start_response);
+    if (arguments->input)
+        input_revoke(arguments->input);
     conn_disable_cancel(exchange->conn);
-    return r;
+    Py_CLEAR(arguments->environ);
+    Py_CLEAR(arguments->start_response);
+    Py_CLEAR(arguments->input);
 }
 
 void gateway_prefault(struct gateway *gateway, struct exchange *exchange)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    run(gateway, exchange, drop);
+    struct arguments arguments;
+
+    if (arguments_init(&arguments, gateway, exchange) < 0)
+        handle_exception(exchange);
+    arguments_done(&arguments, exchange);
     PyGILState_Release(state);
+}
+
+/* Calls the app, sends what it returns, and calls close(). Returns like gateway_run. */
+static int run_app(struct gateway *gateway, struct exchange *exchange, struct arguments *arguments)
+{
+    PyObject *start_response = arguments->start_response;
+    pid_t server = getpid();
+    _cleanup_ref_ PyObject *items =
+        PyObject_CallFunctionObjArgs(gateway->callable, arguments->environ, start_response, NULL);
+
+    child_exit_if_forked(server);
+    int r = items ? send_response(gateway, exchange, items, start_response) : -1;
+    child_exit_if_forked(server);
+    if (r < 0)
+        r = handle_exception(exchange);
+    /* The worker may have to answer with an error: close() must not send anything. */
+    start_response_revoke(start_response);
+    if (items)
+        close_items(exchange, items, server);
+    return r > 0 && exchange->reply.head_sent ? -EIO : r;
 }
 
 int gateway_run(struct gateway *gateway, struct exchange *exchange)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    int r = run(gateway, exchange, call);
+    struct arguments arguments;
+
+    int r = arguments_init(&arguments, gateway, exchange) < 0
+        ? handle_exception(exchange)
+        : run_app(gateway, exchange, &arguments);
+    arguments_done(&arguments, exchange);
     PyGILState_Release(state);
     return r;
 }

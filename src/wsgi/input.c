@@ -1,13 +1,13 @@
 #include "wsgi/input.h"
 
-#include "wsgi/borrow.h"
+#include "wsgi/request_ref.h"
 
 #include <errno.h>
 #include <stdbool.h>
 
 struct input {
     PyObject_HEAD;
-    struct borrow content;
+    struct request_ref content;
 };
 
 static const char *const name = "wsgi.input";
@@ -26,7 +26,8 @@ static void bytes_done(struct bytes *bytes)
     Py_CLEAR(bytes->object);
 }
 
-/* Makes room for `size` more. It grows with what arrives, not with what a client announces. */
+/* Makes room for `size` more bytes. The object grows with the bytes that arrive: a Content-Length
+ * alone must not cost memory. */
 static int bytes_reserve(struct bytes *bytes, Py_ssize_t size)
 {
     Py_ssize_t capacity = bytes->object ? PyBytes_GET_SIZE(bytes->object) : 0;
@@ -53,7 +54,7 @@ static int bytes_append(struct bytes *bytes, struct slice piece)
     return 0;
 }
 
-/* The bytes object, shrunk to what is in it. */
+/* Returns the object, shrunk to its size. */
 static PyObject *bytes_take(struct bytes *bytes)
 {
     if (!bytes->object)
@@ -64,11 +65,11 @@ static PyObject *bytes_take(struct bytes *bytes)
     return take_ref(&bytes->object);
 }
 
-/* ---- pulling -------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
-/* An OSError, so that frameworks know what it is: ConnectionResetError, TimeoutError, or with
+/* Raises OSError, which frameworks handle: ConnectionResetError, TimeoutError, or with the errno
  * EBADMSG (bad framing) or EFBIG (over a limit). */
-static int raise_failure(const struct content *content)
+static int raise_content_error(const struct content *content)
 {
     _cleanup_ref_ PyObject *arguments = Py_BuildValue("(is)", content->error, content->problem);
 
@@ -77,8 +78,8 @@ static int raise_failure(const struct content *content)
     return -1;
 }
 
-/* The next piece of content, empty at the end. Other threads run while the client is waited for. */
-static int peek(struct content *content, struct slice *ret_piece)
+/* Gets the next piece of content, which is empty at the end. Waits without the GIL. */
+static int input_peek(struct content *content, struct slice *ret_piece)
 {
     content_send_continue(content);
     for (;;) {
@@ -89,23 +90,23 @@ static int peek(struct content *content, struct slice *ret_piece)
         if (r == 0)
             return 0;
         if (r != -EINTR)
-            return raise_failure(content);
-        if (PyErr_CheckSignals() < 0) { /* PEP 475: on with it, unless a handler raises */
-            content->deadline = 0;      /* this wait is over */
+            return raise_content_error(content);
+        if (PyErr_CheckSignals() < 0) { /* PEP 475: retry, unless a handler raises */
+            content->deadline = 0;      /* the next wait has its own deadline */
             return -1;
         }
     }
 }
 
-/* Up to `size` bytes; fewer only at the end of the content. */
-static PyObject *read_bytes(struct content *content, size_t size)
+/* Reads `size` bytes; fewer only at the end of the content. */
+static PyObject *content_read_bytes(struct content *content, size_t size)
 {
     _cleanup_(bytes_done) struct bytes bytes = {0};
     size_t first = size < FIRST_CAPACITY ? size : FIRST_CAPACITY;
 
     while (size > 0) {
         struct slice piece;
-        if (peek(content, &piece) < 0)
+        if (input_peek(content, &piece) < 0)
             return NULL;
         if (piece.size == 0)
             break;
@@ -120,21 +121,21 @@ static PyObject *read_bytes(struct content *content, size_t size)
     return bytes_take(&bytes);
 }
 
-/* Up to and with the next LF, but no more than `size` bytes. */
-static PyObject *read_line(struct content *content, size_t size)
+/* Reads up to and including the next LF, but at most `size` bytes. */
+static PyObject *content_read_line(struct content *content, size_t size)
 {
     _cleanup_(bytes_done) struct bytes bytes = {0};
-    bool ended = false;
+    bool is_complete = false;
 
-    while (size > 0 && !ended) {
+    while (size > 0 && !is_complete) {
         struct slice piece;
-        if (peek(content, &piece) < 0)
+        if (input_peek(content, &piece) < 0)
             return NULL;
         if (piece.size == 0)
             break;
         size_t line = slice_find(piece, '\n');
-        ended = line < piece.size && line < size;
-        piece.size = ended ? line + 1 : piece.size < size ? piece.size : size;
+        is_complete = line < piece.size && line < size;
+        piece.size = is_complete ? line + 1 : piece.size < size ? piece.size : size;
         if (bytes_append(&bytes, piece) < 0)
             return NULL;
         content_take(content, piece.size);
@@ -143,14 +144,14 @@ static PyObject *read_line(struct content *content, size_t size)
     return bytes_take(&bytes);
 }
 
-/* Lines until the end, or until they have at least `hint` bytes in all. */
-static PyObject *read_lines(struct content *content, size_t hint)
+/* Reads lines until the end, or until they have at least `hint` bytes in total. */
+static PyObject *content_read_lines(struct content *content, size_t hint)
 {
     _cleanup_ref_ PyObject *lines = PyList_New(0);
     size_t size = 0;
 
     while (lines && size < hint) {
-        _cleanup_ref_ PyObject *line = read_line(content, SIZE_MAX);
+        _cleanup_ref_ PyObject *line = content_read_line(content, SIZE_MAX);
         if (!line || (PyBytes_GET_SIZE(line) > 0 && PyList_Append(lines, line) < 0))
             return NULL;
         if (PyBytes_GET_SIZE(line) == 0)
@@ -164,19 +165,19 @@ static PyObject *read_lines(struct content *content, size_t hint)
 
 typedef PyObject *read_function(struct content *content, size_t size);
 
-static PyObject *use(PyObject *self, read_function *function, size_t size)
+static PyObject *input_call(PyObject *self, read_function *function, size_t size)
 {
-    struct borrow *borrow = &((struct input *)self)->content;
-    struct content *content = borrow_begin(borrow, name);
+    struct request_ref *ref = &((struct input *)self)->content;
+    struct content *content = request_ref_acquire(ref, name);
 
     if (!content)
         return NULL;
     PyObject *result = function(content, size);
-    borrow_end(borrow);
+    request_ref_release(ref);
     return result;
 }
 
-/* The optional size of a read method: absent, None or negative is "all". */
+/* Parses the optional size of a read method. Absent, None or negative means all: SIZE_MAX. */
 static int parse_size(PyObject *arguments, size_t *ret_size)
 {
     PyObject *object = Py_None;
@@ -197,13 +198,13 @@ static int parse_size(PyObject *arguments, size_t *ret_size)
 static PyObject *input_read(PyObject *self, PyObject *arguments)
 {
     size_t size;
-    return parse_size(arguments, &size) < 0 ? NULL : use(self, read_bytes, size);
+    return parse_size(arguments, &size) < 0 ? NULL : input_call(self, content_read_bytes, size);
 }
 
 static PyObject *input_readline(PyObject *self, PyObject *arguments)
 {
     size_t size;
-    return parse_size(arguments, &size) < 0 ? NULL : use(self, read_line, size);
+    return parse_size(arguments, &size) < 0 ? NULL : input_call(self, content_read_line, size);
 }
 
 static PyObject *input_readlines(PyObject *self, PyObject *arguments)
@@ -211,12 +212,13 @@ static PyObject *input_readlines(PyObject *self, PyObject *arguments)
     size_t hint;
     if (parse_size(arguments, &hint) < 0)
         return NULL;
-    return use(self, read_lines, hint > 0 ? hint : SIZE_MAX); /* like io: a hint of 0 is none */
+    return input_call(
+        self, content_read_lines, hint > 0 ? hint : SIZE_MAX); /* as in io, 0 means no hint */
 }
 
 static PyObject *input_next(PyObject *self)
 {
-    PyObject *line = use(self, read_line, SIZE_MAX);
+    PyObject *line = input_call(self, content_read_line, SIZE_MAX);
 
     if (line && PyBytes_GET_SIZE(line) == 0)
         Py_CLEAR(line);
@@ -227,7 +229,7 @@ static void input_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
 
-    borrow_done(&((struct input *)self)->content);
+    request_ref_done(&((struct input *)self)->content);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -264,12 +266,12 @@ PyObject *input_new(PyObject *type, struct content *content)
 {
     _cleanup_ref_ PyObject *self = PyType_GenericAlloc((PyTypeObject *)type, 0);
 
-    if (!self || borrow_init(&((struct input *)self)->content, content, content->conn) < 0)
+    if (!self || request_ref_init(&((struct input *)self)->content, content, content->conn) < 0)
         return NULL;
     return take_ref(&self);
 }
 
-void input_cut(PyObject *self)
+void input_revoke(PyObject *self)
 {
-    borrow_cut(&((struct input *)self)->content);
+    request_ref_revoke(&((struct input *)self)->content);
 }

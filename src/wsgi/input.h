@@ -8,8 +8,10 @@
 /* Creates the type. New reference, or NULL with an exception. */
 PyObject *input_type_new(void);
 
-/* Creates the wsgi.input that reads from this content. New reference, or NULL with an exception. */
+/* Creates a wsgi.input that reads from `content`, which is borrowed until input_revoke. Its read
+ * methods release the GIL while they wait for the client. New reference, or NULL with an exception.
+ */
 PyObject *input_new(PyObject *type, struct content *content);
 
-/* Cuts it off from the content: it raises ValueError from now on. */
-void input_cut(PyObject *self);
+/* Makes every later use raise ValueError, see request_ref_revoke. */
+void input_revoke(PyObject *self);

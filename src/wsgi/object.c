@@ -1,12 +1,13 @@
 #include "wsgi/object.h"
 
+#include "base/printable.h"
 #include "log/standard_error.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-/* One exception object instead of the triple exists since 3.12, where the old functions are
- * deprecated. */
+/* Since Python 3.12, an exception is one object instead of a triple, and the functions for the
+ * triple are deprecated. */
 #if PY_VERSION_HEX >= 0x030C0000
 
 PyObject *exception_take(void)
@@ -19,7 +20,7 @@ void exception_restore(PyObject *exception)
     PyErr_SetRaisedException(exception);
 }
 
-static void display(PyObject *exception)
+static void exception_display(PyObject *exception)
 {
     PyErr_DisplayException(exception);
     PyErr_Clear();
@@ -35,7 +36,7 @@ PyObject *exception_take(void)
     if (!type)
         return NULL;
     PyErr_NormalizeException(&type, &value, &traceback);
-    /* Without one, the value may still have that which the import system has taken from it. */
+    /* The value may have an older traceback, from which the import system removed its frames. */
     PyException_SetTraceback(value, traceback ? traceback : Py_None);
     Py_XDECREF(traceback);
     Py_DECREF(type);
@@ -48,7 +49,7 @@ void exception_restore(PyObject *exception)
     PyErr_Restore((PyObject *)Py_TYPE(exception), exception, PyException_GetTraceback(exception));
 }
 
-static void display(PyObject *exception)
+static void exception_display(PyObject *exception)
 {
     _cleanup_ref_ PyObject *traceback = PyException_GetTraceback(exception);
 
@@ -58,8 +59,9 @@ static void display(PyObject *exception)
 
 #endif
 
-/* A stream in the place of sys.stderr that takes text without waiting for anybody, if the app has
- * not put its own there; or NULL. At a terminal, which Python colours, the reader is there. */
+/* Replaces sys.stderr by a stream in memory, so that printing never blocks. Returns the stream, or
+ * NULL if sys.stderr stays: the app has replaced it, or it is a terminal, for which Python adds
+ * colours and where a person reads. */
 static PyObject *replace_stderr(PyObject *stream)
 {
     if (!stream || stream == Py_None || stream != PySys_GetObject("__stderr__") ||
@@ -92,7 +94,7 @@ void exception_print(PyObject *exception)
         return;
     Py_XINCREF(stream);
     _cleanup_ref_ PyObject *memory = replace_stderr(stream);
-    display(exception);
+    exception_display(exception);
     if (memory) {
         PySys_SetObject("stderr", stream);
         write_text(memory);
@@ -115,8 +117,6 @@ char *exception_text(PyObject *exception)
     if (asprintf(&line, "%s%s%s", Py_TYPE(exception)->tp_name, text && *text ? ": " : "",
             text ? text : "") < 0)
         return NULL;
-    for (char *c = line; *c; c++)
-        if (*c < ' ' || *c == 0x7F)
-            *c = ' ';
+    printable_replace(line, PRINTABLE_ASCII, ' ');
     return line;
 }

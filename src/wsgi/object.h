@@ -1,6 +1,6 @@
 #pragma once
 
-/* What every file of this folder needs of the C API. Internal to wsgi/. */
+/* Helpers for references and exceptions, and the include of <Python.h>. Internal to wsgi/. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -12,10 +12,10 @@ static inline void decrefp(PyObject **object)
     Py_XDECREF(*object);
 }
 
-/* A local that owns a reference. */
+/* Makes a local variable the owner of a reference, or NULL. */
 #define _cleanup_ref_ _cleanup_(decrefp)
 
-/* Hands a reference over: the variable is NULL afterwards. */
+/* Transfers ownership of a reference to the caller; the variable becomes NULL. */
 static inline PyObject *take_ref(PyObject **object)
 {
     PyObject *taken = *object;
@@ -23,16 +23,17 @@ static inline PyObject *take_ref(PyObject **object)
     return taken;
 }
 
-/* The exception that is set, with its traceback attached; none is set afterwards. New reference, or
- * NULL when there was none. */
+/* Takes the current exception, with its traceback attached, so that none is set. New reference, or
+ * NULL if none was set. */
 PyObject *exception_take(void);
 
-/* Sets an exception that was taken. Steals the reference. */
+/* Sets an exception again. Steals the reference. */
 void exception_restore(PyObject *exception);
 
-/* Prints it with its traceback to sys.stderr; nothing for NULL. An exception inside that is
- * dropped. Where sys.stderr is standard error, it waits for that like standard_error_write. */
+/* Prints the exception with its traceback to sys.stderr; does nothing for NULL. Ignores exceptions
+ * while printing. If sys.stderr is standard error, blocks only as standard_error_write does. */
 void exception_print(PyObject *exception);
 
-/* "ValueError: text" on one line, on the heap; NULL without memory or for NULL. */
+/* Formats "ValueError: text" on one line of ASCII, on the heap. Returns NULL if there is no memory,
+ * or for NULL. */
 char *exception_text(PyObject *exception);

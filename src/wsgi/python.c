@@ -1,7 +1,7 @@
 #include "wsgi/python.h"
 
 #include "base/problem.h"
-#include "wsgi/evaluate.h"
+#include "wsgi/helpers.h"
 #include "wsgi/object.h"
 
 #include <errno.h>
@@ -24,14 +24,14 @@ const char *python_version(void)
 
 const char *python_running_version(void)
 {
-    return Py_GetVersion(); /* also before the interpreter is started */
+    return Py_GetVersion();
 }
 
 /* ---- virtual environments ------------------------------------------------------------------- */
 
-/* The value of "key = value" when the line is that, as site.py reads it; else NULL. Ends the line
- * behind the value. */
-static char *value_of(char *line, const char *key)
+/* Parses "key = value" as site.py does. Returns the value, terminated in place, or NULL if the line
+ * has another key. */
+static char *match_key(char *line, const char *key)
 {
     size_t length = strlen(key);
 
@@ -48,8 +48,8 @@ static char *value_of(char *line, const char *key)
     return line;
 }
 
-/* Reads the version from pyvenv.cfg: "version" is written by venv, "version_info" by virtualenv.
- * Returns "" when there is none, and NULL when there is no such file. */
+/* Reads the version from pyvenv.cfg: venv writes "version", virtualenv "version_info". Returns ""
+ * if the file has no version, and NULL if it cannot be read. */
 static const char *read_venv_version(const char *venv, char version[64])
 {
     _cleanup_(freep) char *path = NULL, *line = NULL;
@@ -62,9 +62,9 @@ static const char *read_venv_version(const char *venv, char version[64])
         return NULL;
     version[0] = '\0';
     while (getline(&line, &capacity, file) > 0) {
-        const char *value = value_of(line, "version");
+        const char *value = match_key(line, "version");
         if (!value)
-            value = value_of(line, "version_info");
+            value = match_key(line, "version_info");
         if (value)
             snprintf(version, 64, "%s", value);
     }
@@ -72,7 +72,7 @@ static const char *read_venv_version(const char *venv, char version[64])
     return version;
 }
 
-static int check_venv(const char *venv, char **ret_problem)
+static int check_venv(const char *venv, struct problem *ret_problem)
 {
     size_t length = strlen(MINOR_VERSION);
     char buffer[64];
@@ -95,8 +95,8 @@ static int check_venv(const char *venv, char **ret_problem)
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
-/* What failures of an interpreter's start come down to: its very first module is not to be had.
- * That is named, because everybody looks for it by that name. */
+/* Most start failures are that the first module, encodings, cannot be imported. Python's message is
+ * not specific; this adds the text that people search for. */
 static const char *explain_start(const char *problem)
 {
     if (!strstr(problem, "encoding"))
@@ -105,11 +105,10 @@ static const char *explain_start(const char *problem)
            " cannot be read (No module named 'encodings')";
 }
 
-/* An embedded interpreter looks for "python3" along PATH to find its standard library, and a venv
- * names the directory of whatever python made it: both may be another build. So the places are said
- * here. With `home` set, neither is looked at; the packages of the environment are found through
- * the place of `executable`, which has to be written as the file system has it. */
-static PyStatus set_places(PyConfig *config, const char *venv)
+/* Without `home`, an embedded interpreter would find its standard library through the "python3" in
+ * PATH, or through the directory in pyvenv.cfg. Both may belong to another build. site.py finds the
+ * packages of the virtual environment through `executable`, which must be a canonical path. */
+static PyStatus set_paths(PyConfig *config, const char *venv)
 {
     char *environment = venv ? realpath(venv, NULL) : NULL, *executable = NULL;
     PyStatus status = PyConfig_SetBytesString(config, &config->home, PYTHON_PREFIX);
@@ -134,12 +133,12 @@ static PyStatus set_arguments(PyConfig *config)
     return PyConfig_SetBytesArgv(config, 1, argv);
 }
 
-static int initialize(const char *venv, char **ret_problem)
+static int initialize(const char *venv, struct problem *ret_problem)
 {
     PyConfig config;
 
     PyConfig_InitPythonConfig(&config);
-    PyStatus status = set_places(&config, venv);
+    PyStatus status = set_paths(&config, venv);
     if (!PyStatus_Exception(status))
         status = set_arguments(&config);
     if (!PyStatus_Exception(status))
@@ -158,8 +157,8 @@ static int call_void(PyObject *object, const char *method)
     return result ? 0 : -1;
 }
 
-/* Calls object.method(*arguments, **keywords); steals both. A failure is no reason not to serve: a
- * sitecustomize may have put something of its own in the place of the object. */
+/* Calls object.method(*arguments, **keywords); steals both. Ignores failures, because a
+ * sitecustomize may have replaced the object. */
 static void try_call(PyObject *object, const char *method, PyObject *arguments, PyObject *keywords)
 {
     _cleanup_ref_ PyObject *function = object ? PyObject_GetAttrString(object, method) : NULL;
@@ -172,58 +171,58 @@ static void try_call(PyObject *object, const char *method, PyObject *arguments, 
         PyErr_Clear();
 }
 
-/* Tracebacks of all threads on the signal. */
-static void dump_on_signal(int signal)
+static void enable_dump(int signal)
 {
     _cleanup_ref_ PyObject *faulthandler = PyImport_ImportModule("faulthandler");
 
     try_call(faulthandler, "register", Py_BuildValue("(ii)", signal, STDERR_FILENO), PyDict_New());
 }
 
-/* What print() writes shall not wait in a buffer when the process dies: line by line then. */
-static void buffer_lines(void)
+/* Python buffers a standard output that is no terminal in blocks; a process that is killed would
+ * lose the last one. */
+static void enable_line_buffering(void)
 {
     try_call(PySys_GetObject("stdout"), "reconfigure", PyTuple_New(0),
         Py_BuildValue("{s:O}", "line_buffering", Py_True));
 }
 
-/* Unless a sitecustomize has a handler of its own. */
-static void leave_interrupt_alone(void)
+/* Resets SIGINT to its default, unless a sitecustomize has replaced Python's handler. */
+static void reset_interrupt(void)
 {
     _cleanup_ref_ PyObject *signals = PyImport_ImportModule("signal");
-    _cleanup_ref_ PyObject *usual =
+    _cleanup_ref_ PyObject *standard =
         signals ? PyObject_GetAttrString(signals, "default_int_handler") : NULL;
-    _cleanup_ref_ PyObject *present =
-        usual ? PyObject_CallMethod(signals, "getsignal", "i", SIGINT) : NULL;
+    _cleanup_ref_ PyObject *current =
+        standard ? PyObject_CallMethod(signals, "getsignal", "i", SIGINT) : NULL;
 
-    if (present && present == usual)
+    if (current && current == standard)
         try_call(signals, "signal",
             Py_BuildValue("(iN)", SIGINT, PyObject_GetAttrString(signals, "SIG_DFL")),
             PyDict_New());
     PyErr_Clear();
 }
 
-static int prepare(const struct python_config *config)
+static int configure(const struct python_config *config)
 {
     _cleanup_ref_ PyObject *gc = PyImport_ImportModule("gc");
 
     if (!gc || call_void(gc, "disable") < 0)
         return -1;
-    buffer_lines();
-    dump_on_signal(config->dump_signal);
+    enable_line_buffering();
+    enable_dump(config->dump_signal);
     if (!config->is_interruptible)
-        leave_interrupt_alone();
+        reset_interrupt();
     return 0;
 }
 
-int python_start(const struct python_config *config, char **ret_problem)
+int python_start(const struct python_config *config, struct problem *ret_problem)
 {
     int r = config->venv ? check_venv(config->venv, ret_problem) : 0;
     if (r == 0)
         r = initialize(config->venv, ret_problem);
     if (r != 0)
         return r;
-    if (prepare(config) < 0) {
+    if (configure(config) < 0) {
         _cleanup_ref_ PyObject *exception = exception_take();
         _cleanup_(freep) char *text = exception_text(exception);
         r = problem_set(ret_problem, EX_SOFTWARE, "cannot set up Python: %s", text ? text : "");
@@ -234,7 +233,7 @@ int python_start(const struct python_config *config, char **ret_problem)
 
 /* ---- forking -------------------------------------------------------------------------------- */
 
-static pid_t fork_and_call(void (*in_child)(const void *data), const void *data)
+static pid_t fork_with_callback(void (*in_child)(const void *data), const void *data)
 {
     pid_t pid = fork();
 
@@ -246,11 +245,11 @@ static pid_t fork_and_call(void (*in_child)(const void *data), const void *data)
 pid_t python_fork(void (*in_child)(const void *data), const void *data)
 {
     if (!Py_IsInitialized())
-        return fork_and_call(in_child, data);
+        return fork_with_callback(in_child, data);
 
     PyGILState_STATE state = PyGILState_Ensure();
     PyOS_BeforeFork();
-    pid_t pid = fork_and_call(in_child, data);
+    pid_t pid = fork_with_callback(in_child, data);
     int saved_errno = errno;
     if (pid == 0)
         PyOS_AfterFork_Child();
@@ -261,17 +260,13 @@ pid_t python_fork(void (*in_child)(const void *data), const void *data)
     return pid;
 }
 
-static void freeze(void)
-{
-    _cleanup_ref_ PyObject *gc = PyImport_ImportModule("gc");
-
-    try_call(gc, "freeze", PyTuple_New(0), PyDict_New());
-}
-
 void python_freeze(void)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    freeze();
+    PyObject *gc = PyImport_ImportModule("gc");
+
+    try_call(gc, "freeze", PyTuple_New(0), PyDict_New());
+    Py_XDECREF(gc);
     PyGILState_Release(state);
 }
 
@@ -280,7 +275,7 @@ static void flush_stream(const char *name)
     PyObject *stream = PySys_GetObject(name); /* borrowed */
 
     if (stream && stream != Py_None && call_void(stream, "flush") < 0)
-        PyErr_Clear(); /* nobody is left to tell */
+        PyErr_Clear(); /* there is no other stream to report it on */
 }
 
 void python_flush(void)
@@ -293,16 +288,12 @@ void python_flush(void)
     PyGILState_Release(state);
 }
 
-/* ---- what the import made ------------------------------------------------------------------- */
+/* ---- descriptions --------------------------------------------------------------------------- */
 
 char *python_list_threads(void)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    char *names =
-        evaluate("', '.join(repr(thread.name) for thread in sys.modules['threading'].enumerate()"
-                 "          if thread is not sys.modules['threading'].main_thread())"
-                 "    if 'threading' in sys.modules else ''",
-            NULL);
+    char *names = helper_get_text("list_threads", NULL);
     PyGILState_Release(state);
     return names;
 }
@@ -310,16 +301,14 @@ char *python_list_threads(void)
 char *python_describe(void)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    char *text = evaluate("'interpreter  %s, Python %s\\nvenv         %s\\nsys.path     %s\\n' % ("
-                          "    sys.executable, sys.version.split()[0],"
-                          "    sys.prefix if sys.prefix != sys.base_prefix else 'none',"
-                          "    ('\\n' + 13 * ' ').join(map(str, sys.path)))",
-        NULL);
+    char *text = helper_get_text("describe_interpreter", NULL);
     PyGILState_Release(state);
     return text;
 }
 
-/* Calls a function of a module if some code has imported that module. */
+/* ---- end ------------------------------------------------------------------------------------ */
+
+/* Calls a function of a module, if that has been imported. Prints an exception. */
 static void call_if_imported(const char *module_name, const char *function)
 {
     _cleanup_ref_ PyObject *name = PyUnicode_FromString(module_name);
@@ -336,7 +325,7 @@ void python_end(void)
 {
     if (!Py_IsInitialized())
         return;
-    PyGILState_Ensure(); /* never released: the process ends */
+    PyGILState_Ensure(); /* never released, because the process ends */
     call_if_imported("threading", "_shutdown");
     call_if_imported("atexit", "_run_exitfuncs");
 }

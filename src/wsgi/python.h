@@ -1,52 +1,55 @@
 #pragma once
 
-/* The embedded interpreter: its start, its forks and its end. Free of Python types. */
+/* The embedded interpreter: start, fork and end. Free of Python types. */
 
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct problem;
+
 struct python_config {
     const char *venv;      /* a virtual environment, or NULL */
-    int dump_signal;       /* on this signal the tracebacks of all threads go to standard error */
-    bool is_interruptible; /* SIGINT raises KeyboardInterrupt; else it has no handler */
+    int dump_signal;       /* this signal prints the tracebacks of all threads to standard error */
+    bool is_interruptible; /* SIGINT raises KeyboardInterrupt; else Python does not handle it */
 };
 
-/* Starts the interpreter that this program was built for: standard library, prefix and
- * sys.executable are that one's, whatever PATH and PYTHONHOME say. Garbage collection is off until
- * the app is loaded. The calling thread is the main thread and does not hold the GIL afterwards.
+/* Starts the interpreter that the program was built for: the standard library, the prefix and
+ * sys.executable are that interpreter's, whatever PATH and PYTHONHOME are. Garbage collection is
+ * disabled; application_load enables it. The calling thread becomes the main thread. It does not
+ * hold the GIL afterwards.
  *
- * Returns 0, or the exit status of sysexits(3), EX_CONFIG or EX_SOFTWARE, with *ret_problem, one
- * line on the heap. */
-int python_start(const struct python_config *config, char **ret_problem);
+ * Returns 0, or the exit status of sysexits(3), EX_CONFIG or EX_SOFTWARE, with *ret_problem. */
+int python_start(const struct python_config *config, struct problem *ret_problem);
 
-/* fork(2) with the interpreter's hooks before and after it, those of os.register_at_fork included;
- * also when the interpreter was not started. In the child, in_child(data) comes before the hooks,
- * which may fork again. errno is that of fork. */
+/* Forks like fork(2), and runs the interpreter's hooks before and after it, including those of
+ * os.register_at_fork. Works also before python_start. The child calls in_child(data) before its
+ * hooks, which may fork again. Returns what fork returns, with its errno. */
 pid_t python_fork(void (*in_child)(const void *data), const void *data);
 
-/* Leaves all objects that there are alone from now on: the collector would write to each of them,
- * which a forked process pays for. */
+/* Exempts all current objects from garbage collection: the collector would write to each of them,
+ * and every forked process would have to copy these pages. */
 void python_freeze(void);
 
-/* Writes what sys.stdout and sys.stderr hold back. Fine when the interpreter was never started. */
+/* Flushes sys.stdout and sys.stderr. Does nothing before python_start. */
 void python_flush(void);
 
-/* The names of the threads that Python code has started and that still run, quoted and separated by
- * commas, on the heap; NULL when there is none. */
+/* The names of the running threads that Python code started, quoted and separated by commas, on the
+ * heap. NULL if there are none. */
 char *python_list_threads(void);
 
-/* What the interpreter is, in lines for people that begin with a word and end with a newline: its
- * executable and version, the virtual environment, sys.path. On the heap; NULL when that fails. */
+/* Describes the interpreter for --check: its executable and version, the virtual environment, and
+ * sys.path. Each line has a label and ends with a newline. On the heap; NULL on failure. */
 char *python_describe(void);
 
-/* Does what an interpreter does at its end, as far as others notice: joins the threads that are not
- * daemons, runs the atexit functions. To be followed by python_flush. Objects are not destroyed
- * (Py_FinalizeEx would take a multiple of the time): the process is to end with _exit(2). Fine when
- * the interpreter was never started. */
+/* Does what others can notice of the interpreter's end: joins the threads that are not daemons, and
+ * runs the atexit functions. Does not destroy objects, since Py_FinalizeEx would take several times
+ * as long; the caller must call python_flush and then end the process with _exit(2). Does nothing
+ * before python_start. */
 void python_end(void);
 
-/* "3.11.2", the version of the interpreter this program was built for. */
+/* The version of the interpreter that the program was built for, such as "3.11.2". Static. */
 const char *python_version(void);
 
-/* "3.11.4 (main, ...", that of the one which is there: another patch level, perhaps. Static. */
+/* The version of the interpreter that is loaded, such as "3.11.4 (main, ...": it may have another
+ * patch level. Static; works also before python_start. */
 const char *python_running_version(void);

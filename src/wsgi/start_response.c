@@ -1,6 +1,6 @@
 #include "wsgi/start_response.h"
 
-#include "wsgi/borrow.h"
+#include "wsgi/request_ref.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -8,15 +8,15 @@
 
 struct start_response {
     PyObject_HEAD;
-    struct borrow reply;
+    struct request_ref reply;
     bool called;
 };
 
 /* ---- status and headers --------------------------------------------------------------------- */
 
-/* The bytes of a native string (PEP 3333: characters up to U+00FF, standing for one byte each).
- * CPython stores such a string in just this form. Borrows. */
-static int latin1(PyObject *string, const char *what, struct slice *ret)
+/* Gets the bytes of a native string: each character, up to U+00FF, stands for one byte (PEP 3333,
+ * "A Note on String Types"). CPython stores such a string in this form, so *ret borrows from it. */
+static int get_native_string(PyObject *string, const char *what, struct slice *ret)
 {
     if (!PyUnicode_Check(string)) {
         PyErr_Format(PyExc_TypeError, "%s must be str, not %.100s", what, Py_TYPE(string)->tp_name);
@@ -34,11 +34,11 @@ static int latin1(PyObject *string, const char *what, struct slice *ret)
     return 0;
 }
 
-static int take_status(struct reply *reply, PyObject *status)
+static int set_status(struct reply *reply, PyObject *status)
 {
     struct slice text;
 
-    if (latin1(status, "status", &text) < 0)
+    if (get_native_string(status, "status", &text) < 0)
         return -1;
     const char *problem = reply_set_status(reply, text);
     if (!problem)
@@ -47,7 +47,7 @@ static int take_status(struct reply *reply, PyObject *status)
     return -1;
 }
 
-static int take_header(struct reply *reply, PyObject *header)
+static int add_header(struct reply *reply, PyObject *header)
 {
     struct slice name, value;
 
@@ -55,8 +55,8 @@ static int take_header(struct reply *reply, PyObject *header)
         PyErr_Format(PyExc_TypeError, "a header must be a tuple (name, value), not %R", header);
         return -1;
     }
-    if (latin1(PyTuple_GET_ITEM(header, 0), "header name", &name) < 0 ||
-        latin1(PyTuple_GET_ITEM(header, 1), "header value", &value) < 0)
+    if (get_native_string(PyTuple_GET_ITEM(header, 0), "header name", &name) < 0 ||
+        get_native_string(PyTuple_GET_ITEM(header, 1), "header value", &value) < 0)
         return -1;
     const char *problem = reply_add_field(reply, name, value);
     if (!problem)
@@ -65,7 +65,7 @@ static int take_header(struct reply *reply, PyObject *header)
     return -1;
 }
 
-static int take_headers(struct reply *reply, PyObject *headers)
+static int set_headers(struct reply *reply, PyObject *headers)
 {
     if (!PyList_Check(headers)) {
         PyErr_Format(
@@ -73,15 +73,15 @@ static int take_headers(struct reply *reply, PyObject *headers)
         return -1;
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); i++)
-        if (take_header(reply, PyList_GET_ITEM(headers, i)) < 0)
+        if (add_header(reply, PyList_GET_ITEM(headers, i)) < 0)
             return -1;
     return 0;
 }
 
 /* ---- start_response ------------------------------------------------------------------------- */
 
-/* With exc_info, what is not sent may be replaced; once it is, the app gets its error back
- * (PEP 3333, "Error Handling"). */
+/* With exc_info, the app may replace a head that was not sent. If it was sent, start_response must
+ * raise the app's exception again (PEP 3333, "Error Handling"). */
 static int check_call(
     const struct start_response *state, const struct reply *reply, PyObject *exc_info)
 {
@@ -114,23 +114,23 @@ static PyObject *start_response_call(PyObject *self, PyObject *arguments, PyObje
     if (!PyArg_ParseTupleAndKeywords(
             arguments, keywords, "OO|O:start_response", names, &status, &headers, &exc_info))
         return NULL;
-    struct reply *reply = borrow_begin(&state->reply, "start_response");
+    struct reply *reply = request_ref_acquire(&state->reply, "start_response");
     if (!reply)
         return NULL;
 
     int r = check_call(state, reply, exc_info);
     if (r == 0) {
-        r = take_status(reply, status) < 0 ? -1 : take_headers(reply, headers);
+        r = set_status(reply, status) < 0 ? -1 : set_headers(reply, headers);
         state->called = r == 0;
     }
-    borrow_end(&state->reply);
+    request_ref_release(&state->reply);
     return r == 0 ? PyObject_GetAttrString(self, "write") : NULL;
 }
 
 /* ---- sending -------------------------------------------------------------------------------- */
 
-/* Sends what was put; other threads run while the client is waited for. */
-static int flush(struct reply *reply)
+/* Sends what was put. Waits without the GIL. */
+static int flush_reply(struct reply *reply)
 {
     for (;;) {
         int r;
@@ -144,14 +144,14 @@ static int flush(struct reply *reply)
             PyErr_SetFromErrno(PyExc_OSError);
             return -1;
         }
-        if (PyErr_CheckSignals() < 0) { /* PEP 475: on with it, unless a handler raises */
-            reply->error = ECANCELED;   /* what was under way cannot be finished */
+        if (PyErr_CheckSignals() < 0) { /* PEP 475: retry, unless a handler raises */
+            reply->error = ECANCELED;   /* nothing can follow what was sent in part */
             return -1;
         }
     }
 }
 
-/* What a reply_put_* function returned, as an exception of the app's. */
+/* Raises what a reply_put_* function returned as an exception for the app. */
 static int check_put(const struct reply *reply, int r)
 {
     unsigned long long length = reply->response.content_length;
@@ -167,13 +167,13 @@ static int check_put(const struct reply *reply, int r)
     return r == 0 ? 0 : -1;
 }
 
-static struct reply *begin(struct start_response *state)
+static struct reply *begin_send(struct start_response *state)
 {
-    struct reply *reply = borrow_begin(&state->reply, "start_response");
+    struct reply *reply = request_ref_acquire(&state->reply, "start_response");
 
     if (!reply || (state->called && !reply->complete))
         return reply;
-    borrow_end(&state->reply);
+    request_ref_release(&state->reply);
     if (state->called)
         PyErr_SetString(PyExc_ValueError, "write() was called after the end of the content");
     else
@@ -182,12 +182,12 @@ static struct reply *begin(struct start_response *state)
     return NULL;
 }
 
-static int end(struct start_response *state, struct reply *reply, int put)
+static int finish_send(struct start_response *state, struct reply *reply, int put)
 {
     int r = check_put(reply, put);
     if (r == 0)
-        r = flush(reply);
-    borrow_end(&state->reply);
+        r = flush_reply(reply);
+    request_ref_release(&state->reply);
     return r;
 }
 
@@ -199,35 +199,35 @@ int start_response_send(PyObject *self, PyObject *item, uint64_t *ret_excess)
         PyErr_Format(PyExc_TypeError, "content must be bytes, not %.100s", Py_TYPE(item)->tp_name);
         return -1;
     }
-    struct reply *reply = begin(state);
+    struct reply *reply = begin_send(state);
     if (!reply)
         return -1;
     if (PyBytes_GET_SIZE(item) == 0) {
-        borrow_end(&state->reply);
+        request_ref_release(&state->reply);
         *ret_excess = 0;
         return 0;
     }
-    return end(state, reply,
+    return finish_send(state, reply,
         reply_put(reply, PyBytes_AS_STRING(item), (size_t)PyBytes_GET_SIZE(item), ret_excess));
 }
 
 int start_response_send_file(PyObject *self, int file, off_t offset, uint64_t size)
 {
     struct start_response *state = (struct start_response *)self;
-    struct reply *reply = begin(state);
+    struct reply *reply = begin_send(state);
 
-    return reply ? end(state, reply, reply_put_file(reply, file, offset, size)) : -1;
+    return reply ? finish_send(state, reply, reply_put_file(reply, file, offset, size)) : -1;
 }
 
 int start_response_send_end(PyObject *self)
 {
     struct start_response *state = (struct start_response *)self;
-    struct reply *reply = begin(state);
+    struct reply *reply = begin_send(state);
 
-    return reply ? end(state, reply, reply_put_end(reply)) : -1;
+    return reply ? finish_send(state, reply, reply_put_end(reply)) : -1;
 }
 
-/* What is allowed was sent when the app learns that the rest was not. */
+/* The bytes within the Content-Length have been sent when this raises for the excess. */
 static PyObject *start_response_write(PyObject *self, PyObject *data)
 {
     uint64_t excess;
@@ -247,7 +247,7 @@ static void start_response_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
 
-    borrow_done(&((struct start_response *)self)->reply);
+    request_ref_done(&((struct start_response *)self)->reply);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -281,7 +281,7 @@ PyObject *start_response_new(PyObject *type, struct reply *reply)
 {
     _cleanup_ref_ PyObject *self = PyType_GenericAlloc((PyTypeObject *)type, 0);
 
-    if (!self || borrow_init(&((struct start_response *)self)->reply, reply, reply->conn) < 0)
+    if (!self || request_ref_init(&((struct start_response *)self)->reply, reply, reply->conn) < 0)
         return NULL;
     return take_ref(&self);
 }
@@ -291,7 +291,7 @@ bool start_response_was_called(PyObject *self)
     return ((struct start_response *)self)->called;
 }
 
-void start_response_cut(PyObject *self)
+void start_response_revoke(PyObject *self)
 {
-    borrow_cut(&((struct start_response *)self)->reply);
+    request_ref_revoke(&((struct start_response *)self)->reply);
 }

@@ -59,10 +59,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size] = '\0';
     struct slice whole = {text, size + 1};
     unsigned lines = count_lines(whole);
-    struct report report = {.fd = nowhere};
+    struct diagnostics diagnostics = {.fd = nowhere};
 
-    conf_file_parse(&file, "app.conf", text, &report);
-    FUZZ_ASSERT(file.count + report.errors <= lines);
+    conf_file_parse(&file, "app.conf", text, &diagnostics);
+    FUZZ_ASSERT(file.count + diagnostics.errors <= lines);
     check_assignments(&file, whole, lines);
     conf_file_done(&file);
     free(text);

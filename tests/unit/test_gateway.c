@@ -1,10 +1,10 @@
-/* No reference is lost on any way through the WSGI objects.
+/* Tests that no path through the WSGI objects leaks a reference.
  *
- * A process serves one request, so a reference that is never given back would not be noticed there;
- * but the fork server's spares inherit it. Here one interpreter runs each kind of request many
- * times, and the number of allocated blocks has to stay the same.
+ * Other tests do not notice a leak, because a worker serves one request. Here one interpreter runs
+ * each kind of request many times, and the number of allocated blocks must not grow.
  */
 
+#include "base/problem.h"
 #include "net/exchange.h"
 #include "unit.h"
 #include "wsgi/application.h"
@@ -21,53 +21,7 @@
 
 #define MODULE "gateway_apps"
 
-static const char apps[] =
-    "import io, sys\n"
-    "devnull = open('/dev/null', 'w')\n"
-    "def ok(environ, start_response):\n"
-    "    return start_response('200 OK', [('Content-Type', 'text/plain')])\n"
-    "def simple(e, s): ok(e, s); return [b'Hello.']\n"
-    "def generator(e, s): ok(e, s); yield b'a'; yield b''; yield b'b'\n"
-    "def write(e, s): ok(e, s)(b'written'); return (b'a', b'b')\n"
-    "def read(e, s): ok(e, s); return [e['wsgi.input'].read(), e['wsgi.input'].read(1)]\n"
-    "def lines(e, s): i = e['wsgi.input']; ok(e, s); return [i.readline(), i.readline(1)] + "
-    "i.readlines(1) + list(i)\n"
-    "def wrapper(e, s): ok(e, s); return e['wsgi.file_wrapper'](io.BytesIO(b'x' * 9), 4)\n"
-    "def file(e, s): ok(e, s); return e['wsgi.file_wrapper'](open(__file__, 'rb'))\n"
-    "def raises(e, s): raise KeyError('lost')\n"
-    "def raises_midway(e, s): ok(e, s); yield b'a'; raise KeyError('lost')\n"
-    "def exits(e, s): sys.exit(3)\n"
-    "def text(e, s): ok(e, s); return ['text']\n"
-    "def none(e, s): ok(e, s)\n"
-    "def bad_status(e, s): return s('ok', [])\n"
-    "def bad_header(e, s): return s('200 OK', [('A', 'b'), ('Connection', 'close')])\n"
-    "def bad_headers(e, s): return s('200 OK', (('A', 'b'),))\n"
-    "def wide(e, s): return s('200 OK', [('A', '\\u20ac')])\n"
-    "def length(s, n): return s('200 OK', [('Content-Length', str(n))])\n"
-    "def short_list(e, s): length(s, 9); return [b'four']\n"
-    "def short(e, s): length(s, 9); yield b'four'\n"
-    "def long_list(e, s): length(s, 3); return [b'four', b'five']\n"
-    "def long(e, s): length(s, 3); yield b'four'; yield b'five'\n"
-    "def late(e, s): length(s, 4); yield b'four'; yield b'five'\n"
-    "def writes_long(e, s): length(s, 3)(b'four')\n"
-    "def part(e, s): length(s, 6); return e['wsgi.file_wrapper'](io.BytesIO(b'x' * 9), 4)\n"
-    "def part_of_file(e, s): length(s, 6); return e['wsgi.file_wrapper'](open(__file__, 'rb'))\n"
-    "def no_start(e, s): return [b'a']\n"
-    "def twice(e, s): ok(e, s); ok(e, s)\n"
-    "def replaced(e, s):\n"
-    "    ok(e, s)\n"
-    "    try: raise ValueError\n"
-    "    except ValueError: s('500 Oops', [], sys.exc_info())\n"
-    "    return []\n"
-    "def too_late(e, s):\n"
-    "    ok(e, s)(b'a')\n"
-    "    try: raise ValueError\n"
-    "    except ValueError: s('500 Oops', [], sys.exc_info())\n"
-    "class Closing(list):\n"
-    "    def close(self): raise ValueError('in close')\n"
-    "def closing(e, s): ok(e, s); return Closing([b'a'])\n"
-    "def keeps(e, s): global kept; kept = e, s; ok(e, s); return []\n"
-    "async def asgi(e, s): pass\n";
+extern const char gateway_apps_source[]; /* gateway_apps.py, see the Makefile */
 
 #define GET "GET / HTTP/1.1\r\nHost: a\r\nCookie: a\r\nCookie: b\r\nX-A: 1\r\nX_B: 2\r\n\r\n"
 #define POST "POST /a%20b?c HTTP/1.1\r\nHost: a:1\r\nContent-Length: 8\r\n\r\nab\ncd\nef"
@@ -143,7 +97,7 @@ static void serve(struct gateway *gateway, const char *text)
     close(pair[0]);
 }
 
-/* Blocks of memory that Python has handed out. */
+/* The number of memory blocks that Python has allocated. */
 static long long count_blocks(void)
 {
     PyGILState_STATE state = PyGILState_Ensure();
@@ -159,7 +113,8 @@ static long long count_blocks(void)
 
 static struct gateway *load(const char *directory, const char *app)
 {
-    char name[256], *problem;
+    char name[256];
+    struct problem problem;
     struct application application;
     struct gateway *gateway;
 
@@ -168,13 +123,13 @@ static struct gateway *load(const char *directory, const char *app)
     snprintf(name, sizeof(name), MODULE ":%s", app);
     if (application_load(&source, &application, &problem) != 0 ||
         gateway_new(&application, &gateway, &problem) != 0) {
-        fprintf(stderr, "%s\n", problem);
+        fprintf(stderr, "%s\n", problem.text);
         abort();
     }
     return gateway;
 }
 
-/* Standard error goes away while apps fail on purpose. */
+/* Discards standard error, or restores it: apps that fail print tracebacks. */
 static void silence(bool on)
 {
     static int saved = -1;
@@ -200,21 +155,22 @@ static void check(const char *directory, const char *app, const char *request)
     }
     long long grown = count_blocks() - before;
     silence(false);
-    /* Caches of the interpreter may still fill; a lost reference costs at least a block each time.
-     */
+    /* The interpreter's caches may grow a little. A leak costs at least one block per request. */
     unit_ok(grown < ROUNDS / 2, "%lld blocks more after %d requests", grown, ROUNDS);
 }
 
 int main(void)
 {
-    char directory[] = "/tmp/wsgi-once-test-XXXXXX", file[128], *problem;
+    char directory[] = "/tmp/wsgi-once-test-XXXXXX", file[128];
+    struct problem problem;
     struct python_config config = {.dump_signal = SIGRTMAX - 1};
 
     if (!mkdtemp(directory))
         abort();
     snprintf(file, sizeof(file), "%s/" MODULE ".py", directory);
     int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0 || write(fd, apps, sizeof(apps) - 1) != (ssize_t)sizeof(apps) - 1 || close(fd) < 0 ||
+    size_t size = strlen(gateway_apps_source);
+    if (fd < 0 || write(fd, gateway_apps_source, size) != (ssize_t)size || close(fd) < 0 ||
         setenv("PYTHONDONTWRITEBYTECODE", "1", 1) < 0 || python_start(&config, &problem) != 0)
         abort();
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -226,5 +182,5 @@ int main(void)
     rmdir(directory);
     int status = unit_done();
     fflush(NULL);
-    _exit(status); /* gateways and interpreter live until the process ends, as in the program */
+    _exit(status); /* gateways and the interpreter live until the process ends */
 }

@@ -1,6 +1,6 @@
-/* Writing to a standard error that takes nothing: src/log/standard_error.h. */
+/* Writing to a standard error that is blocked: src/log/standard_error.h. */
 
-/* What poll(2) says is true for a moment only: another process may take the room. */
+/* The result of poll(2) may be outdated at once: another process may use up the space. */
 #include <poll.h>
 static int lying_poll(struct pollfd *fds, nfds_t count, int timeout);
 #define poll lying_poll
@@ -24,7 +24,7 @@ static int lying_poll(struct pollfd *fds, nfds_t count, int timeout)
 
 static char text[3 * PIPE_BUF];
 
-/* Makes the writing end standard error. Returns the reading end. */
+/* Makes the write end of a pipe or socket standard error. Returns the read end. */
 static int replace_standard_error(int ends[2])
 {
     dup2(ends[1], STDERR_FILENO);
@@ -48,7 +48,7 @@ static int open_socket(void)
     return socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 ? replace_standard_error(ends) : -1;
 }
 
-/* Fills it up without waiting. */
+/* Fills standard error without blocking. */
 static void fill(void)
 {
     int flags = fcntl(STDERR_FILENO, F_GETFL);
@@ -61,7 +61,7 @@ static void fill(void)
     fcntl(STDERR_FILENO, F_SETFL, flags);
 }
 
-/* How long it takes to write. */
+/* Writes, and returns how long that takes. */
 static usec_t measure(size_t size)
 {
     usec_t before = deadline_now();
@@ -86,7 +86,7 @@ static size_t count_readable(int reader)
 
 static void test_written(int reader, const char *what)
 {
-    unit_case("%s with room takes all of it", what);
+    unit_case("%s with space takes the whole text", what);
     measure(sizeof(text));
     unit_same_number("bytes", count_readable(reader), sizeof(text));
     close(reader);
@@ -94,7 +94,7 @@ static void test_written(int reader, const char *what)
 
 static void test_full(int reader, const char *what)
 {
-    unit_case("%s that is full is waited for, once", what);
+    unit_case("a write waits once for %s that is full", what);
     fill();
     usec_t first = measure(100), second = measure(100);
     unit_ok(
@@ -102,38 +102,38 @@ static void test_full(int reader, const char *what)
     unit_ok(second < WRITE_TIMEOUT, "second: %ju us", (uintmax_t)second);
     count_readable(reader);
     measure(100);
-    unit_same_number("what it takes once there is room", count_readable(reader), 100);
+    unit_same_number("bytes after there is space again", count_readable(reader), 100);
     fill();
-    unit_ok(measure(100) >= WRITE_TIMEOUT, "then it is waited for again");
+    unit_ok(measure(100) >= WRITE_TIMEOUT, "then the next write waits again");
     close(reader);
 }
 
-/* The signal that interrupts the write is neither blocked nor left to be the end of the process. */
+/* The signal that interrupts the write gets through, and does not kill the process. */
 static void test_race(int reader)
 {
     sigset_t signals, after;
 
-    unit_case("room that is gone at the moment of the write");
+    unit_case("space that is used up before the write");
     fill();
     sigfillset(&signals);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     lies = true;
-    unit_ok(measure(100) < 20 * WRITE_TIMEOUT, "the write does not wait for ever");
+    unit_ok(measure(100) < 20 * WRITE_TIMEOUT, "the write does not block forever");
     lies = false;
     pthread_sigmask(SIG_UNBLOCK, &signals, &after);
-    unit_ok(sigismember(&after, INTERRUPTION_SIGNAL) == 1, "the mask is as it was");
+    unit_ok(sigismember(&after, INTERRUPTION_SIGNAL) == 1, "the mask is restored");
     close(reader);
 }
 
-static void test_nobody(int reader)
+static void test_no_reader(int reader)
 {
-    unit_case("a pipe that nobody can read is not waited for");
+    unit_case("a write does not wait for a pipe without a reader");
     signal(SIGPIPE, SIG_IGN);
     close(reader);
-    unit_ok(measure(100) < WRITE_TIMEOUT, "at once");
+    unit_ok(measure(100) < WRITE_TIMEOUT, "it returns at once");
 }
 
-static bool sleeps(pid_t pid)
+static bool is_sleeping(pid_t pid)
 {
     char path[32], line[256] = "";
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
@@ -145,22 +145,22 @@ static bool sleeps(pid_t pid)
     return state && strncmp(state, ") S", 3) == 0;
 }
 
-/* A reader that comes within the time gets all of it. */
+/* A reader that reads before the timeout gets the whole text. */
 static void test_late_reader(int reader)
 {
-    unit_case("a pipe that is read late takes all of it");
+    unit_case("a pipe that is read late takes the whole text");
     fill();
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
         char buffer[1 << 16];
-        while (!sleeps(getppid()))
+        while (!is_sleeping(getppid()))
             ;
         _exit(read(reader, buffer, sizeof(buffer)) > 0 ? 0 : 1);
     }
     measure(100);
     waitpid(child, NULL, 0);
-    unit_same_number("what is there at last", count_readable(reader), 100);
+    unit_same_number("bytes", count_readable(reader), 100);
     close(reader);
 }
 
@@ -173,6 +173,6 @@ int main(void)
     test_full(open_socket(), "a socket");
     test_race(open_pipe());
     test_late_reader(open_pipe());
-    test_nobody(open_pipe());
+    test_no_reader(open_pipe());
     return unit_done();
 }
