@@ -37,20 +37,28 @@ static int socket_family(int fd)
     return family;
 }
 
-int conn_init(struct conn *conn, int fd, size_t capacity)
+int conn_init_without_socket(struct conn *conn, size_t capacity)
 {
-    int family = socket_family(fd), on = 1;
-
     *conn = (struct conn){
-        .fd = fd,
+        .fd = -1,
+        .buffer = malloc(capacity),
         .capacity = capacity,
-        .keeps_byte_unread = family == AF_UNIX,
         .owner = getpid(),
         .cancel_event = -1,
     };
-    conn->buffer = malloc(capacity);
-    if (!conn->buffer)
-        return -ENOMEM;
+    return conn->buffer ? 0 : -ENOMEM;
+}
+
+int conn_init(struct conn *conn, int fd, size_t capacity, const struct conn_timeouts *timeouts)
+{
+    int family = socket_family(fd), on = 1;
+    int r = conn_init_without_socket(conn, capacity);
+
+    conn->fd = fd;
+    conn->timeouts = *timeouts;
+    conn->keeps_byte_unread = family == AF_UNIX;
+    if (r < 0)
+        return r;
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return -errno;
@@ -245,10 +253,10 @@ int conn_read_request(struct conn *conn, const struct request_limits *limits, us
 
 /* Waits until the client accepts more bytes. The deadline stays the same after a signal, until a
  * byte is sent. */
-static int wait_to_send(struct conn *conn, usec_t timeout)
+static int wait_to_send(struct conn *conn)
 {
     if (conn->send_deadline == 0)
-        conn->send_deadline = deadline_after(timeout);
+        conn->send_deadline = deadline_after(conn->timeouts.write);
     return wait_for(conn, POLLOUT, conn->send_deadline);
 }
 
@@ -265,7 +273,7 @@ static void remove_sent(struct iovec **parts, size_t *count, size_t sent)
     }
 }
 
-int conn_send(struct conn *conn, struct iovec **parts, size_t *count, usec_t timeout)
+int conn_send(struct conn *conn, struct iovec **parts, size_t *count)
 {
     if (is_in_child(conn))
         return -EPERM;
@@ -283,7 +291,7 @@ int conn_send(struct conn *conn, struct iovec **parts, size_t *count, usec_t tim
         }
         if (errno != EAGAIN)
             return -errno;
-        int r = wait_to_send(conn, timeout);
+        int r = wait_to_send(conn);
         if (r < 0)
             return r;
     }
@@ -298,7 +306,7 @@ void conn_send_interim(struct conn *conn, struct slice response)
         conn->sent = conn->interim = (uint64_t)n;
 }
 
-int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size, usec_t timeout)
+int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size)
 {
     while (*size > 0) {
         if (is_in_child(conn))
@@ -315,7 +323,7 @@ int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size, u
             return -ENODATA;
         if (errno != EAGAIN)
             return -errno;
-        int r = wait_to_send(conn, timeout);
+        int r = wait_to_send(conn);
         if (r < 0)
             return r;
     }
@@ -331,17 +339,17 @@ void conn_end_output(struct conn *conn)
     conn->ended = 1;
 }
 
-void conn_linger(struct conn *conn, bool expect, usec_t timeout)
+void conn_linger(struct conn *conn, bool expect)
 {
     char scratch[16384];
     bool wait = expect;
-    usec_t deadline = deadline_after(timeout);
+    usec_t deadline = deadline_after(conn->timeouts.linger);
 
     if (is_in_child(conn))
         return;
     conn->lingering = 1;
     read_unread_byte(conn);
-    while (timeout > 0 && !conn->peer_ended) {
+    while (conn->timeouts.linger > 0 && !conn->peer_ended) {
         ssize_t n = recv(conn->fd, scratch, sizeof(scratch), 0);
         if (n > 0) {
             conn->received += (size_t)n;

@@ -16,8 +16,16 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+/* In microseconds; 0: none. */
+struct conn_timeouts {
+    usec_t read;   /* of each wait for content */
+    usec_t write;  /* of each wait until the client accepts more bytes */
+    usec_t linger; /* of conn_linger; 0: do not linger */
+};
+
 struct conn {
     int fd;
+    struct conn_timeouts timeouts;
     char *buffer;
     size_t capacity;
     size_t base;  /* bytes of the request head, which stay at the beginning of the buffer */
@@ -41,7 +49,11 @@ struct conn {
 
 /* Takes ownership of the connected socket fd, also on failure, and allocates `capacity` bytes for
  * the largest head and a piece of content after it. Returns 0 or -errno. */
-int conn_init(struct conn *conn, int fd, size_t capacity);
+int conn_init(struct conn *conn, int fd, size_t capacity, const struct conn_timeouts *timeouts);
+
+/* A connection that has a buffer but no socket, for a request that is prepared but not served. All
+ * functions that read or send fail. Returns 0 or -ENOMEM. */
+int conn_init_without_socket(struct conn *conn, size_t capacity);
 
 /* Closes the socket immediately and keeps the buffer. Can be called more than once. */
 void conn_close(struct conn *conn);
@@ -85,10 +97,10 @@ void conn_consume(struct conn *conn, size_t size);
 int conn_fill(struct conn *conn, usec_t deadline);
 
 /* Sends all parts, and removes what was sent from *parts and *count: after -EINTR the same call
- * continues. The timeout (microseconds, 0: none) starts again each time the client accepts a byte.
- * Returns 0, -ETIMEDOUT, -EINTR, -ECANCELED or another -errno (-EPIPE, -ECONNRESET: the client has
- * closed the connection). */
-int conn_send(struct conn *conn, struct iovec **parts, size_t *count, usec_t timeout);
+ * continues. timeouts.write starts again each time the client accepts a byte. Returns 0,
+ * -ETIMEDOUT, -EINTR, -ECANCELED or another -errno (-EPIPE, -ECONNRESET: the client has closed the
+ * connection). */
+int conn_send(struct conn *conn, struct iovec **parts, size_t *count);
 
 /* Sends an interim response, before anything else was sent. Does not wait: the empty send buffer
  * has room for it. */
@@ -96,17 +108,17 @@ void conn_send_interim(struct conn *conn, struct slice response);
 
 /* Sends *size bytes of a regular file from *offset, without copying them, and updates both.
  * Returns the same as conn_send, and -ENODATA when the file is shorter. */
-int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size, usec_t timeout);
+int conn_send_file(struct conn *conn, int file, off_t *offset, uint64_t *size);
 
 /* Shuts down the sending side: the client learns that the response is complete. Reading still
  * works. */
 void conn_end_output(struct conn *conn);
 
-/* Reads and discards what the client is still sending, until it stops or the timeout
- * (microseconds, 0: do not read at all) passes. Closing the socket earlier would reset the
- * connection, and the client could lose the response (RFC 9112 §9.6). Waits only if input is
- * expected: `expect` is set, or bytes have arrived. Async-signal-safe. */
-void conn_linger(struct conn *conn, bool expect, usec_t timeout);
+/* Reads and discards what the client is still sending, until it stops or timeouts.linger passes.
+ * Closing the socket earlier would reset the connection, and the client could lose the response
+ * (RFC 9112 §9.6). Waits only if input is expected: `expect` is set, or bytes have arrived.
+ * Async-signal-safe. */
+void conn_linger(struct conn *conn, bool expect);
 
 /* Makes the end of the connection an error for the client: for a response that is incomplete and
  * whose framing cannot show it. Call conn_done afterwards. Over TCP, the client sees the error at

@@ -3,12 +3,11 @@
 #include <errno.h>
 
 void content_init(struct content *content, struct conn *conn, const struct request *request,
-    const struct body_limits *limits, usec_t read_timeout)
+    const struct body_limits *limits)
 {
     *content = (struct content){
         .conn = conn,
         .awaits_continue = request->expects_continue,
-        .read_timeout = read_timeout,
     };
     body_init(&content->body, request, limits);
 }
@@ -33,7 +32,7 @@ void content_send_continue(struct content *content)
 static int content_fill(struct content *content)
 {
     if (content->deadline == 0)
-        content->deadline = deadline_after(content->read_timeout);
+        content->deadline = deadline_after(content->conn->timeouts.read);
     int r = conn_fill(content->conn, content->deadline);
     if (r != -EINTR)
         content->deadline = 0;

@@ -14,7 +14,6 @@ struct content {
     struct body body;
     struct slice piece;   /* decoded and not taken yet */
     bool awaits_continue; /* the client waits for 100 (Continue) */
-    usec_t read_timeout;  /* of each wait for the client, microseconds, 0: none */
     usec_t deadline;      /* of the current wait, which may span signals; 0: not waiting */
 
     /* The failure, if any: an errno for the app, the status to answer with if the app does not
@@ -26,7 +25,7 @@ struct content {
 
 /* Prepares for the content of the request read from conn. */
 void content_init(struct content *content, struct conn *conn, const struct request *request,
-    const struct body_limits *limits, usec_t read_timeout);
+    const struct body_limits *limits);
 
 /* Sends 100 (Continue) if the client waits for it and no final response was begun. Call it before
  * the app's first read, under the lock that also protects the final response, so that the two do

@@ -5,10 +5,9 @@
 #include <string.h>
 #include <time.h>
 
-void reply_init(
-    struct reply *reply, struct conn *conn, const struct request *request, usec_t write_timeout)
+void reply_init(struct reply *reply, struct conn *conn, const struct request *request)
 {
-    *reply = (struct reply){.conn = conn, .write_timeout = write_timeout, .file = -1};
+    *reply = (struct reply){.conn = conn, .file = -1};
     response_init(&reply->response, request);
 }
 
@@ -207,10 +206,9 @@ int reply_flush(struct reply *reply)
     int r = -reply->error;
 
     if (r == 0)
-        r = conn_send(reply->conn, &reply->next, &reply->count, reply->write_timeout);
+        r = conn_send(reply->conn, &reply->next, &reply->count);
     if (r == 0)
-        r = conn_send_file(
-            reply->conn, reply->file, &reply->file_offset, &reply->file_size, reply->write_timeout);
+        r = conn_send_file(reply->conn, reply->file, &reply->file_offset, &reply->file_size);
     if (r < 0 && r != -EINTR)
         reply->error = -r;
     return r;

@@ -14,7 +14,6 @@
 struct reply {
     struct conn *conn;
     struct response response;
-    usec_t write_timeout; /* of each wait for the client, microseconds, 0: none */
 
     char *head; /* status line and fields of the app, on the heap */
     size_t head_size, head_capacity;
@@ -36,8 +35,7 @@ struct reply {
 };
 
 /* Prepares the response to this request. */
-void reply_init(
-    struct reply *reply, struct conn *conn, const struct request *request, usec_t write_timeout);
+void reply_init(struct reply *reply, struct conn *conn, const struct request *request);
 
 /* Frees the head. */
 void reply_done(struct reply *reply);

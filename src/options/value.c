@@ -1,6 +1,7 @@
 #include "options/value.h"
 
 #include "http/syntax.h"
+#include "http/target.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -134,15 +135,13 @@ const char *value_parse_mount(const char *text, const char **ret)
 
 const char *value_parse_warm_up(const char *text, const char **ret)
 {
-    static const char scheme[] = "http://";
-    const char *host =
-        strncmp(text, scheme, sizeof(scheme) - 1) == 0 ? text + sizeof(scheme) - 1 : text;
-    bool has_path = strchr(host, '/') && (host == text ? *text == '/' : *host != '/');
+    struct target target = {0};
+    bool is_valid = !target_parse(SLICE("GET"), slice_of(text), &target);
 
-    for (const char *c = text; *c; c++)
-        if (*c <= ' ' || *c > '~')
-            has_path = false;
-    if (!has_path)
+    if (is_valid && target.form != REQUEST_ORIGIN) /* with a path in the text, not "http://host" */
+        is_valid = slice_equal_ignore_case(target.scheme, SLICE("http")) &&
+            target.path.data == target.authority.data + target.authority.size;
+    if (!is_valid)
         return "a path such as /login or a URL such as http://www.example.org/login";
     *ret = text;
     return NULL;

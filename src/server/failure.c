@@ -27,16 +27,17 @@ static void send_failure(struct conn *conn)
     struct iovec part = {buffer, size}, *parts = &part;
     size_t count = 1;
 
-    conn_send(conn, &parts, &count, CLIENT_TIME);
+    conn_send(conn, &parts, &count);
     conn_end_output(conn);
-    conn_linger(conn, true, CLIENT_TIME);
+    conn_linger(conn, true);
 }
 
 static void answer_client(int fd)
 {
+    static const struct conn_timeouts timeouts = {.write = CLIENT_TIME, .linger = CLIENT_TIME};
     struct conn conn;
 
-    if (conn_init(&conn, fd, HEAD_SIZE) == 0) {
+    if (conn_init(&conn, fd, HEAD_SIZE, &timeouts) == 0) {
         conn_fill(&conn, deadline_after(CLIENT_TIME));
         send_failure(&conn);
     }

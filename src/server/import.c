@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/problem.h"
 #include "base/streams.h"
+#include "http/target.h"
 #include "log/log.h"
 #include "log/message_ids.h"
 #include "server/fork_safety.h"
@@ -87,21 +88,19 @@ static void check_fork_safety(const struct fork_safety *before)
 
 /* ---- warm-up -------------------------------------------------------------------------------- */
 
-/* Writes the request for "/path" or "http://host/path". Returns -1 if out of memory. */
-static int write_request(const char *target, char **ret_request)
+/* Writes the request for "/path" or "http://host/path". Returns -1 with errno on failure. */
+static int write_request(const char *text, char **ret_request)
 {
-    static const char scheme[] = "http://";
-    const char *host = "localhost", *path = target;
-    int host_size = (int)strlen(host);
+    struct target target = {0};
 
-    if (strncmp(target, scheme, sizeof(scheme) - 1) == 0) {
-        host = target + sizeof(scheme) - 1;
-        path = strchr(host, '/');
-        host_size = (int)(path - host);
+    if (target_parse(SLICE("GET"), slice_of(text), &target)) {
+        errno = EINVAL;
+        return -1;
     }
+    struct slice host = target.authority.data ? target.authority : SLICE("localhost");
     return asprintf(ret_request,
         "GET %s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: wsgi-once/" VERSION " (warm-up)\r\n\r\n",
-        path, host_size, host);
+        target.path.data, (int)host.size, host.data);
 }
 
 /* The client: reads the whole response, so that the app never waits to send. Returns the status of

@@ -23,7 +23,6 @@ static struct {
     struct conn *volatile conn; /* NULL once the connection is closed */
     struct report *report;      /* or NULL */
     timer_t timer;
-    usec_t linger_timeout;
     char name[256];
     volatile sig_atomic_t has_name;
     volatile sig_atomic_t is_head;
@@ -76,7 +75,7 @@ static void exit_after_deadline(void)
     struct conn *conn = request_timer.conn;
 
     if (request_timer.must_linger)
-        conn_linger(conn, true, request_timer.linger_timeout);
+        conn_linger(conn, true);
     if (conn)
         fill_report(conn);
     _exit(EX_TEMPFAIL);
@@ -175,8 +174,7 @@ static int create_timer(usec_t timeout)
     return timer_settime(request_timer.timer, 0, &when, NULL);
 }
 
-int request_timer_start(
-    struct conn *conn, struct report *report, usec_t timeout, usec_t linger_timeout)
+int request_timer_start(struct conn *conn, struct report *report, usec_t timeout)
 {
     struct sigaction deadline = {.sa_handler = on_deadline, .sa_flags = SA_RESTART};
     struct sigaction dump = {.sa_handler = on_early_dump, .sa_flags = SA_RESTART}, present;
@@ -186,7 +184,6 @@ int request_timer_start(
     request_timer.report = report;
     request_timer.has_name = 0; /* a warm-up in the parent has set it */
     request_timer.must_linger = 0;
-    request_timer.linger_timeout = linger_timeout;
     if (timeout == 0)
         return 0;
     if (sigaction(DUMP_SIGNAL, NULL, &present) < 0 ||

@@ -18,11 +18,10 @@
 #define DUMP_SIGNAL (SIGRTMAX - 1)
 
 /* Starts the timer for the connection, which must exist until request_timer_forget_connection. The
- * handler cannot write an access record; it stores the outcome in the report (may be NULL). Times
- * are in microseconds; with a timeout of 0 there is no deadline. The signal interrupts the calling
- * thread. Returns 0, or -1 with errno. */
-int request_timer_start(
-    struct conn *conn, struct report *report, usec_t timeout, usec_t linger_timeout);
+ * handler cannot write an access record; it stores the outcome in the report (may be NULL). The
+ * timeout is in microseconds; 0 means no deadline. The signal interrupts the calling thread.
+ * Returns 0, or -1 with errno. */
+int request_timer_start(struct conn *conn, struct report *report, usec_t timeout);
 
 /* Sets the name of the request for the log, and whether its method is HEAD. Call it when the head
  * is complete. Before that, a deadline is exceeded by the client, not by the app: the client gets

@@ -60,8 +60,7 @@ static bool is_head_request(const struct exchange *exchange)
 }
 
 /* Sends a response without the app. detail: text for its content, or NULL. */
-static void send_plain_response(
-    struct exchange *exchange, int status, const char *detail, usec_t write_timeout)
+static void send_plain_response(struct exchange *exchange, int status, const char *detail)
 {
     char buffer[RESPONSE_PLAIN_SIZE];
     size_t size = response_write_plain(
@@ -73,7 +72,7 @@ static void send_plain_response(
     if (!conn_claim_response(exchange->conn, (unsigned)status))
         return;
     exchange->own_head_size = content ? (size_t)(content + 4 - buffer) : size;
-    while (conn_send(exchange->conn, &parts, &count, write_timeout) == -EINTR)
+    while (conn_send(exchange->conn, &parts, &count) == -EINTR)
         ;
 }
 
@@ -163,13 +162,13 @@ static int prepare_exchange(struct exchange *exchange, const struct options *opt
         request->problem = "no application is mounted at this path";
         return 404;
     }
-    content_init(&exchange->content, exchange->conn, request, &limits, options->timeouts.read);
-    reply_init(&exchange->reply, exchange->conn, request, options->timeouts.write);
+    content_init(&exchange->content, exchange->conn, request, &limits);
+    reply_init(&exchange->reply, exchange->conn, request);
     return 0;
 }
 
 /* Ends the connection after gateway_run has returned r. */
-static void end_connection(struct exchange *exchange, int r, usec_t linger_timeout)
+static void end_connection(struct exchange *exchange, int r)
 {
     struct conn *conn = exchange->conn;
 
@@ -180,7 +179,7 @@ static void end_connection(struct exchange *exchange, int r, usec_t linger_timeo
         return;
     }
     conn_end_output(conn);
-    conn_linger(conn, !content_is_received(&exchange->content), linger_timeout);
+    conn_linger(conn, !content_is_received(&exchange->content));
 }
 
 /* Serves a valid request through the app. Returns the exit status of the process. */
@@ -194,27 +193,25 @@ static int run_application(struct worker *worker, struct exchange *exchange)
     int r = status != 0 ? 500 : gateway_run(worker->gateway, exchange);
 
     if (r > 0)
-        send_plain_response(
-            exchange, r, r == 500 ? NULL : exchange->content.problem, options->timeouts.write);
+        send_plain_response(exchange, r, r == 500 ? NULL : exchange->content.problem);
     if (worker->failure != 0)
         log_line(LOG_ERR, "%s: answered 500: cannot serve the application", exchange->name);
-    end_connection(exchange, r, options->timeouts.linger);
+    end_connection(exchange, r);
     reply_done(&exchange->reply);
     return status;
 }
 
 /* Answers a request without the app. expect_content: the client may still be sending. Logs after
  * the response, because logging may take time. */
-static void refuse_request(
-    struct exchange *exchange, int status, bool expect_content, const struct timeouts *timeouts)
+static void refuse_request(struct exchange *exchange, int status, bool expect_content)
 {
     const char *problem = exchange->request->problem;
 
-    send_plain_response(exchange, status, problem, timeouts->write);
+    send_plain_response(exchange, status, problem);
     conn_end_output(exchange->conn);
     if (status != 200)
         log_line(LOG_INFO, "%s: answered %d: %s", exchange->name, status, problem ? problem : "");
-    conn_linger(exchange->conn, expect_content, timeouts->linger);
+    conn_linger(exchange->conn, expect_content);
 }
 
 /* Serves a request whose head was read. Returns the exit status of the process. */
@@ -229,7 +226,7 @@ static int handle_request(struct worker *worker, struct exchange *exchange)
         r = path ? prepare_exchange(exchange, options, path) : 500;
     if (r == 0)
         return run_application(worker, exchange);
-    refuse_request(exchange, r, request_has_content(request), &options->timeouts);
+    refuse_request(exchange, r, request_has_content(request));
     return path ? 0 : EX_OSERR;
 }
 
@@ -291,8 +288,7 @@ static int serve_exchange(struct worker *worker, struct exchange *exchange)
     if (r < 0)
         return 0; /* the client has disconnected, which is no error */
     if (r > 0) {
-        refuse_request(exchange, r, !is_complete || request_has_content(exchange->request),
-            &options->timeouts);
+        refuse_request(exchange, r, !is_complete || request_has_content(exchange->request));
         return 0;
     }
     request_timer_set_request(exchange->name, is_head_request(exchange));
@@ -309,9 +305,7 @@ void worker_prefault(const struct worker *worker)
     char path[] = "/";
     size_t size = sizeof(head) - 1;
 
-    /* It fails because there is no socket, but makes the buffer first. */
-    conn_init(&conn, -1, buffer_capacity(worker->options));
-    if (conn.buffer) {
+    if (conn_init_without_socket(&conn, buffer_capacity(worker->options)) == 0) {
         memcpy(conn.buffer, head, size);
         if (request_parse(&request, conn.buffer, size, &limits, &size) == 0 &&
             prepare_exchange(&exchange, worker->options, path) == 0) {
@@ -351,6 +345,11 @@ static void write_access_record(
 int worker_serve(struct worker *worker, int fd)
 {
     const struct options *options = worker->options;
+    const struct conn_timeouts timeouts = {
+        .read = options->timeouts.read,
+        .write = options->timeouts.write,
+        .linger = options->timeouts.linger,
+    };
     struct conn conn;
     struct request request = {0};
     struct exchange exchange = {.conn = &conn, .request = &request};
@@ -361,15 +360,14 @@ int worker_serve(struct worker *worker, int fd)
     peer_of_socket(fd, &exchange.peer);
     exchange.client.address = exchange.peer.address;
     address_of_socket(fd, &exchange.server);
-    int r = conn_init(&conn, fd, buffer_capacity(options));
+    int r = conn_init(&conn, fd, buffer_capacity(options), &timeouts);
     if (r == 0)
         r = conn_close_on_fork(&conn);
     if (r < 0)
         log_line(LOG_ERR, "cannot set up the connection: %s", strerror(-r));
     else {
         set_limits(worker);
-        if (request_timer_start(
-                &conn, worker->report, options->timeouts.request, options->timeouts.linger) < 0)
+        if (request_timer_start(&conn, worker->report, options->timeouts.request) < 0)
             log_line(LOG_ERR, "cannot set the timer of --request-timeout: %m");
         status = serve_exchange(worker, &exchange);
         request_timer_forget_connection();

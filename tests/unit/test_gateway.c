@@ -83,14 +83,14 @@ static void serve(struct gateway *gateway, const char *text)
 
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
         write(pair[0], text, strlen(text)) != (ssize_t)strlen(text) ||
-        conn_init(&conn, pair[1], 65536) < 0 ||
+        conn_init(&conn, pair[1], 65536, &(struct conn_timeouts){0}) < 0 ||
         conn_read_request(&conn, &limits, DEADLINE_NEVER, &request) != 0)
         abort();
     shutdown(pair[0], SHUT_WR);
     peer_of_socket(pair[1], &exchange.peer);
     exchange.client.address = exchange.peer.address;
-    content_init(&exchange.content, &conn, &request, &body_limits, 0);
-    reply_init(&exchange.reply, &conn, &request, 0);
+    content_init(&exchange.content, &conn, &request, &body_limits);
+    reply_init(&exchange.reply, &conn, &request);
     gateway_run(gateway, &exchange);
     reply_done(&exchange.reply);
     conn_done(&conn);

@@ -47,7 +47,7 @@ static const struct row v1_rows[] = {
     {"v1: UNKNOWN", S("PROXY UNKNOWN\r\n"), NO_NAME},
     {"v1: UNKNOWN with a space", S("PROXY UNKNOWN \r\n"), NO_NAME},
     {"v1: the longest UNKNOWN", S("PROXY UNKNOWN " LONG6 " " LONG6 " 65535 65535\r\n"), NO_NAME},
-    {"v1: UNKNOWN with anything", S("PROXY UNKNOWN  \r \n \0 192.0.2.1 x\r\n"), NO_NAME},
+    {"v1: UNKNOWN with arbitrary text", S("PROXY UNKNOWN  \r \n \0 192.0.2.1 x\r\n"), NO_NAME},
 };
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
@@ -73,9 +73,9 @@ static const struct row v2_rows[] = {
     {"v2: LOCAL", S(SIGNATURE "\x20\0\0\0"), NO_ENDS},
     {"v2: LOCAL with a family and addresses", S(SIGNATURE "\x20\x11\0\x0c" BYTES4), NO_ENDS},
     {"v2: LOCAL with an invalid family", S(SIGNATURE "\x20\xff\0\0"), NO_ENDS},
-    {"v2: LOCAL with anything", S(SIGNATURE "\x20\x11\0\x02xy"), NO_ENDS},
+    {"v2: LOCAL with arbitrary bytes", S(SIGNATURE "\x20\x11\0\x02xy"), NO_ENDS},
     {"v2: UNSPEC", S(SIGNATURE "\x21\0\0\0"), NO_NAME},
-    {"v2: UNSPEC with anything", S(SIGNATURE "\x21\0\0\x05 \0\xff\0\0"), NO_NAME},
+    {"v2: UNSPEC with arbitrary bytes", S(SIGNATURE "\x21\0\0\x05 \0\xff\0\0"), NO_NAME},
     {"v2: an unspecified family of a stream", S(SIGNATURE "\x21\x01\0\0"), NO_NAME},
     {"v2: an unspecified protocol of IPv4", S(SIGNATURE "\x21\x10\0\0"), NO_NAME},
     {"v2: a TLV", V4("\x12", "\x02\0\003a.b"), V4_ENDS},
@@ -167,8 +167,8 @@ static const struct {
     {"a request", S("GET / HTTP/1.1\r\n"), NONE, 1},
     {"a request of a similar method", S("PROXZ / HTTP/1.1\r\n"), NONE, 5},
     {"v1: in small letters", S("proxy TCP4 192.0.2.1 192.0.2.2 1 2\r\n"), NONE, 1},
-    {"v1: an empty line in front", S("\r\nPROXY UNKNOWN\r\n"), NONE, 3},
-    {"v1: a space in front", S(" PROXY UNKNOWN\r\n"), NONE, 1},
+    {"v1: a leading empty line", S("\r\nPROXY UNKNOWN\r\n"), NONE, 3},
+    {"v1: a leading space", S(" PROXY UNKNOWN\r\n"), NONE, 1},
     {"v1: no space", S("PROXY\r\n"), NONE, 6},
     {"v1: a tab", S("PROXY\tTCP4 192.0.2.1 192.0.2.2 1 2\r\n"), NONE, 6},
     {"v1: nothing", S("PROXY \r\n"), FAMILY, 0},
