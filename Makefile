@@ -184,6 +184,7 @@ install: all needs-systemd
 		ln -sfr $(call systemd_directory,systemgenerator)/wsgi-once-generator "$$link"; done
 	$(INSTALL) -D -m 644 src/wsgi-once.8 src/wsgi-once-generator.8 -t $(DESTDIR)$(mandir)/man8
 	$(INSTALL) -D -m 644 src/wsgi-once.conf.5 -t $(DESTDIR)$(mandir)/man5
+	$(INSTALL) -D -m 644 src/wsgi-once-apps.7 -t $(DESTDIR)$(mandir)/man7
 	$(INSTALL) -D -m 644 $(BUILD)/completions/wsgi-once \
 		-t $(DESTDIR)$(datadir)/bash-completion/completions
 	$(INSTALL) -D -m 644 $(BUILD)/completions/_wsgi-once -t $(DESTDIR)$(zshdir)

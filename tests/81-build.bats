@@ -109,6 +109,7 @@ systemd_directory() {
 644 ./opt/share/bash-completion/completions/wsgi-once
 644 ./opt/share/fish/vendor_completions.d/wsgi-once.fish
 644 ./opt/share/man/man5/wsgi-once.conf.5
+644 ./opt/share/man/man7/wsgi-once-apps.7
 644 ./opt/share/man/man8/wsgi-once-generator.8
 644 ./opt/share/man/man8/wsgi-once.8
 644 ./opt/share/wsgi-once/lean.conf
