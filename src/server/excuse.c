@@ -70,5 +70,5 @@ void excuse_waiting(const struct activation *activation, struct waiting_room *ro
             break;
     }
     if (excused > 0)
-        log_line(LOG_ERR, "answered 500 to %u that waited", excused);
+        log_line(LOG_ERR, "answered 500 to %u waiting client%s", excused, excused == 1 ? "" : "s");
 }
