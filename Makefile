@@ -164,7 +164,7 @@ $(foreach d,$(BUILD) $(BUILD)/sanitize $(BUILD)/fuzz,$(eval $(call rules_below,$
 
 needs-build:
 	command -v $(PKG_CONFIG) >/dev/null && $(PKG_CONFIG) --exists libsystemd python3-embed || { \
-		echo "wsgi-once needs $(PKG_CONFIG), libsystemd and python3-embed to be built:" \
+		echo "building wsgi-once requires $(PKG_CONFIG), libsystemd and python3-embed; install them:" \
 			"packaging/install-dependencies build" >&2; exit 1; }
 
 clean:
@@ -209,7 +209,7 @@ install: all needs-systemd
 
 needs-systemd:
 	$(PKG_CONFIG) --exists systemd || { \
-		echo "make install needs $(PKG_CONFIG) to know systemd, and where its units belong:" \
+		echo "make install requires $(PKG_CONFIG) and systemd's .pc file; install them:" \
 			"packaging/install-dependencies build" >&2; exit 1; }
 
 # ---- releasing -----------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ run:
 	$(INSTALL_DEPENDENCIES) run
 	$(MAKE) --no-print-directory all
 	cd '$(directory_of_app)' && \
-	echo "Serving $(APP) in $$PWD on $(LISTEN), a new process for each request; Ctrl-C ends it." && \
+	echo "Serving $(APP) in $$PWD on $(LISTEN), a new process for each request; Ctrl-C stops it." && \
 	exec systemd-socket-activate --listen='$(LISTEN)' \
 		$$(env -0 | sed -z '/^M\(AKE\|FLAGS\)/d; s/=.*//; s/^/--setenv=/' | tr '\0' ' ') \
 		'$(abspath $(BUILD))/wsgi-once' --reload --idle-timeout=0 \

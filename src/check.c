@@ -67,8 +67,9 @@ static void report_bytecode(FILE *file)
     bytecode_inspect(&bytecode);
     if (bytecode.command)
         fprintf(file,
-            "bytecode     missing for %zu and stale for %zu of %zu modules, which each start "
-            "compiles again;\n             to mend that: %s\n",
+            "bytecode     missing for %zu and stale for %zu of %zu modules, which are compiled at "
+            "each start;\n"
+            "             to compile them once, run: %s\n",
             bytecode.missing, bytecode.stale, bytecode.modules, bytecode.command);
 }
 
@@ -81,12 +82,11 @@ static bool report(FILE *file, const struct worker *worker, const struct cost *b
     double seconds = (double)(deadline_now() - before->begun) / USEC_PER_SEC;
 
     fprintf(file, "%sapplication  %s: %s\n", python ? python : "", worker->options->application,
-        application ? application : "nothing is known of it");
+        application ? application : "unknown");
     if (worker->options->warm_up)
         fprintf(file, "warm-up      %s\n", worker->options->warm_up);
-    fprintf(
-        file, "import time  %.3f s, %.3f s of it on a processor\n", seconds, processor_seconds());
-    fprintf(file, "memory       %.1f MB, %.1f MB of it for Python and the application\n",
+    fprintf(file, "import time  %.3f s (CPU time %.3f s)\n", seconds, processor_seconds());
+    fprintf(file, "memory       %.1f MB (Python and the application: %.1f MB)\n",
         (double)resident() / 1024, (double)(resident() - before->memory) / 1024);
     report_bytecode(file);
     return fflush(file) == 0;
@@ -119,7 +119,7 @@ static _Noreturn void load_and_report(const struct options *options, int fd)
     load(&loading, &worker);
     if (file && report(file, &worker, &before))
         process_exit(0);
-    log_line(LOG_ERR, "cannot pass on what the application is: %m");
+    log_line(LOG_ERR, "cannot write the report: %m");
     process_exit(EX_OSERR);
 }
 
@@ -154,8 +154,7 @@ static void await_end(pid_t pid, const struct options *options, struct exit_info
     bool in_time = has_ended(pid, deadline_after(options->import_timeout));
 
     if (!in_time) {
-        log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0,
-            "the application is not imported after --import-timeout");
+        log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0, "import timed out (--import-timeout)");
         kill(pid, DUMP_SIGNAL);
         has_ended(pid, deadline_after(IMPORT_GRACE));
     }
@@ -178,7 +177,7 @@ static int judge(pid_t pid, const struct exit_info *ending, bool reported)
     if (reported && ending->status == 0 && ending->program[0] == '\0')
         return 0;
     exit_info_describe(ending, how, sizeof(how));
-    log_line(LOG_ERR, "the process %d that imported the application %s", pid, how);
+    log_line(LOG_ERR, "import process %d %s", pid, how);
     return EX_SOFTWARE;
 }
 
@@ -214,7 +213,7 @@ int check_application(const struct options *options)
     sigprocmask(SIG_BLOCK, &children, &before);
     pid_t pid = fd < 0 ? -1 : fork();
     if (pid < 0) {
-        log_line(LOG_ERR, "cannot check: %m");
+        log_line(LOG_ERR, "cannot check the application: %m");
         return EX_OSERR;
     }
     if (pid == 0) {
@@ -227,7 +226,7 @@ int check_application(const struct options *options)
     if (result == 0)
         return print(fd);
     /* What the import did may have kept the process from saying why. */
-    log_line(LOG_ERR, "the application '%s' would not be served (exit status %d)",
+    log_line(LOG_ERR, "the application '%s' cannot be served (exit status %d)",
         options->application, result);
     return result;
 }

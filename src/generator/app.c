@@ -49,16 +49,17 @@ const char *app_check_name(const char *name)
     size_t size = strlen(name);
 
     if (strspn(name, letters) == 0)
-        return "the name of an app begins with a letter or a digit";
+        return "invalid app name: it must begin with a letter or a digit";
     for (const char *c = name; *c; c++)
         if (!strchr(letters, *c) && *c != '-' && *c != '_')
-            return "the name of an app, which becomes that of units and of a user, has only ASCII "
-                   "letters, digits, '-' and '_'";
+            return "invalid app name: it may contain only ASCII letters, digits, '-' and '_', "
+                   "because units and a user are named after it";
     if (name[size - 1] == '-')
-        return "the name of an app does not end with '-': its drop-ins would be those of others";
+        return "invalid app name: it must not end with '-', because its drop-ins would apply to "
+               "other apps";
     if (size > MAX_NAME)
-        return "the name of an app has at most 21 characters: its user is wsgi-once-NAME, and user "
-               "names have at most 31";
+        return "invalid app name: it may have at most 21 characters, because its user is "
+               "wsgi-once-NAME and user names have at most 31";
     return NULL;
 }
 
@@ -95,10 +96,10 @@ static void refuse_key(struct reading *reading, const struct assignment *at)
     _cleanup_(freep) char *keys = list_keys();
 
     if (find_meant(at->key, key))
-        error(reading, at, "[App] has no key '%s'; is %s meant?", at->key, key);
+        error(reading, at, "unknown key '%s' in [App]; did you mean %s?", at->key, key);
     else
-        error(reading, at, "[App] has no key '%.*s'; it has %s", MAX_SHOWN, at->key,
-            keys ? keys : "others");
+        error(reading, at, "unknown key '%.*s' in [App]; known keys: %s", MAX_SHOWN, at->key,
+            keys ? keys : "see wsgi-once.conf(5)");
 }
 
 /* What systemd will make of a value: "%%" is a percent sign. Another specifier stays as it is; to
@@ -118,8 +119,7 @@ static char *expand_percent(struct reading *reading, const struct assignment *at
         if (in[1] == '%')
             in++;
         else if (!isalpha((unsigned char)in[1])) {
-            error(
-                reading, at, "%s: a percent sign is written as %%%%: see systemd.unit(5)", at->key);
+            error(reading, at, "%s: write a percent sign as %%%% (see systemd.unit(5))", at->key);
             free(plain);
             return NULL;
         }
@@ -149,7 +149,8 @@ static void check_application(struct reading *reading, const struct assignment *
     _cleanup_(freep) char *plain = expand_percent(reading, at);
 
     if (plain && *plain == '-')
-        error(reading, at, "Application: '%s' begins with '-': it would be an option", plain);
+        error(reading, at, "Application: '%s' begins with '-', and would be taken for an option",
+            plain);
 }
 
 /* ---- the other sections --------------------------------------------------------------------- */
@@ -175,21 +176,24 @@ static bool listens_behind(const struct conf_file *file, const struct assignment
 static void check_socket(struct reading *reading, const struct assignment *at)
 {
     if (strcmp(at->key, "Service") == 0)
-        error(reading, at, "[Socket] Service: the service of this socket is the one of this file");
+        error(reading, at,
+            "[Socket] Service: cannot be set: the socket starts the service of this file");
     else if (app_is_listening(at) && *at->value && strcmp(at->key, "ListenStream") != 0)
         error(reading, at, "[Socket] %s: HTTP needs ListenStream=", at->key);
     else if (strcmp(at->key, "Accept") == 0 && value_parse_boolean(at->value) < 0)
         error(reading, at, "[Socket] Accept: '%s' is not yes or no", at->value);
     else if (app_is_listening(at) && !*at->value && !listens_behind(reading->app->file, at))
         error(reading, at,
-            "[Socket] %s: is empty, and nothing is left to listen on; leave it out for the default",
+            "[Socket] %s: nothing is left to listen on; remove the key to use the default",
             at->key);
 }
 
 static void check_service(struct reading *reading, const struct assignment *at)
 {
     if (strcmp(at->key, "ExecStart") == 0)
-        error(reading, at, "[Service] ExecStart: it is made of [App]; options have keys there");
+        error(reading, at,
+            "[Service] ExecStart: cannot be set: it is generated from [App], which has keys for "
+            "all options");
 }
 
 /* Names as in systemd.unit(5), without quotes and specifiers. */
@@ -218,9 +222,8 @@ static void check_units(struct reading *reading, const struct assignment *at)
         error(reading, at, "out of memory");
     while ((unit = strsep(&rest, " \t")))
         if (*unit && !is_unit(unit))
-            error(reading, at,
-                "[Install] %s: '%s' is not the name of a unit, such as sockets.target", at->key,
-                unit);
+            error(reading, at, "[Install] %s: '%s' is not a unit name such as sockets.target",
+                at->key, unit);
 }
 
 static void check_install(struct reading *reading, const struct assignment *at)
@@ -232,7 +235,8 @@ static void check_install(struct reading *reading, const struct assignment *at)
             check_units(reading, at);
             return;
         }
-    error(reading, at, "[Install] has no key '%s'; it has WantedBy, RequiredBy, UpheldBy", at->key);
+    error(reading, at, "unknown key '%s' in [Install]; known keys: WantedBy, RequiredBy, UpheldBy",
+        at->key);
 }
 
 /* As systemd does, "X-" is left to others. */
@@ -254,7 +258,7 @@ static void check(struct reading *reading, const struct assignment *at)
         check_install(reading, at);
     else if (strcmp(section, "Unit") != 0)
         error(reading, at,
-            "there is no section [%s]: there are [App], [Unit], [Socket], [Service], [Install]",
+            "unknown section [%s]; known sections: [App], [Unit], [Socket], [Service], [Install]",
             section);
 }
 
@@ -292,8 +296,8 @@ static void add_words(struct reading *reading)
     const char *application = conf_file_get(file, "App", "Application");
 
     if (!application || !*application) {
-        error(
-            reading, NULL, "[App] has no Application: module:callable, module:factory() or a file");
+        error(reading, NULL,
+            "[App] has no Application=; set it to module:callable, module:factory() or a file");
         return;
     }
     app->words = calloc(file->count + 1, sizeof(*app->words));

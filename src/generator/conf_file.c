@@ -166,7 +166,7 @@ static void take_section(struct reader *reader, char *line)
     size_t size = strlen(line);
 
     if (size < 3 || line[size - 1] != ']') {
-        error(reader, "a section is written as [Section]");
+        error(reader, "invalid section: write it as [Section]");
         return;
     }
     line[size - 1] = '\0';
@@ -178,11 +178,11 @@ static void take_assignment(struct reader *reader, char *line)
     char *equals = strchr(line, '=');
 
     if (!equals || equals == line) {
-        error(reader, "neither a section, an assignment Key=value, nor a comment");
+        error(reader, "neither a section, an assignment (Key=value) nor a comment");
         return;
     }
     if (!reader->section) {
-        error(reader, "an assignment before the first section");
+        error(reader, "assignment before the first section");
         return;
     }
     *equals = '\0';
@@ -204,7 +204,7 @@ void conf_file_parse(struct conf_file *file, const char *path, char *text, struc
     while ((line = next_line(&reader))) {
         line = trim(line);
         if (!is_text(line))
-            error(&reader, "a control character, or not UTF-8");
+            error(&reader, "contains a control character, or is not UTF-8");
         else if (*line == '[')
             take_section(&reader, line);
         else if (*line)

@@ -23,7 +23,7 @@ static char *make_place(struct output *output, const char *name)
     }
     if (output->dry_run || !slash || mkdir(directory, 0755) == 0 || errno == EEXIST)
         return path;
-    report_error(output->report, directory, 0, "cannot be made: %m");
+    report_error(output->report, directory, 0, "cannot create: %m");
     free(path);
     return NULL;
 }
@@ -40,7 +40,7 @@ FILE *output_open(struct output *output, const char *name)
     }
     FILE *file = fopen(path, "wxe");
     if (!file)
-        report_error(output->report, path, 0, "cannot be written: %m");
+        report_error(output->report, path, 0, "cannot create: %m");
     return file;
 }
 
@@ -53,7 +53,7 @@ void output_close(struct output *output, const char *name, FILE *file)
     else
         failed = fclose(file) != 0 || failed;
     if (failed)
-        report_error(output->report, name, 0, "cannot be written whole: %m");
+        report_error(output->report, name, 0, "cannot write: %m");
 }
 
 void output_link(struct output *output, const char *name, const char *target)
@@ -63,5 +63,5 @@ void output_link(struct output *output, const char *name, const char *target)
     if (path && output->dry_run)
         printf("# %s -> %s\n\n", path, target);
     else if (path && symlink(target, path) < 0 && errno != EEXIST)
-        report_error(output->report, path, 0, "cannot be made a link to %s: %m", target);
+        report_error(output->report, path, 0, "cannot create as a link to %s: %m", target);
 }

@@ -52,8 +52,9 @@ static void check(const struct app *app, const struct assignment *at, struct rep
         keeps_its_number(app, user))
         return;
     report_error(report, app->file->path, at->line,
-        "TrustedProxy: '%s' cannot be told from other users in this service, which has "
-        "PrivateUsers=yes: set PrivateUsers=no in [Service], or trust 'unix', whoever connects",
+        "TrustedProxy: '%s' cannot be distinguished from other users in this service, which has "
+        "PrivateUsers=yes; set PrivateUsers=no in [Service], or trust every unix client with "
+        "'unix'",
         at->value);
 }
 

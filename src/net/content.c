@@ -43,7 +43,8 @@ static int fill(struct content *content)
     case -ENODATA:
     case -EPIPE:
     case -ECONNRESET:
-        return fail(content, ECONNRESET, 0, "the client left before its content was complete");
+        return fail(
+            content, ECONNRESET, 0, "the client disconnected before its content was complete");
     case -ETIMEDOUT:
         return fail(content, ETIMEDOUT, 408, "the client did not send its content in time");
     case -ECANCELED: return fail(content, ECANCELED, 0, "the request has ended");

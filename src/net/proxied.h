@@ -11,5 +11,5 @@
  * that is a unix socket is not known: it is one of the proxy's.
  *
  * Returns 0, -ENODATA when the proxy left or the deadline passed before a single byte, or another
- * -errno with *ret_problem, a static text, "it ...". Goes on after signals. */
+ * -errno with *ret_problem, a static text. Goes on after signals. */
 int proxied_read(struct exchange *exchange, usec_t deadline, const char **ret_problem);

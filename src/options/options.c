@@ -38,86 +38,86 @@ struct spec {
 };
 
 static const struct spec specs[] = {
-    {NULL, 0, NULL, 0, NULL, "The application"},
+    {NULL, 0, NULL, 0, NULL, "Application"},
     {"directory", DIRECTORY, "DIR", offsetof(struct options, directory), NULL,
-        "change to this directory before anything else"},
+        "change to this directory first"},
     {"python-path", DIRECTORIES, "DIR", offsetof(struct options, python_path), NULL,
-        "put this in front of sys.path (repeatable)"},
+        "prepend this to sys.path (repeatable)"},
     {"venv", DIRECTORY, "DIR", offsetof(struct options, venv), NULL,
         "use the packages of this virtual environment"},
     {"mount", MOUNT, "PATH", offsetof(struct options, mount), "/",
-        "serve below this path, SCRIPT_NAME"},
+        "serve below this path (SCRIPT_NAME)"},
 
-    {NULL, 0, NULL, 0, NULL, "Limits of a request (K, M, G: powers of 1024)"},
+    {NULL, 0, NULL, 0, NULL, "Request limits (K, M, G: powers of 1024)"},
     {"max-request-line", HEAD_SIZE, "SIZE", offsetof(struct options, max_request_line), "8K",
-        "longer request lines are answered 414"},
+        "maximum length of the request line (414)"},
     {"max-field-section", HEAD_SIZE, "SIZE", offsetof(struct options, max_field_section), "32K",
-        "larger headers or trailers: 431"},
+        "maximum size of headers or trailers (431)"},
     {"max-fields", NUMBER, "N", offsetof(struct options, max_fields), "100",
-        "more header lines: 431"},
+        "maximum number of header lines (431)"},
     {"max-content", SIZE, "SIZE", offsetof(struct options, max_content), "128M",
-        "larger content: 413"},
+        "maximum size of the content (413)"},
 
-    {NULL, 0, NULL, 0, NULL, "Deadlines (30, 500ms, 5min, ...; 0: none)"},
+    {NULL, 0, NULL, 0, NULL, "Timeouts (30, 500ms, 5min, ...; 0: none)"},
     {"head-timeout", DURATION, "TIME", offsetof(struct options, head_timeout), "10s",
-        "for the whole request head to arrive: 408"},
+        "to receive the whole request head (408)"},
     {"read-timeout", DURATION, "TIME", offsetof(struct options, read_timeout), "30s",
-        "for the client to send more content: 408"},
+        "to receive more of the content (408)"},
     {"write-timeout", DURATION, "TIME", offsetof(struct options, write_timeout), "30s",
-        "for the client to take more of the answer"},
+        "to send more of the answer"},
     {"request-timeout", DURATION, "TIME", offsetof(struct options, request_timeout), "5min",
-        "for everything, to the process's end: 504"},
+        "for the whole request and its process (504)"},
     {"linger-timeout", DURATION, "TIME", offsetof(struct options, linger_timeout), "10s",
-        "to take in what still comes after the answer"},
+        "to drain input after the answer"},
 
-    {NULL, 0, NULL, 0, NULL, "The server, with a listening socket"},
+    {NULL, 0, NULL, 0, NULL, "Server (with a listening socket)"},
     {"single", FLAG, NULL, offsetof(struct options, single), NULL,
         "no server: serve one connection and exit"},
     {"spare", COUNT, "N", offsetof(struct options, spare), "2",
-        "workers forked ahead, waiting for connections"},
+        "spare workers that wait for connections"},
     {"max-workers", COUNT, "N", offsetof(struct options, max_workers), "16",
         "workers at a time; further connections wait"},
     {"import", IMPORT, "WHERE", offsetof(struct options, import), "server",
         "server: once; worker: in each worker"},
     {"import-timeout", DURATION, "TIME", offsetof(struct options, import_timeout), "5min",
-        "for the application to be imported"},
+        "to import the application"},
     {"warm-up", WARM_UP, "TARGET", offsetof(struct options, warm_up), NULL,
         "request this before forking: /path, http://host/..."},
     {"idle-timeout", DURATION, "TIME", offsetof(struct options, idle_timeout), "60s",
-        "exit when nobody asked for so long; 0: never"},
+        "exit when idle for this long; 0: never"},
     {"stop-timeout", DURATION, "TIME", offsetof(struct options, stop_timeout), "30s",
         "for running requests to finish after SIGTERM"},
     {"leftover-timeout", DURATION, "TIME", offsetof(struct options, leftover_timeout), "5s",
-        "for what a request leaves running to end"},
+        "for processes left by a request to exit"},
     {"reload", FLAG, NULL, offsetof(struct options, reload), NULL,
         "reload when a source file of the app changes"},
 
     {NULL, 0, NULL, 0, NULL, "Behind a front server (PEER, FIELD: repeatable)"},
     {"trusted-proxy", PEERS, "PEER", offsetof(struct options, trust), NULL,
-        "believe it: unix, unix:USER, IP[/bits]"},
+        "trust this proxy: unix, unix:USER, IP[/bits]"},
     {"trusted-field", FIELDS, "FIELD", offsetof(struct options, trust), NULL,
-        "in this: Forwarded, or X-Forwarded-For, -Proto, ..."},
+        "trust this field: Forwarded, X-Forwarded-For, ..."},
     {"proxy-protocol", FLAG, NULL, offsetof(struct options, proxy_protocol), NULL,
-        "its connections begin with a PROXY protocol header"},
+        "expect a PROXY protocol header from trusted proxies"},
 
     {NULL, 0, NULL, 0, NULL, "Logging"},
     {"access-log", ACCESS, "WHERE", offsetof(struct options, access_log), "journal",
-        "of each request: journal, stderr or none"},
+        "log requests to journal, stderr or none"},
 
-    {NULL, 0, NULL, 0, NULL, "Resources of a worker (setrlimit(2); 0: no limit)"},
+    {NULL, 0, NULL, 0, NULL, "Worker resources (setrlimit(2); 0: no limit)"},
     {"limit-cpu", DURATION, "TIME", offsetof(struct options, limit_cpu), "0",
-        "processor time, in whole seconds"},
+        "CPU time, in whole seconds"},
     {"limit-memory", SIZE, "SIZE", offsetof(struct options, limit_memory), "0",
-        "memory of its own (RLIMIT_DATA)"},
+        "private memory (RLIMIT_DATA)"},
     {"limit-files", NUMBER, "N", offsetof(struct options, limit_files), "0", "open descriptors"},
     {"limit-processes", NUMBER, "N", offsetof(struct options, limit_processes), "0",
         "processes and threads of the user"},
 
     {NULL, 0, NULL, 0, NULL, "Information"},
-    {"check", ACTION, NULL, OPTIONS_CHECK, NULL, "load the application, say what it is, and exit"},
-    {"help", ACTION, NULL, OPTIONS_HELP, NULL, "print this and exit"},
+    {"check", ACTION, NULL, OPTIONS_CHECK, NULL, "load the application, describe it and exit"},
+    {"help", ACTION, NULL, OPTIONS_HELP, NULL, "print this help and exit"},
     {"version", ACTION, NULL, OPTIONS_VERSION, NULL,
-        "print versions and how it was built, and exit"},
+        "print version and build information and exit"},
 };
 
 enum { N_SPECS = sizeof(specs) / sizeof(specs[0]) };
@@ -173,13 +173,16 @@ static void *field_of(struct options *options, const struct spec *spec)
     return (char *)options + spec->offset;
 }
 
+/* What a setter returns if there is no memory: not a description of allowed values. */
+static const char out_of_memory[] = "out of memory";
+
 static const char *add_string(struct options *options, const char *text)
 {
     size_t size = (options->python_paths + 1) * sizeof(*options->python_path);
     const char **paths = realloc(options->python_path, size);
 
     if (!paths)
-        return "less: out of memory";
+        return out_of_memory;
     paths[options->python_paths++] = text;
     options->python_path = paths;
     return NULL;
@@ -196,7 +199,7 @@ static const char *add_peer(struct options *options, const char *text)
                "2001:db8::/32";
     patterns = realloc(trust->proxies, size);
     if (!patterns)
-        return "less: out of memory";
+        return out_of_memory;
     patterns[trust->n_proxies++] = pattern;
     trust->proxies = patterns;
     return NULL;
@@ -289,18 +292,17 @@ static int check_together(const struct options *options, char **ret_problem)
     const struct trust *trust = &options->trust;
 
     if (options->reload && options->import == IMPORT_WORKER)
-        return problem_set(ret_problem, -EINVAL,
-            "option --reload: needs --import=server, which knows the sources");
+        return problem_set(ret_problem, -EINVAL, "option --reload: requires --import=server");
     if (trust->fields != 0 && trust->n_proxies == 0)
-        return problem_set(ret_problem, -EINVAL,
-            "option --trusted-field: needs --trusted-proxy, to know whose field is believed");
+        return problem_set(
+            ret_problem, -EINVAL, "option --trusted-field: requires --trusted-proxy");
     if (options->proxy_protocol && trust->n_proxies == 0)
-        return problem_set(ret_problem, -EINVAL,
-            "option --proxy-protocol: needs --trusted-proxy, to know whose header is believed");
+        return problem_set(
+            ret_problem, -EINVAL, "option --proxy-protocol: requires --trusted-proxy");
     if ((trust->fields & FORWARDED) && trust->fields != FORWARDED)
         return problem_set(ret_problem, -EINVAL,
-            "option --trusted-field: Forwarded and X-Forwarded-... say the same: choose what the "
-            "proxy sets");
+            "option --trusted-field: cannot combine Forwarded with X-Forwarded-...: choose what "
+            "the proxy sets");
     return 0;
 }
 
@@ -311,7 +313,7 @@ static int take_application(int argc, char **argv, struct options *options, char
             ret_problem, -EINVAL, "no application given: module:callable or a file (see --help)");
     if (optind + 1 < argc)
         return problem_set(ret_problem, -EINVAL,
-            "unexpected argument '%s' behind the application '%s': options go first",
+            "unexpected argument '%s' after the application '%s': put options before it",
             argv[optind + 1], argv[optind]);
     options->application = argv[optind];
     return 0;
@@ -337,6 +339,8 @@ static int parse(int argc, char **argv, struct options *ret_options,
             continue;
         }
         const char *allowed = set(ret_options, spec, optarg);
+        if (allowed == out_of_memory)
+            return problem_set(ret_problem, -EINVAL, "option --%s: %s", spec->name, allowed);
         if (allowed)
             return problem_set(
                 ret_problem, -EINVAL, "option --%s: '%s' is not %s", spec->name, optarg, allowed);
@@ -367,15 +371,15 @@ int options_find_users(struct options *options, char **ret_problem)
         int r = pattern->user ? peer_find_user(pattern) : 0;
         if (r == -ENOENT)
             return problem_set(ret_problem, -EINVAL,
-                "option --trusted-proxy: 'unix:%s': there is no user of that name", pattern->user);
+                "option --trusted-proxy: 'unix:%s': no such user", pattern->user);
         if (r < 0)
             return problem_set(ret_problem, -EINVAL,
-                "option --trusted-proxy: 'unix:%s': the user cannot be looked up: %s",
-                pattern->user, strerror(-r));
+                "option --trusted-proxy: 'unix:%s': cannot look up the user: %s", pattern->user,
+                strerror(-r));
         if (pattern->has_uid && !peer_is_user_distinct(pattern->uid))
             return problem_set(ret_problem, -EINVAL,
-                "option --trusted-proxy: 'unix:%u': this user cannot be told from others in a user "
-                "namespace (PrivateUsers=)",
+                "option --trusted-proxy: 'unix:%u': cannot distinguish this user from others in a "
+                "user namespace (PrivateUsers=)",
                 pattern->uid);
     }
     return 0;
@@ -445,7 +449,7 @@ const char *options_check_value(const struct options_key *key, const char *value
         return value_parse_boolean(value) < 0 ? "yes or no" : NULL;
     const char *allowed = set(&options, find_spec(key->option), value);
     options_done(&options);
-    return allowed;
+    return allowed == out_of_memory ? NULL : allowed; /* the value may be right */
 }
 
 /* ---- the table, for people and shells ------------------------------------------------------- */
@@ -503,7 +507,7 @@ void options_print_help(void)
         printf("  %-26s %s", left, spec->help);
         printf(spec->initial ? " [%s]\n" : "\n", spec->initial);
     }
-    printf("\nThe manual, wsgi-once(8), says all of it.\n");
+    printf("\nSee wsgi-once(8) for details.\n");
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */

@@ -98,7 +98,7 @@ static int read_forwarded(const struct trust *trust, struct request *request, st
     if (!find_element(request, FORWARDED, trust, &element, &behind))
         return 0;
     if (element.is_malformed || !is_scheme_good(element.scheme) || !is_host_good(element.host))
-        return refuse(request, "Forwarded of a trusted proxy is malformed");
+        return refuse(request, "Forwarded from a trusted proxy is malformed");
     read_address(&element, &client->address);
     client->scheme = element.scheme;
     client->host = element.host;
@@ -115,17 +115,17 @@ static int read_x_forwarded(
     if ((fields & FORWARDED_FOR) &&
         find_element(request, FORWARDED_FOR, trust, &element, &behind)) {
         if (element.is_malformed)
-            return refuse(request, "X-Forwarded-For of a trusted proxy is malformed");
+            return refuse(request, "X-Forwarded-For from a trusted proxy is malformed");
         read_address(&element, &client->address);
     }
     if (!take(request, fields, FORWARDED_PROTO, behind, forwarded_is_scheme, &client->scheme))
-        return refuse(request, "X-Forwarded-Proto of a trusted proxy is neither http nor https");
+        return refuse(request, "X-Forwarded-Proto from a trusted proxy is neither http nor https");
     if (!take(request, fields, FORWARDED_HOST, behind, forwarded_is_host, &client->host))
-        return refuse(request, "X-Forwarded-Host of a trusted proxy is malformed");
+        return refuse(request, "X-Forwarded-Host from a trusted proxy is malformed");
     if (!take(request, fields, FORWARDED_PORT, behind, forwarded_is_port, &client->port))
-        return refuse(request, "X-Forwarded-Port of a trusted proxy is malformed");
+        return refuse(request, "X-Forwarded-Port from a trusted proxy is malformed");
     if (!take(request, fields, FORWARDED_PREFIX, behind, forwarded_is_prefix, &client->prefix))
-        return refuse(request, "X-Forwarded-Prefix of a trusted proxy is malformed");
+        return refuse(request, "X-Forwarded-Prefix from a trusted proxy is malformed");
     return 0;
 }
 
@@ -139,14 +139,14 @@ int client_find(const struct peer *peer, const struct trust *trust, struct reque
         unsigned believed = peer_is_trusted(peer, trust) ? trust->fields : 0;
         client.dropped_fields = FORWARDED_ALL & ~believed;
         if ((believed & (FORWARDED | FORWARDED_HOST)) && is_host_a_list(request))
-            r = refuse(request, "Host has a comma or semicolon, and proxies copy it into lists");
+            r = refuse(request, "comma or semicolon in Host, which proxies copy into lists");
         else if (believed & FORWARDED)
             r = read_forwarded(trust, request, &client);
         else if (believed)
             r = read_x_forwarded(trust, request, &client);
     }
     if (r == 0 && is_misdirected(peer, trust, request, &client)) {
-        request->problem = "https target, but no trusted proxy vouches for the connection";
+        request->problem = "https target, but no trusted proxy reports an https connection";
         r = 421;
     }
     if (r == 0)

@@ -32,7 +32,7 @@ struct proxy_protocol {
     enum proxy_protocol_family family;
     struct proxy_protocol_end source, destination;
     bool is_tls;         /* the client speaks TLS with the proxy */
-    const char *problem; /* what is wrong with the header, a static text, "it ..." */
+    const char *problem; /* what is wrong with the header, a static text */
 };
 
 /* Parses the header at the beginning of data, which may end anywhere.

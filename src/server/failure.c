@@ -70,5 +70,5 @@ void failure_answer_clients(const struct activation *activation, struct waiting_
             break;
     }
     if (excused > 0)
-        log_line(LOG_ERR, "answered 500 to %u that waited", excused);
+        log_line(LOG_ERR, "answered 500 to %u waiting client%s", excused, excused == 1 ? "" : "s");
 }

@@ -114,7 +114,7 @@ static void end_request(struct conn *conn)
         answer(conn, status);
     else
         conn_abort(conn);
-    say_last_words(": not done when its --request-timeout passed\n");
+    say_last_words(": timed out (--request-timeout)\n");
 }
 
 /* The client is late, not the app. The end of the process gets another second. */
@@ -141,7 +141,7 @@ static void on_deadline(int signal)
     if (conn && !conn->ended)
         end_request(conn);
     else
-        say_last_words(": still running after its answer when its --request-timeout passed\n");
+        say_last_words(": timed out after its answer (--request-timeout)\n");
     end_process();
 }
 

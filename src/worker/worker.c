@@ -161,7 +161,7 @@ static bool route(struct exchange *exchange, const char *mount, char *buffer)
 static int judge(struct request *request)
 {
     if (request->form == REQUEST_AUTHORITY) {
-        request->problem = "this server opens no tunnels";
+        request->problem = "tunnels are not supported";
         return 501;
     }
     /* "OPTIONS *" asks the server as a whole (RFC 9110 §9.3.7), which has no options. */
@@ -192,7 +192,7 @@ static int prepare(struct exchange *exchange, const struct options *options, cha
     };
 
     if (!route(exchange, options->mount, path)) {
-        request->problem = "no application is mounted there";
+        request->problem = "no application is mounted at this path";
         return 404;
     }
     content_init(&exchange->content, exchange->conn, request, &limits, options->read_timeout);
@@ -228,7 +228,7 @@ static int pass_on(struct worker *worker, struct exchange *exchange)
     if (r > 0)
         answer(exchange, r, r == 500 ? NULL : exchange->content.problem, options);
     if (worker->failure != 0)
-        log_line(LOG_ERR, "%s: answered 500: the application cannot be served", exchange->name);
+        log_line(LOG_ERR, "%s: answered 500: cannot serve the application", exchange->name);
     finish(exchange, r, options);
     reply_done(&exchange->reply);
     return status;
@@ -291,7 +291,7 @@ static bool read_proxy_header(
     int r = proxied_read(exchange, deadline, &problem);
     if (problem) {
         conn_abort(exchange->conn);
-        log_line(LOG_WARNING, "a connection of %s was aborted because of its PROXY header: %s",
+        log_line(LOG_WARNING, "aborted a connection from %s: PROXY protocol header: %s",
             proxy.family == AF_UNIX ? "a unix socket" : proxy.host, problem);
     }
     return r == 0;
@@ -397,7 +397,7 @@ int worker_serve(struct worker *worker, int fd)
     if (r == 0)
         r = conn_close_on_fork(&conn);
     if (r < 0)
-        log_line(LOG_ERR, "cannot prepare for the connection: %s", strerror(-r));
+        log_line(LOG_ERR, "cannot set up the connection: %s", strerror(-r));
     else {
         set_limits(worker);
         if (request_timer_start(

@@ -39,7 +39,7 @@ void *borrow_begin(struct borrow *borrow, const char *what)
     if (!borrow->lent)
         return PyErr_Format(PyExc_ValueError, "%s was used after the end of its request", what);
     if (!PyThread_acquire_lock(borrow->in_use, NOWAIT_LOCK))
-        return PyErr_Format(PyExc_RuntimeError, "%s is in use already", what);
+        return PyErr_Format(PyExc_RuntimeError, "%s is already in use", what);
     if (prepare_wake(borrow) == 0)
         return borrow->lent;
     borrow_end(borrow);
