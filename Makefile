@@ -4,8 +4,9 @@
 #   make run        serves the demo app on http://127.0.0.1:8000; APP=module:callable serves the one
 #                   that is where you stand (make -C DIRECTORY run), with VENV, or the environment
 #                   that is active; LISTEN is another address
-#   make check      runs the tests; JOBS=unit, JOBS=bats-once or JOBS=plain for some of them,
-#                   JOBS=company for those with front servers, applications, many apps, piuparts
+#   make check      runs the tests that each change should pass; JOBS=unit, JOBS=bats-once or
+#                   JOBS=plain for some of them, JOBS="company memory" for those that take more:
+#                   front servers, applications, many apps, packages; sanitizers everywhere
 #   make check-suites
 #                   tests in fresh roots of Debian's releases: SUITES="bookworm trixie sid"
 #   make fuzz       runs the fuzzers for FUZZ_SECONDS (3600) each
@@ -174,7 +175,7 @@ $(foreach d,$(BUILD) $(BUILD)/sanitize $(BUILD)/fuzz,$(eval $(call rules_below,$
 
 needs-build:
 	command -v $(PKG_CONFIG) >/dev/null && $(PKG_CONFIG) --exists libsystemd python3-embed || { \
-		echo "wsgi-once needs $(PKG_CONFIG), libsystemd and python3-embed to be built:" \
+		echo "building wsgi-once requires $(PKG_CONFIG), libsystemd and python3-embed; install them:" \
 			"packaging/install-dependencies build" >&2; exit 1; }
 
 clean:
@@ -194,6 +195,7 @@ install: all needs-systemd
 		ln -sfr $(call systemd_directory,systemgenerator)/wsgi-once-generator "$$link"; done
 	$(INSTALL) -D -m 644 src/wsgi-once.8 src/wsgi-once-generator.8 -t $(DESTDIR)$(mandir)/man8
 	$(INSTALL) -D -m 644 src/wsgi-once.conf.5 -t $(DESTDIR)$(mandir)/man5
+	$(INSTALL) -D -m 644 src/wsgi-once-apps.7 -t $(DESTDIR)$(mandir)/man7
 	$(INSTALL) -D -m 644 $(BUILD)/completions/wsgi-once \
 		-t $(DESTDIR)$(datadir)/bash-completion/completions
 	$(INSTALL) -D -m 644 $(BUILD)/completions/_wsgi-once -t $(DESTDIR)$(zshdir)
@@ -218,7 +220,7 @@ install: all needs-systemd
 
 needs-systemd:
 	$(PKG_CONFIG) --exists systemd || { \
-		echo "make install needs $(PKG_CONFIG) to know systemd, and where its units belong:" \
+		echo "make install requires $(PKG_CONFIG) and systemd's .pc file; install them:" \
 			"packaging/install-dependencies build" >&2; exit 1; }
 
 # ---- releasing -----------------------------------------------------------------------------------
@@ -255,7 +257,7 @@ run:
 	$(INSTALL_DEPENDENCIES) run
 	$(MAKE) --no-print-directory all
 	cd '$(directory_of_app)' && \
-	echo "Serving $(APP) in $$PWD on $(LISTEN), a new process for each request; Ctrl-C ends it." && \
+	echo "Serving $(APP) in $$PWD on $(LISTEN), a new process for each request; Ctrl-C stops it." && \
 	exec systemd-socket-activate --listen='$(LISTEN)' \
 		$$(env -0 | sed -z '/^M\(AKE\|FLAGS\)/d; s/=.*//; s/^/--setenv=/' | tr '\0' ' ') \
 		'$(abspath $(BUILD))/wsgi-once' --reload --idle-timeout=0 \

@@ -1,5 +1,4 @@
-# README as it is installed: no files of the source are beside it, so links to them become their
-# names, and plots go.
-/^!\[/ { N; d }
+# README as it is installed: no files of the source are next to it, so links to them become their
+# names.
 s/\[[^]]*\](systemd\/examples)/`examples`/
 s/\[\([^]]*\)\]([^)#:][^):]*)/\1/g

@@ -20,7 +20,7 @@ cmdline() {
   cp "$APPS/hello.py" "$ROOT/srv/blog/blog.py"
   display_behind wsgi-once.conf.5 "Three lines suffice" >"$ROOT/etc/wsgi-once/blog.conf"
   equal "$(wc -l <"$ROOT/etc/wsgi-once/blog.conf")" 3
-  display_behind wsgi-once.conf.5 "Then, if this is" >"$BATS_TEST_TMPDIR/commands"
+  display_behind wsgi-once.conf.5 "If this is" >"$BATS_TEST_TMPDIR/commands"
   equal "$(wc -l <"$BATS_TEST_TMPDIR/commands")" 3
   run -0 --separate-stderr inside sh -e <"$BATS_TEST_TMPDIR/commands"
   equal "$output" "Hello."
@@ -75,11 +75,10 @@ END
   equal "$(cmdline | tail -n1)" "/srv/my apps/hello world.py"
 }
 
-# The command of README, of the app that README has.
+# The command in the manual, which is about the app blog.
 verify_as_promised() {
   local command
-  # shellcheck disable=SC2016 # for sed
-  command=$(sed -nE 's/.*`(systemd-analyze verify [^`]*)`.*/\1/p' "$TESTS/../README.md")
+  command=$(sed -n 's/^\.Dl \(systemd-analyze verify .*\)/\1/p' "$TESTS/../src/wsgi-once.conf.5")
   contains "$command" wsgi-once-blog
   inside sh -c "$command"
 }

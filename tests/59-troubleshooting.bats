@@ -2,11 +2,27 @@
 # ways: load
 # lasts: 30 s
 
-# The symptoms of README's table, each with what helps.
+# The symptoms in DIAGNOSTICS of wsgi-once(8), each with the remedy that it names.
 
 load installed
 
-# again NAME [LINE]...: writes these lines behind the app's file, and starts everything anew.
+# entry_of SYMPTOM: prints what the manual says of it.
+entry_of() {
+  sed -n '/^\.Sh DIAGNOSTICS/,/^\.Sh SEE/p' "$TESTS/../src/wsgi-once.8" |
+    head=".It $1" awk '/^\.(It|El)/ { inside = $0 == ENVIRON["head"] } inside'
+}
+
+# documented SYMPTOM [WORDS]...: it is in the manual, which names these remedies.
+documented() {
+  local entry words
+  entry=$(entry_of "$1")
+  [[ -n $entry ]] || equal "$1" "in the manual"
+  for words in "${@:2}"; do
+    contains "$entry" "$words"
+  done
+}
+
+# again NAME [LINE]...: appends these lines to the app's file, and restarts everything.
 again() {
   local file=$ROOT/etc/wsgi-once/$1.conf
   printf '%s\n' "${@:2}" >>"$file"
@@ -53,7 +69,19 @@ journal_has() { # text
   inside journalctl --output cat --unit "$SERVICE" | grep -qF -- "$1"
 }
 
+@test "every symptom in the manual has a test" {
+  local symptom symptoms
+  mapfile -t symptoms < <(sed -n '/^\.Sh DIAGNOSTICS/,/^\.Sh SEE/s/^\.It //p' \
+    "$TESTS/../src/wsgi-once.8")
+  ((${#symptoms[@]} >= 19))
+  for symptom in "${symptoms[@]}"; do
+    grep -qF -e "  documented \"$symptom\"" -e "    \"$symptom\" \\" "$BATS_TEST_FILENAME" ||
+      equal "$symptom" "tested"
+  done
+}
+
 @test "a unit that is not found: the file has an error, which the generator shows" {
+  documented "Unit wsgi-once-blog.socket not found." "wsgi-once-generator --dry-run"
   conf blog hello:app "IdelTimeout=90"
   inside systemctl daemon-reload
   run ! inside systemctl start wsgi-once-blog.socket
@@ -65,6 +93,7 @@ journal_has() { # text
 }
 
 @test "a unit that cannot be enabled: [Install] says it" {
+  documented "Unit ... is transient or generated." "[Install] WantedBy=sockets.target"
   app blog hello:app
   run ! inside systemctl enable wsgi-once-blog.socket
   contains "$output" "is transient or generated"
@@ -73,6 +102,8 @@ journal_has() { # text
 }
 
 @test "13, permission denied: the group of the socket" {
+  documented "502 from the front server, (13: Permission denied) while connecting to upstream" \
+    "[Socket] SocketGroup="
   app blog hello:app
   equal "$(connect)" "13: Permission denied"
   again blog "[Socket]" "SocketGroup=nogroup"
@@ -80,6 +111,8 @@ journal_has() { # text
 }
 
 @test "2, no such file, and 111, connection refused: the socket is not started" {
+  documented "502, (2: No such file or directory) or (111: Connection refused)" \
+    "systemctl restart wsgi-once-blog.socket"
   rm -f "$ROOT/run/wsgi-once/blog.sock"
   conf blog hello:app
   equal "$(connect)" "2: No such file or directory"
@@ -90,6 +123,7 @@ journal_has() { # text
 }
 
 @test "activating (auto-restart): what systemd cannot start is not tried at once, and on and on" {
+  documented "No answer, and the service is activating (auto-restart)" 217/USER
   app blog hello:app "[Service]" "DynamicUser=no" "User=nobody-is-called-so"
   http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
   # Nobody takes the connection, for which the socket would start the next one.
@@ -102,6 +136,7 @@ journal_has() { # text
 }
 
 @test "activating (auto-restart): likewise what ends before it can do anything" {
+  documented "No answer, and the service is activating (auto-restart)" "127 a missing" SIGSYS
   local library
   library=$(ldd "$PROGRAM" | sed -n 's/.*libpython.* => \(.*\) .*/\1/p')
   app blog hello:app "[Service]" "InaccessiblePaths=$(realpath "$library")" "RestartSec=1s"
@@ -119,7 +154,26 @@ journal_has() { # text
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" "Hello."
 }
 
+@test "failed with 64 or 71: a wrong option, or no descriptors left; the next request tries again" {
+  documented "500 for every request, and the service failed with exit status 64 or 71" \
+    "TrustedProxy=unix:USER" "LimitNOFILE="
+  app blog hello:app "TrustedProxy=unix:nobody-is-called-so" "[Service]" "PrivateUsers=no"
+  contains "$(http /)" "500 "
+  eventually shows ActiveState failed
+  equal "$(show ExecMainStatus)" 64
+  eventually journal_has "nobody-is-called-so"
+  conf blog hello:app "[Service]" "LimitNOFILE=8"
+  inside systemctl daemon-reload
+  contains "$(http /)" "500 "
+  eventually shows ExecMainStatus 71
+  eventually journal_has "Too many open files"
+  conf blog hello:app
+  inside systemctl daemon-reload
+  equal "$(http /)" "Hello."
+}
+
 @test "No module named: the directory" {
+  documented "500, and No module named 'blog' in the journal" "Directory="
   mkdir -p "$ROOT/srv/site"
   cp "$APPS/hello.py" "$ROOT/srv/site/site_app.py"
   app blog site_app:app
@@ -130,6 +184,7 @@ journal_has() { # text
 }
 
 @test "cannot enter: a home that others may not go through" {
+  documented "500, and cannot enter '/home/ada/site': Permission denied" 78 "chmod o+x /home/ada"
   mkdir -p "$ROOT/home/ada/site"
   chmod 750 "$ROOT/home/ada"
   cp "$APPS/hello.py" "$ROOT/home/ada/site"
@@ -142,6 +197,7 @@ journal_has() { # text
 }
 
 @test "No module named 'encodings': the standard library cannot be read" {
+  documented "cannot start Python: ... (No module named 'encodings')" "InaccessiblePaths="
   local library
   library=$(/usr/bin/python3 -IS -c 'import os; print(os.path.dirname(os.__file__))')
   app blog hello:app "[Service]" "InaccessiblePaths=$library"
@@ -153,6 +209,8 @@ journal_has() { # text
 }
 
 @test "what cannot be written: next to the code" {
+  documented "unable to open database file, or Read-only file system" STATE_DIRECTORY \
+    "ReadWritePaths="
   app blog symptoms:app
   equal "$(http /database)" "OperationalError('unable to open database file')"
   contains "$(http /write)" "Read-only file system"
@@ -163,6 +221,8 @@ journal_has() { # text
 }
 
 @test "code that is made while it runs: MemoryDenyWriteExecute=" {
+  documented "Operation not permitted, or Permission denied, from numba, cffi or a JIT" \
+    "[Service] MemoryDenyWriteExecute=no"
   app blog symptoms:app
   contains "$(http /jit)" "PermissionError"
   again blog "[Service]" "MemoryDenyWriteExecute=no"
@@ -170,6 +230,9 @@ journal_has() { # text
 }
 
 @test "/proc/meminfo is not there, for psutil and joblib: ProcSubset=" {
+  documented \
+    "No such file or directory: '/proc/meminfo' or '/proc/stat', TerminatedWorkerError" \
+    "[Service] ProcSubset=all"
   app blog symptoms:app
   equal "$(http /machine)" "FileNotFoundError(2, 'No such file or directory')"
   again blog "[Service]" "ProcSubset=all"
@@ -177,6 +240,8 @@ journal_has() { # text
 }
 
 @test "chmod to a mode with setgid, of a directory too: inherit it, or RestrictSUIDSGID=" {
+  documented "Operation not permitted from chmod, mkdir or makedirs" \
+    "DynamicUser=no User=blog RestrictSUIDSGID=no"
   app blog symptoms:app
   equal "$(http /)" "KeyError('/')" # its directories are there now
   mkdir "$ROOT/var/lib/wsgi-once-blog/files"
@@ -192,6 +257,8 @@ journal_has() { # text
 }
 
 @test "REMOTE_ADDR is empty and the scheme http, unless the front server is believed" {
+  documented "REMOTE_ADDR is empty, or URLs begin with http://" \
+    "TrustedProxy=unix TrustedField=X-Forwarded-For" "TrustedField=X-Forwarded-Proto"
   local front=(-H "X-Forwarded-For: 192.0.2.7" -H "X-Forwarded-Proto: https")
   app blog symptoms:app
   equal "$(http /client "${front[@]}")" "('http', '')"
@@ -200,6 +267,7 @@ journal_has() { # text
 }
 
 @test "HOME is not set for a user that systemd makes, but in our units" {
+  documented "KeyError: 'HOME', or caches in /" "HOME=%S/%p"
   bare -- "[Service]" "DynamicUser=yes" \
     "ExecStart=/usr/local/bin/wsgi-once --directory=/srv/apps symptoms:app"
   equal "$(http /home)" "KeyError('HOME')"
@@ -215,6 +283,8 @@ refuses() {
 }
 
 @test "service-start-limit-hit: a unit of another name without StartLimitIntervalSec=0" {
+  documented "The socket failed with service-start-limit-hit, Connection refused" \
+    "[Unit] StartLimitIntervalSec=0"
   local start="ExecStart=/usr/local/bin/wsgi-once nothing:app"
   bare -- "[Service]" "$start"
   eventually refuses
@@ -225,6 +295,7 @@ refuses() {
 }
 
 @test "trigger-limit-hit: a socket of another name without TriggerLimitIntervalSec=0" {
+  documented "The socket failed with trigger-limit-hit" "[Socket] TriggerLimitIntervalSec=0"
   local service=("[Service]" "ExecStart=/usr/local/bin/wsgi-once --directory=/srv/apps hello:app")
   # A limit of 200 is not reached by every machine in two seconds.
   bare Accept=yes TriggerLimitBurst=3 TriggerLimitIntervalSec=1h -- "${service[@]}"
@@ -235,6 +306,7 @@ refuses() {
 }
 
 @test "closed at once: more than MaxConnections=" {
+  documented "With Accept=yes, some connections are closed at once" "MaxConnections="
   app blog hello:app "[Socket]" "Accept=yes" "MaxConnections=1"
   mkfifo "$BATS_TEST_TMPDIR/hold"
   talk send 'GET / HTTP/1.1\r\n' meet "$BATS_TEST_TMPDIR/hold" reset >/dev/null &
@@ -255,6 +327,7 @@ has_connections() {
 }
 
 @test "an answer that is cut off: the journal names the request that was killed, and its signal" {
+  documented "A response is cut off, and the journal says killed by signal 9" "MemoryMax="
   app blog eats_memory:app "[Service]" "MemoryMax=100M" "MemorySwapMax=0"
   http /hello
   needs_controller memory

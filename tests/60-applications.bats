@@ -44,7 +44,7 @@ json() {
   equal "$(http /form --data-urlencode "text=über")" "über []"
   equal "$(http /form --form text=with --form "file=@$BATS_TEST_TMPDIR/zeros")" \
     "with ['zeros: 3000000']"
-  # as README says: without a length it is nothing
+  # as wsgi-once-apps(7) says: without a length it is nothing
   equal "$(http /form --header "Transfer-Encoding: chunked" --data text=lost)" "None []"
   equal "$(status /guarded --data text=forged)" 403
 }

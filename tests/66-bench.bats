@@ -126,10 +126,10 @@ END
   equal "$(cells hello gunicorn)" ""
 }
 
-@test "what README shows of the last comparison is there" {
+@test "what bench/README.md shows of the last comparison is there" {
   local path
-  cd "$TESTS/.."
-  run -0 grep -oE '\(tests/bench/results/[^)]*\)' README.md
+  cd "$TESTS/bench"
+  run -0 grep -oE '\(results/[^)]*\)' README.md
   ((${#lines[@]} >= 4))
   for path in "${lines[@]//[()]/}"; do
     [[ -s $path ]] || equal "$path" "there"

@@ -80,6 +80,7 @@ drwxr-xr-x /usr/share/wsgi-once
 -rw-r--r-- /usr/share/fish/vendor_completions.d/wsgi-once.fish
 -rw-r--r-- /usr/share/zsh/site-functions/_wsgi-once
 -rw-r--r-- /usr/share/man/man5/wsgi-once.conf.5.gz
+-rw-r--r-- /usr/share/man/man7/wsgi-once-apps.7.gz
 -rw-r--r-- /usr/share/man/man8/wsgi-once-generator.8.gz
 -rw-r--r-- /usr/share/man/man8/wsgi-once.8.gz
 drwxr-xr-x /usr/share/licenses/wsgi-once
