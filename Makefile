@@ -4,8 +4,9 @@
 #   make run        serves the demo app on http://127.0.0.1:8000; APP=module:callable serves the one
 #                   that is where you stand (make -C DIRECTORY run), with VENV, or the environment
 #                   that is active; LISTEN is another address
-#   make check      runs the tests; JOBS=unit, JOBS=bats-once or JOBS=plain for some of them,
-#                   JOBS=company for those with front servers, applications, many apps, piuparts
+#   make check      runs the tests that each change should pass; JOBS=unit, JOBS=bats-once or
+#                   JOBS=plain for some of them, JOBS="company memory" for those that take more:
+#                   front servers, applications, many apps, packages; sanitizers everywhere
 #   make check-suites
 #                   tests in fresh roots of Debian's releases: SUITES="bookworm trixie sid"
 #   make fuzz       runs the fuzzers for FUZZ_SECONDS (3600) each

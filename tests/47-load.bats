@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ways: load
+# ways: floods
 # lasts: 120 s
 #
 # Nothing is lost while servers end and begin, or apps take over from each other, under load.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ways: load
+# ways: floods
 # lasts: 60 s
 
 # Apps under systemd when many come at once, when they fail, and when they take too much: in both

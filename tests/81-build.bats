@@ -416,26 +416,32 @@ jobs_of() {
   run -0 tests/run --list "$@"
 }
 
-@test "plain jobs are those without sanitizers, valgrind and fuzzers, which are those of memory" {
-  local job plain
+@test "plain jobs are those without sanitizers, valgrind and fuzzers; memory has all with them" {
+  local job plain memory
   jobs_of plain
   plain=$output
   for job in bats-once/42-workers bats-load/46-limits bats-booted/49-systemd unit-plain \
-    bats-server-tcp/10-activation bats-source/80-lint bats-deb/90-deb; do
+    bats-server-tcp/10-activation bats-source/80-lint; do
     grep -qxF "$job" <<<"$plain"
   done
   run ! grep -E 'sanitized|valgrind|fuzz' <<<"$plain"
   jobs_of memory
-  run ! grep -vE 'sanitized|valgrind|fuzz' <<<"$output"
-  jobs_of memory plain
-  local both=$output
+  memory=$output
+  run ! grep -vE 'sanitized|valgrind|fuzz' <<<"$memory"
+  for job in bats-once-sanitized/42-workers bats-server-tcp-sanitized/52-log unit-valgrind; do
+    grep -qxF "$job" <<<"$memory"
+  done
   jobs_of
-  equal "$(sort <<<"$output")" "$(sort <<<"$both")"
+  local each_change=$output
+  run ! grep -vxF "$plain"$'\n'"$memory" <<<"$each_change"
+  for job in bats-accept-unix-sanitized/20-request unit-sanitized unit-valgrind fuzz-body; do
+    grep -qxF "$job" <<<"$each_change"
+  done
 }
 
 @test "each suite is run, in all activations or in those of both kinds" {
   local suite
-  jobs_of check company bats-newcomer
+  jobs_of check memory company bats-newcomer
   for suite in tests/*.bats; do
     suite=$(basename "$suite" .bats)
     grep -qE "^bats-[^/]+/$suite\$" <<<"$output"
@@ -450,7 +456,7 @@ request bats-accept-unix/20-request bats-server-tcp/20-request "
   jobs_of company
   company=$output
   equal "$(cut -d/ -f1 <<<"$company" | sort -u)" \
-    "$(printf 'bats-%s\n' applications-accept applications-server bench deb-clean fronts scale)"
+    "$(printf 'bats-%s\n' applications-{accept,server} bench deb{,-clean} floods fronts rpm scale)"
   jobs_of
   contains "$output" "bats-once/"
   contains "$output" "fuzz-request"
@@ -471,7 +477,7 @@ request bats-accept-unix/20-request bats-server-tcp/20-request "
 @test "the suites that boot a systemd are a group of their own" {
   local suite
   jobs_of bats-load bats-booted
-  for suite in 46-limits 47-load; do grep -qx "bats-load/$suite" <<<"$output"; done
+  grep -qx bats-load/46-limits <<<"$output"
   for suite in 49-systemd 54-with-systemd 56-units 61-sandboxed; do
     grep -qx "bats-booted/$suite" <<<"$output"
   done
@@ -492,9 +498,9 @@ request bats-accept-unix/20-request bats-server-tcp/20-request "
   equal "$output" $'all\nfuzzers\nsanitized-programs\nsanitized-unit-tests'
   # of each: there are such packages, and such targets
   local groups
-  mapfile -t groups < <(tests/run --needs check company bats-newcomer)
+  mapfile -t groups < <(tests/run --needs check memory company bats-newcomer)
   run -69 env PATH="$BATS_TEST_TMPDIR" /bin/sh packaging/install-dependencies "${groups[@]}"
-  run -0 tests/run --programs check company
+  run -0 tests/run --programs check memory company
   # shellcheck disable=SC2086 # words
   run build --dry-run ${output//$'\n'/ }
   ((status == 0))
