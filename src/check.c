@@ -68,8 +68,9 @@ static void print_bytecode(FILE *file)
     bytecode_inspect(&bytecode);
     if (bytecode.command)
         fprintf(file,
-            "bytecode     missing for %zu and stale for %zu of %zu modules, which each start "
-            "compiles again;\n             to mend that: %s\n",
+            "bytecode     missing for %zu and stale for %zu of %zu modules, which are compiled at "
+            "each start;\n"
+            "             to compile them once, run: %s\n",
             bytecode.missing, bytecode.stale, bytecode.modules, bytecode.command);
 }
 
@@ -82,12 +83,11 @@ static bool write_report(FILE *file, const struct worker *worker, const struct b
     double seconds = (double)(deadline_now() - before->time) / USEC_PER_SEC;
 
     fprintf(file, "%sapplication  %s: %s\n", python ? python : "", worker->options->application,
-        application ? application : "nothing is known of it");
+        application ? application : "unknown");
     if (worker->options->warm_up)
         fprintf(file, "warm-up      %s\n", worker->options->warm_up);
-    fprintf(
-        file, "import time  %.3f s, %.3f s of it on a processor\n", seconds, processor_seconds());
-    fprintf(file, "memory       %.1f MB, %.1f MB of it for Python and the application\n",
+    fprintf(file, "import time  %.3f s (CPU time %.3f s)\n", seconds, processor_seconds());
+    fprintf(file, "memory       %.1f MB (Python and the application: %.1f MB)\n",
         (double)peak_memory() / 1024, (double)(peak_memory() - before->memory) / 1024);
     print_bytecode(file);
     return fflush(file) == 0;
@@ -121,7 +121,7 @@ static _Noreturn void import_process_main(const struct options *options, int rep
         process_exit(status);
     if (file && write_report(file, &worker, &before))
         process_exit(0);
-    log_line(LOG_ERR, "cannot pass on what the application is: %m");
+    log_line(LOG_ERR, "cannot write the report: %m");
     process_exit(EX_OSERR);
 }
 
@@ -156,8 +156,7 @@ static void await_end(pid_t pid, const struct options *options, struct exit_info
     bool in_time = has_ended(pid, deadline_after(options->timeouts.import));
 
     if (!in_time) {
-        log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0,
-            "the application is not imported after --import-timeout");
+        log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0, "import timed out (--import-timeout)");
         kill(pid, DUMP_SIGNAL);
         has_ended(pid, deadline_after(IMPORT_GRACE));
     }
@@ -181,7 +180,7 @@ static int serving_status(pid_t pid, const struct exit_info *exit_info, bool has
     if (has_report && exit_info->status == 0 && exit_info->program[0] == '\0')
         return 0;
     exit_info_describe(exit_info, how, sizeof(how));
-    log_line(LOG_ERR, "the process %d that imported the application %s", pid, how);
+    log_line(LOG_ERR, "template %d %s", pid, how);
     return EX_SOFTWARE;
 }
 
@@ -226,7 +225,7 @@ int check_application(const struct options *options)
 
     pid_t pid = start_import(options, &report);
     if (pid < 0) {
-        log_line(LOG_ERR, "cannot check: %m");
+        log_line(LOG_ERR, "cannot check the application: %m");
         return EX_OSERR;
     }
     await_end(pid, options, &exit_info);
@@ -237,7 +236,7 @@ int check_application(const struct options *options)
         return 0;
     }
     /* Whatever the import did may have kept the process from logging why it ended. */
-    log_line(LOG_ERR, "the application '%s' would not be served (exit status %d)",
+    log_line(LOG_ERR, "the application '%s' cannot be served (exit status %d)",
         options->application, status);
     return status;
 }

@@ -227,7 +227,7 @@ get() {
   PROGRAM=$wrapper WAY=server serve hello:app
   equal "$(status / --max-time 10)" 500
   equal "$(exit_status)" $EX_NOINPUT
-  logged "let ExecStart= run wsgi-once itself"
+  logged "run wsgi-once itself in ExecStart="
 }
 
 # ---- rare, but right ----

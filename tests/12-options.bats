@@ -189,7 +189,7 @@ names_in_manual() {
 }
 
 @test "a trusted proxy whose user there is not" {
-  refused "--trusted-proxy" "'unix:no-such-user'" "no user of that name" -- \
+  refused "--trusted-proxy" "'unix:no-such-user'" "no such user" -- \
     --trusted-proxy=unix:no-such-user hello:app
 }
 
@@ -199,7 +199,7 @@ names_in_manual() {
     timeout 20 unshare --user --map-root-user "$PROGRAM" "$@" </dev/null
   }
   for user in 33 daemon 65534; do
-    refused "--trusted-proxy" "'unix:" "told from others" "PrivateUsers=" -- \
+    refused "--trusted-proxy" "'unix:" "distinguish this user" "PrivateUsers=" -- \
       --trusted-proxy="unix:$user" hello:app
   done
   accepted --trusted-proxy=unix --trusted-proxy=unix:0
@@ -221,7 +221,7 @@ names_in_manual() {
 @test "fields that nobody is trusted with, and two that say the same" {
   refused "--trusted-field" "--trusted-proxy" -- --trusted-field=X-Forwarded-For hello:app
   refused "--proxy-protocol" "--trusted-proxy" -- --proxy-protocol hello:app
-  refused "--trusted-field" "Forwarded and X-Forwarded-..." "choose" -- --trusted-proxy=unix \
+  refused "--trusted-field" "Forwarded with X-Forwarded-..." "choose" -- --trusted-proxy=unix \
     --trusted-field=forwarded --trusted-field=X-Forwarded-Proto hello:app
 }
 

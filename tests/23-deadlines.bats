@@ -83,7 +83,7 @@ hang() {
     equal "$FAMILY $ending" "$([[ $FAMILY == tcp ]] && echo tcp 3 || echo unix 0)"
     (($(wc -c <"$BATS_TEST_TMPDIR/answer") < 67108864))
     equal "$(exit_status)" 0
-    logged "GET /: the answer could not be sent"
+    logged "GET /: cannot send the answer"
     : >"$LOG"
   done
 }
@@ -205,6 +205,6 @@ hang() {
     equal "$(exit_status)" 0
     read_fifo "$FIFOS/$family"
     wait $!
-    not_logged "--request-timeout passed"
+    not_logged "--request-timeout"
   done
 }

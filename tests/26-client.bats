@@ -105,14 +105,14 @@ x_forwarded=(X-Forwarded-For X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Port
     "X-Forwarded-Prefix: /a/%2e%2e/b" "X-Forwarded-Prefix: //evil.example"; do
     equal "$(status / --header "$field")" 400
     equal "$(exit_status)" 0
-    logged "answered 400: ${field%%:*} of a trusted proxy is "
+    logged "answered 400: ${field%%:*} from a trusted proxy is "
   done
-  contains "$(http / --header "$field")" "X-Forwarded-Prefix of a trusted proxy is malformed"
+  contains "$(http / --header "$field")" "X-Forwarded-Prefix from a trusted proxy is malformed"
   believe Forwarded
   for field in "for=192.0.2.1;proto=ftp" "for=\"192.0.2.1, for=192.0.2.2" "for=192.0.2.1;for=::1"; do
     equal "$(status / --header "Forwarded: $field")" 400
   done
-  logged "answered 400: Forwarded of a trusted proxy is malformed"
+  logged "answered 400: Forwarded from a trusted proxy is malformed"
 }
 
 @test "a trusted proxy vouches for an https target, unless it says http" {

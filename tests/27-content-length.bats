@@ -296,6 +296,6 @@ grow() {
 @test "a file that shrinks while it is sent cuts the answer off" {
   while_sending truncate --size=1000 "$FIFOS/file"
   (($(wc -c <"$FIFOS/answer") < 8 << 20))
-  logged "GET /: the answer is cut off: its file became shorter meanwhile"
+  logged "GET /: the answer was cut off: its file was truncated meanwhile"
   equal "$(exit_status)" 0
 }

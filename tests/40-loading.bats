@@ -228,7 +228,7 @@ is_like_a_module() {
 
 @test "a .py file with the name of a module that is in use already" {
   write os.py <<<'ANSWER application "not the library"'
-  fails $EX_SOFTWARE "$BATS_TEST_TMPDIR/os.py" -- "'os'" "another name"
+  fails $EX_SOFTWARE "$BATS_TEST_TMPDIR/os.py" -- "'os'" "rename the file"
 }
 
 # ---- where ----
@@ -468,7 +468,7 @@ serves_site() {
 }
 
 mend() {
-  bash -c "$(sed -n 's/^wsgi-once: bytecode .* to mend that: //p' "$LOG")"
+  bash -c "$(sed -n 's/^wsgi-once: bytecode .* to compile them once, run: //p' "$LOG")"
 }
 
 @test "a server says that bytecode is stale, and what mends it" {

@@ -159,7 +159,7 @@ stays() {
     old=$(template)
     { app broken; echo "$line"; } | replace shop.py
     kill -HUP "$SERVER"
-    logged "not reloaded"
+    logged "cannot reload"
     eventually equal "$(template)" "$old"
     case $line in
       def*) grep -F "SyntaxError" "$LOG" && grep -F "shop.py" "$LOG" ;;
@@ -233,7 +233,7 @@ signal_all() {
   eventually answers three
   equal "$(cat "$FIFOS/imports")" $'one\ntwo\nthree'
   finishes "the beginning, one"
-  not_logged "not reloaded"
+  not_logged "cannot reload"
 }
 
 @test "SIGHUP: while a new app is being imported the old one serves" {
@@ -275,7 +275,7 @@ signal_all() {
   done
   eventually answers 20
   equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
-  not_logged "not reloaded"
+  not_logged "cannot reload"
 }
 
 @test "SIGHUP: during the first import it is not lost, and harms nobody" {
@@ -413,7 +413,7 @@ except ImportError:
   serve_site --reload
   echo "def :" | write shop.py
   logged SyntaxError
-  logged "not reloaded"
+  logged "cannot reload"
   stays one
   app two | write shop.py
   becomes two
@@ -546,7 +546,7 @@ except ImportError:
   kill -STOP "$template" # so that nothing it says wakes the server up
   equal "$(status /)" 500
   kill -CONT "$template"
-  equal "$(grep -c "not imported after --import-timeout" "$LOG")" 2
+  equal "$(grep -c "import timed out (--import-timeout)" "$LOG")" 2
 }
 
 @test "--reload: a fix that is no source is served, too" {
@@ -564,7 +564,7 @@ except ImportError:
   equal "$(http /)" one
   rm "$SITE/shop.py"
   equal "$(http /)" one
-  logged "not reloaded"
+  logged "cannot reload"
   app two | write shop.py
   equal "$(http /)" two
 }
@@ -947,7 +947,7 @@ is_newest_template_older_than() {
     app "$n" | replace shop.py
     kill -HUP "$SERVER"
   done
-  logged "cannot fork a worker before another one ends"
+  logged "cannot fork a worker until another one exits"
   eventually is_newest_template_older_than 2
   not_logged "--import-timeout"
   # A child of the template before, so the server does not hear of its end.
@@ -958,7 +958,7 @@ is_newest_template_older_than() {
     wait "${clients[n]}"
   done
   equal "$(grep -c "^wsgi-once: reloaded" "$LOG")" 4
-  not_logged "not reloaded"
+  not_logged "cannot reload"
 }
 
 @test "what an import has started ends when another app takes over, or the server ends" {

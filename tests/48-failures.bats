@@ -218,7 +218,7 @@ hold_scribbling() {
     is_gone "$WORKER"
     equal "$(processes)" ""
     not_logged "spare worker"
-    not_logged "not reloaded"
+    not_logged "cannot reload"
   done
 }
 
@@ -283,7 +283,7 @@ overdue() {
 
 @test "--request-timeout: an app that stops itself is killed by the server, which says so once" {
   overdue is_stopped 000
-  equal "$(grep -c "survived its --request-timeout" "$LOG")" 1
+  equal "$(grep -c "did not exit after --request-timeout" "$LOG")" 1
 }
 
 @test "--request-timeout: the log shows all threads of Python" {
@@ -383,9 +383,9 @@ none_exists() {
   child=$(pid_of child)
   worker=$(pid_of leaves_stubborn)
   kill -KILL "$TEMPLATE"
-  logged "$worker left running was killed"
+  logged "killed the processes left running by process $worker "
   eventually is_gone "$child"
-  equal "$(grep -c "left running was killed" "$LOG")" 2
+  equal "$(grep -c "killed the processes left running" "$LOG")" 2
 }
 
 @test "it keeps an idle server, which serves whoever comes meanwhile" {

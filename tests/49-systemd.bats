@@ -160,7 +160,7 @@ fails_at_start() {
 
 @test "a mistake that shows at the start: 500 for who waits, a failed unit, no other start" {
   unit "--trusted-proxy=unix:no-such-user hello:app"
-  fails_at_start 64 "no user of that name"
+  fails_at_start 64 "no such user"
 }
 
 @test "an option that does not exist: likewise" {

@@ -124,16 +124,16 @@ says_when() { # message, earliest, latest
 @test "STATUS= says how much was served, runs and waits, and when an idle server ends" {
   serve_notifying -- --idle-timeout=1h --spare=3 hello:app
   http /
-  told 'STATUS=.*\<1 served, 0 running, 3 spare.*\<ends at [0-9:]{8}\>.*'
+  told 'STATUS=.*\<1 served, 0 running, 3 spare.*\<exits at [0-9:]{8}\>.*'
   http '/[1-4]'
-  told 'STATUS=.*\<5 served, 0 running, 3 spare.*\<ends at [0-9:]{8}\>.*'
+  told 'STATUS=.*\<5 served, 0 running, 3 spare.*\<exits at [0-9:]{8}\>.*'
 }
 
 @test "STATUS= does not say when the server ends if it does not" {
   serve_notifying -- --idle-timeout=0 hello:app
   http /
   told 'STATUS=.*\<1 served, 0 running.*'
-  never_told 'STATUS=.*\<ends at .*'
+  never_told 'STATUS=.*\<exits at .*'
 }
 
 @test "STATUS= shows that a request runs while others could be served at once" {

@@ -268,7 +268,7 @@ host() {
 @test "a request that is ended by --request-timeout: the server records it, or a message names it" {
   serve_logging --request-timeout=300ms hangs:in_sleep
   equal "$(status /hang)" 504
-  logged "GET /hang: not done when its --request-timeout passed"
+  logged "GET /hang: timed out (--request-timeout)"
   if [[ $WAY == server ]]; then
     recorded '"GET /hang" 504 - "-" "-"'
     contains "$(records)" "$(host) - - ["

@@ -127,8 +127,8 @@ count_bytes() {
 @test "nor are the last words of other processes" {
   unit "closes_descriptors:app"
   for ((n = 0; n < 40; n++)); do run ! inside systemctl start "$SERVICE"; done
-  eventually has_records 40 MESSAGE="the import has closed descriptors that are not its own, the \
-sockets of the server among them"
+  eventually has_records 40 MESSAGE="the import closed file descriptors of the server, including \
+its sockets"
 }
 
 @test "a record and what the application printed have the process and the invocation in common" {
@@ -155,7 +155,7 @@ sockets of the server among them"
   equal "$(fields MESSAGE PRIORITY WSGI_METHOD WSGI_APP -- WSGI_TARGET=/app/x PRIORITY=3)" \
     "GET /app/x: the application raised an exception|3|GET|raises:app"
   equal "$(fields MESSAGE -- WSGI_TARGET=/elsewhere PRIORITY=6 | head -n1)" \
-    "GET /elsewhere: answered 404: no application is mounted there"
+    "GET /elsewhere: answered 404: no application is mounted at this path"
   # Both records of a request have its ID.
   run -0 fields WSGI_REQUEST_ID -- WSGI_TARGET=/app/x
   equal "${#lines[@]}" 2
@@ -260,7 +260,7 @@ instances_have_logged() {
   read -r sent head content < <(http /hang --output /dev/null \
     --write-out '%{size_request} %{size_header} %{size_download}\n')
   eventually has_records 1 "$(id LIMIT_HIT)"
-  contains "$(fields MESSAGE -- "$(id LIMIT_HIT)")" "was ended by --request-timeout"
+  contains "$(fields MESSAGE -- "$(id LIMIT_HIT)")" "timed out (--request-timeout)"
   eventually has_records 1 "$(id ACCESS)"
   equal "$(fields WSGI_STATUS WSGI_METHOD WSGI_TARGET WSGI_PEER WSGI_BYTES_IN WSGI_BYTES_OUT -- \
     "$(id ACCESS)")" "504|GET|/hang|unix|$sent|$((head + content))"
@@ -273,7 +273,7 @@ instances_have_logged() {
   unit "--idle-timeout=1h --limit-cpu=1s misbehaves:app"
   run http /burns
   eventually has_records 1 "$(id LIMIT_HIT)"
-  contains "$(fields MESSAGE -- "$(id LIMIT_HIT)")" "was ended by --limit-cpu"
+  contains "$(fields MESSAGE -- "$(id LIMIT_HIT)")" "exceeded its CPU time (--limit-cpu)"
   inside systemctl stop "$UNIT.socket" "$SERVICE"
   unit "--import-timeout=300ms hangs_at_import:app"
   http / >"$BATS_TEST_TMPDIR/answer"

@@ -144,9 +144,9 @@ verify_as_promised() {
   kernel_log=$(inside grep -a wsgi-once-generator /dev/kmsg)
   contains "$kernel_log" "/etc/wsgi-once/bad.conf:7: IdleTimeout: 'never' is not a time span"
   contains "$kernel_log" "/etc/wsgi-once/noise.conf"
-  contains "$kernel_log" "/etc/wsgi-once/directory.conf: is not a file"
-  contains "$kernel_log" "/etc/wsgi-once/fifo.conf: is not a file"
-  contains "$kernel_log" "/etc/wsgi-once/nowhere.conf: cannot be read"
+  contains "$kernel_log" "/etc/wsgi-once/directory.conf: not a regular file"
+  contains "$kernel_log" "/etc/wsgi-once/fifo.conf: not a regular file"
+  contains "$kernel_log" "/etc/wsgi-once/nowhere.conf: cannot read"
 }
 
 @test "an app whose file becomes wrong is served again when it is mended and restarted" {

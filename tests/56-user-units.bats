@@ -98,7 +98,7 @@ teardown() {
   users_conf bad "[App]" "Aplication=hello:app"
   users_conf good "[App]" "Application=hello:app" "Directory=/srv/apps"
   as_ada systemctl --user daemon-reload
-  eventually is_in_journal "bad.conf:2: [App] has no key 'Aplication'"
+  eventually is_in_journal "bad.conf:2: unknown key 'Aplication' in [App]"
   as_ada systemctl --user start wsgi-once-good.socket
   equal "$(ask good)" "Hello."
 }

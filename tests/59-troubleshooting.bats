@@ -59,7 +59,7 @@ journal_has() { # text
   run ! inside systemctl start wsgi-once-blog.socket
   contains "$output" "Unit wsgi-once-blog.socket not found."
   run -78 inside /usr/local/bin/wsgi-once-generator --dry-run
-  contains "$output" "/etc/wsgi-once/blog.conf:4: [App] has no key 'IdelTimeout'"
+  contains "$output" "/etc/wsgi-once/blog.conf:4: unknown key 'IdelTimeout' in [App]"
   app blog hello:app "IdleTimeout=90"
   equal "$(http /)" "Hello."
 }

@@ -64,7 +64,7 @@ refuses() {
   [[ $status == [03] ]] || equal "$status" "0 or 3"
   equal "$(exit_status)" 0 || return
   equal "$(cat "$LOG")" \
-    "wsgi-once: a connection of $peer was aborted because of its PROXY header: $1"
+    "wsgi-once: aborted a connection from $peer: PROXY protocol header: $1"
 }
 
 # ---- what it is for ----
@@ -224,21 +224,21 @@ refuses() {
 
 @test "a header that is none, or is malformed" {
   behind_proxy hello:app
-  refuses "it does not begin as one does" send "$GET"
-  refuses "it has an address that is none of its family" \
+  refuses "missing signature" send "$GET"
+  refuses "invalid address for its family" \
     send "PROXY TCP4 192.0.2.01 192.0.2.2 1 2\r\n$GET"
-  refuses "it has a port that is none" send "PROXY TCP4 192.0.2.1 192.0.2.2 1 65536\r\n$GET"
-  refuses "it is for datagrams" send "$SIGNATURE"'\x21\x12\x00\x0c'"$ENDS$GET"
-  refuses "it is longer than 4096 bytes" send "$SIGNATURE"'\x21\x11\x0f\xf1'
-  refuses "its line is longer than 107 bytes" send "PROXY TCP4 $(printf '%0107d' 0)"
+  refuses "invalid port" send "PROXY TCP4 192.0.2.1 192.0.2.2 1 65536\r\n$GET"
+  refuses "datagrams are not supported" send "$SIGNATURE"'\x21\x12\x00\x0c'"$ENDS$GET"
+  refuses "longer than 4096 bytes" send "$SIGNATURE"'\x21\x11\x0f\xf1'
+  refuses "line is longer than 107 bytes" send "PROXY TCP4 $(printf '%0107d' 0)"
 }
 
 @test "a header that is cut off" {
   behind_proxy hello:app
-  refuses "it is cut off" send P end
-  refuses "it is cut off" send "${V1%n}" end
-  refuses "it is cut off" send "$SIGNATURE" end
-  refuses "it is cut off" send "${V2%\\xfb}" end
+  refuses "truncated" send P end
+  refuses "truncated" send "${V1%n}" end
+  refuses "truncated" send "$SIGNATURE" end
+  refuses "truncated" send "${V2%\\xfb}" end
 }
 
 @test "an abort is a reset" {
@@ -274,8 +274,8 @@ refuses() {
 
 @test "--head-timeout is for the header and the head together" {
   behind_proxy "${NEVER[@]}" --head-timeout=200ms hello:app
-  refuses "it did not arrive in time" send PROXY
-  refuses "it did not arrive in time" send "$SIGNATURE"'\x21\x11'
+  refuses "timed out (--head-timeout)" send PROXY
+  refuses "timed out (--head-timeout)" send "$SIGNATURE"'\x21\x11'
   : >"$LOG"
   run -0 talk read
   equal "$output" ""

@@ -164,5 +164,5 @@ has_checked() {
   run curl --silent --max-time 20 "http://127.0.0.1:$PORT/"
   ((status != 0))
   equal "$output" ""
-  logged "a connection of 127.0.0.1 was aborted because of its PROXY header: it does not begin"
+  logged "aborted a connection from 127.0.0.1: PROXY protocol header: missing signature"
 }

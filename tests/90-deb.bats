@@ -132,7 +132,7 @@ other.service"
   local tarball=$BATS_TEST_TMPDIR/wsgi-once-9.8.7.tar.gz
   tar --create --gzip --file "$tarball" --transform='s|^|wsgi-once-9.8.7/|' packaging/debian
   run -65 packaging/deb 9.8.7 "$tarball" "$BATS_TEST_TMPDIR/deb"
-  contains "$output" "packaging/debian/changelog is about $(field Version), not 9.8.7"
+  contains "$output" "packaging/debian/changelog is for $(field Version), not 9.8.7"
 }
 
 # Not overridden is what one release's lintian complains of because of another release's tools:

@@ -51,16 +51,17 @@ const char *app_check_name(const char *name)
     size_t size = strlen(name);
 
     if (strspn(name, letters) == 0)
-        return "the name of an app begins with a letter or a digit";
+        return "invalid app name: it must begin with a letter or a digit";
     for (const char *c = name; *c; c++)
         if (!strchr(letters, *c) && *c != '-' && *c != '_')
-            return "the name of an app, which becomes that of units and of a user, has only ASCII "
-                   "letters, digits, '-' and '_'";
+            return "invalid app name: it may contain only ASCII letters, digits, '-' and '_', "
+                   "because units and a user are named after it";
     if (name[size - 1] == '-')
-        return "the name of an app does not end with '-': its drop-ins would be those of others";
+        return "invalid app name: it must not end with '-', because its drop-ins would apply to "
+               "other apps";
     if (size > MAX_NAME)
-        return "the name of an app has at most 21 characters: its user is wsgi-once-NAME, and user "
-               "names have at most 31";
+        return "invalid app name: it may have at most 21 characters, because its user is "
+               "wsgi-once-NAME and user names have at most 31";
     return NULL;
 }
 
@@ -97,10 +98,10 @@ static void refuse_key(struct reading *reading, const struct assignment *at)
     _cleanup_(freep) char *keys = list_keys();
 
     if (find_similar_key(at->key, key))
-        app_error(reading, at, "[App] has no key '%s'; is %s meant?", at->key, key);
+        app_error(reading, at, "unknown key '%s' in [App]; did you mean %s?", at->key, key);
     else
-        app_error(reading, at, "[App] has no key '%.*s'; it has %s", MAX_SHOWN, at->key,
-            keys ? keys : "others");
+        app_error(reading, at, "unknown key '%.*s' in [App]; known keys: %s", MAX_SHOWN, at->key,
+            keys ? keys : "see wsgi-once.conf(5)");
 }
 
 /* Expands a value as systemd will, as far as possible: "%%" is a percent sign. Other specifiers
@@ -122,7 +123,7 @@ static char *expand_percent(struct reading *reading, const struct assignment *at
             in++;
         else if (!isalpha((unsigned char)in[1])) {
             app_error(
-                reading, at, "%s: a percent sign is written as %%%%: see systemd.unit(5)", at->key);
+                reading, at, "%s: write a percent sign as %%%% (see systemd.unit(5))", at->key);
             free(plain);
             return NULL;
         }
@@ -155,7 +156,8 @@ static void check_application_name(struct reading *reading, const struct assignm
     _cleanup_(freep) char *plain = expand_percent(reading, at);
 
     if (plain && *plain == '-')
-        app_error(reading, at, "Application: '%s' begins with '-': it would be an option", plain);
+        app_error(reading, at,
+            "Application: '%s' begins with '-', and would be taken for an option", plain);
 }
 
 /* ---- the other sections --------------------------------------------------------------------- */
@@ -182,22 +184,24 @@ static bool listens_later(const struct conf_file *file, const struct assignment 
 static void check_socket(struct reading *reading, const struct assignment *at)
 {
     if (strcmp(at->key, "Service") == 0)
-        app_error(
-            reading, at, "[Socket] Service: the service of this socket is the one of this file");
+        app_error(reading, at,
+            "[Socket] Service: cannot be set: the socket starts the service of this file");
     else if (app_is_listening(at) && *at->value && strcmp(at->key, "ListenStream") != 0)
         app_error(reading, at, "[Socket] %s: HTTP needs ListenStream=", at->key);
     else if (strcmp(at->key, "Accept") == 0 && value_parse_boolean(at->value) < 0)
         app_error(reading, at, "[Socket] Accept: '%s' is not yes or no", at->value);
     else if (app_is_listening(at) && !*at->value && !listens_later(reading->app->file, at))
         app_error(reading, at,
-            "[Socket] %s: is empty, and nothing is left to listen on; leave it out for the default",
+            "[Socket] %s: nothing is left to listen on; remove the key to use the default",
             at->key);
 }
 
 static void check_service(struct reading *reading, const struct assignment *at)
 {
     if (strcmp(at->key, "ExecStart") == 0)
-        app_error(reading, at, "[Service] ExecStart: it is made of [App]; options have keys there");
+        app_error(reading, at,
+            "[Service] ExecStart: cannot be set: it is generated from [App], which has keys for "
+            "all options");
 }
 
 /* Whether it is a unit name of systemd.unit(5), without quotes and specifiers. */
@@ -226,9 +230,8 @@ static void check_unit_names(struct reading *reading, const struct assignment *a
         app_error(reading, at, "out of memory");
     while ((unit = strsep(&rest, " \t")))
         if (*unit && !is_unit_name(unit))
-            app_error(reading, at,
-                "[Install] %s: '%s' is not the name of a unit, such as sockets.target", at->key,
-                unit);
+            app_error(reading, at, "[Install] %s: '%s' is not a unit name such as sockets.target",
+                at->key, unit);
 }
 
 static void check_install(struct reading *reading, const struct assignment *at)
@@ -240,8 +243,8 @@ static void check_install(struct reading *reading, const struct assignment *at)
             check_unit_names(reading, at);
             return;
         }
-    app_error(
-        reading, at, "[Install] has no key '%s'; it has WantedBy, RequiredBy, UpheldBy", at->key);
+    app_error(reading, at,
+        "unknown key '%s' in [Install]; known keys: WantedBy, RequiredBy, UpheldBy", at->key);
 }
 
 /* Sections and keys that begin with "X-" belong to other programs, as in systemd.syntax(7). The
@@ -264,7 +267,7 @@ static void check_assignment(struct reading *reading, const struct assignment *a
         check_install(reading, at);
     else if (strcmp(section, "Unit") != 0)
         app_error(reading, at,
-            "there is no section [%s]: there are [App], [Unit], [Socket], [Service], [Install]",
+            "unknown section [%s]; known sections: [App], [Unit], [Socket], [Service], [Install]",
             section);
 }
 
@@ -302,8 +305,8 @@ static void add_words(struct reading *reading)
     const char *application = conf_file_get(file, "App", "Application");
 
     if (!application || !*application) {
-        app_error(
-            reading, NULL, "[App] has no Application: module:callable, module:factory() or a file");
+        app_error(reading, NULL,
+            "[App] has no Application=; set it to module:callable, module:factory() or a file");
         return;
     }
     app->words = calloc(file->count + 1, sizeof(*app->words));

@@ -63,7 +63,7 @@ static void find_in_directory(
 
     if (!directory) {
         if (errno != ENOENT && errno != ENOTDIR)
-            diagnostics_error(diagnostics, directory_path, 0, "cannot be read: %m");
+            diagnostics_error(diagnostics, directory_path, 0, "cannot read: %m");
         return;
     }
     while ((entry = readdir(directory))) {
@@ -141,13 +141,13 @@ char *apps_read(const struct app_file *file, struct diagnostics *diagnostics)
     size_t size;
 
     if (fd < 0 || fstat(fd, &status) < 0) {
-        diagnostics_error(diagnostics, file->path, 0, "cannot be read: %m");
+        diagnostics_error(diagnostics, file->path, 0, "cannot read: %m");
         return NULL;
     }
     if (is_null_device(&status) || (S_ISREG(status.st_mode) && status.st_size == 0))
         return NULL;
     if (!S_ISREG(status.st_mode)) {
-        diagnostics_error(diagnostics, file->path, 0, "is not a file");
+        diagnostics_error(diagnostics, file->path, 0, "not a regular file");
         return NULL;
     }
     FILE *stream = fdopen(fd, "r");
@@ -155,9 +155,9 @@ char *apps_read(const struct app_file *file, struct diagnostics *diagnostics)
         take_fd(&fd);
     char *text = stream ? read_stream(stream, &size) : NULL;
     if (!text)
-        diagnostics_error(diagnostics, file->path, 0, "cannot be read: %m");
+        diagnostics_error(diagnostics, file->path, 0, "cannot read: %m");
     else if (strlen(text) < size) {
-        diagnostics_error(diagnostics, file->path, 0, "there is a NUL in it: it is no text file");
+        diagnostics_error(diagnostics, file->path, 0, "contains a NUL byte: not a text file");
         free(text);
         text = NULL;
     }

@@ -168,7 +168,7 @@ static void take_section(struct reader *reader, char *line)
     size_t size = strlen(line);
 
     if (size < 3 || line[size - 1] != ']') {
-        syntax_error(reader, "a section is written as [Section]");
+        syntax_error(reader, "invalid section: write it as [Section]");
         return;
     }
     line[size - 1] = '\0';
@@ -180,11 +180,11 @@ static void take_assignment(struct reader *reader, char *line)
     char *equals = strchr(line, '=');
 
     if (!equals || equals == line) {
-        syntax_error(reader, "neither a section, an assignment Key=value, nor a comment");
+        syntax_error(reader, "neither a section, an assignment (Key=value) nor a comment");
         return;
     }
     if (!reader->section) {
-        syntax_error(reader, "an assignment before the first section");
+        syntax_error(reader, "assignment before the first section");
         return;
     }
     *equals = '\0';
@@ -207,7 +207,7 @@ void conf_file_parse(
     while ((line = next_logical_line(&reader))) {
         line = trim(line);
         if (!is_text(line))
-            syntax_error(&reader, "a control character, or not UTF-8");
+            syntax_error(&reader, "contains a control character, or is not UTF-8");
         else if (*line == '[')
             take_section(&reader, line);
         else if (*line)

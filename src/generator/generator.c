@@ -30,13 +30,13 @@ struct settings {
 static const char help[] =
     "Usage: wsgi-once-generator NORMAL-DIR [EARLY-DIR LATE-DIR]\n"
     "       wsgi-once-generator --dry-run [OPTION]... [FILE]...\n"
-    "Make units of the files /etc/wsgi-once/APP.conf. systemd runs the first form at boot and at\n"
-    "`systemctl daemon-reload`.\n"
+    "Generate units from the files /etc/wsgi-once/APP.conf. systemd runs the first form at\n"
+    "boot and on `systemctl daemon-reload`.\n"
     "\n"
-    "  --dry-run    print the units of all files, or of these, and what is wrong with them\n"
-    "  --user       those of this user: ~/.config/wsgi-once/APP.conf\n"
+    "  --dry-run    print the units of all files, or of the given ones, and all errors\n"
+    "  --user       use the files of this user: ~/.config/wsgi-once/APP.conf\n"
     "  --root=DIR   look for the files below this directory\n"
-    "  --help       print this and exit\n"
+    "  --help       print this help and exit\n"
     "  --version    print the version and exit\n"
     "\n"
     "See wsgi-once-generator(8) and wsgi-once.conf(5).\n";
@@ -46,8 +46,8 @@ static const char help[] =
 static int refuse_usage(void)
 {
     fprintf(stderr,
-        "wsgi-once-generator: needs one directory for the units, or three, or --dry-run; see "
-        "--help\n");
+        "wsgi-once-generator: specify one or three output directories, or --dry-run (see "
+        "--help)\n");
     return EX_USAGE;
 }
 

@@ -23,7 +23,7 @@ static char *make_path(struct output *output, const char *name)
     }
     if (output->dry_run || !slash || mkdir(directory, 0755) == 0 || errno == EEXIST)
         return path;
-    diagnostics_error(output->diagnostics, directory, 0, "cannot be made: %m");
+    diagnostics_error(output->diagnostics, directory, 0, "cannot create: %m");
     free(path);
     return NULL;
 }
@@ -40,7 +40,7 @@ FILE *output_open(struct output *output, const char *name)
     }
     FILE *file = fopen(path, "wxe");
     if (!file)
-        diagnostics_error(output->diagnostics, path, 0, "cannot be written: %m");
+        diagnostics_error(output->diagnostics, path, 0, "cannot create: %m");
     return file;
 }
 
@@ -53,7 +53,7 @@ void output_close(struct output *output, const char *name, FILE *file)
     else
         failed = fclose(file) != 0 || failed;
     if (failed)
-        diagnostics_error(output->diagnostics, name, 0, "cannot be written whole: %m");
+        diagnostics_error(output->diagnostics, name, 0, "cannot write: %m");
 }
 
 void output_link(struct output *output, const char *name, const char *target)
@@ -63,5 +63,6 @@ void output_link(struct output *output, const char *name, const char *target)
     if (path && output->dry_run)
         printf("# %s -> %s\n\n", path, target);
     else if (path && symlink(target, path) < 0 && errno != EEXIST)
-        diagnostics_error(output->diagnostics, path, 0, "cannot be made a link to %s: %m", target);
+        diagnostics_error(
+            output->diagnostics, path, 0, "cannot create as a link to %s: %m", target);
 }

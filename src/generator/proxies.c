@@ -54,8 +54,9 @@ static void check_trusted_proxy(
         may_keep_number(app, user))
         return;
     diagnostics_error(diagnostics, app->file->path, at->line,
-        "TrustedProxy: '%s' cannot be told from other users in this service, which has "
-        "PrivateUsers=yes: set PrivateUsers=no in [Service], or trust 'unix', whoever connects",
+        "TrustedProxy: '%s' cannot be distinguished from other users in this service, which has "
+        "PrivateUsers=yes; set PrivateUsers=no in [Service], or trust every unix client with "
+        "'unix'",
         at->value);
 }
 

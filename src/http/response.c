@@ -136,7 +136,7 @@ const char *response_add_field(
     if (has_control_character(value))
         return "field value contains a control character";
     if (is_hop_by_hop(name))
-        return "hop-by-hop fields belong to the server";
+        return "hop-by-hop fields are reserved for the server";
     if (slice_equal_ignore_case(name, SLICE("Content-Length"))) {
         *ret_drop = response->status == 204 || response->status == 205;
         return add_content_length(response, value);

@@ -45,7 +45,7 @@ static int content_fill(struct content *content)
     case -EPIPE:
     case -ECONNRESET:
         return content_fail(
-            content, ECONNRESET, 0, "the client left before its content was complete");
+            content, ECONNRESET, 0, "the client disconnected before its content was complete");
     case -ETIMEDOUT:
         return content_fail(content, ETIMEDOUT, 408, "the client did not send its content in time");
     case -ECANCELED: return content_fail(content, ECANCELED, 0, "the request has ended");

@@ -37,7 +37,7 @@ static int header_failure(const struct conn *conn, int error, const char **ret_p
 {
     if (conn->received == 0)
         return -ENODATA;
-    *ret_problem = error == -ETIMEDOUT ? "it did not arrive in time" : "it is cut off";
+    *ret_problem = error == -ETIMEDOUT ? "timed out (--head-timeout)" : "truncated";
     return error;
 }
 

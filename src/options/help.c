@@ -52,5 +52,5 @@ void options_print_help(void)
         printf("  %-26s %s", left, spec->help);
         printf(spec->initial ? " [%s]\n" : "\n", spec->initial);
     }
-    printf("\nThe manual, wsgi-once(8), says all of it.\n");
+    printf("\nSee wsgi-once(8) for details.\n");
 }

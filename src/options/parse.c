@@ -57,18 +57,17 @@ static int check_together(const struct options *options, struct problem *ret_pro
     const struct trust *trust = &options->trust;
 
     if (options->reload && options->import == IMPORT_WORKER)
-        return problem_set(ret_problem, -EINVAL,
-            "option --reload: needs --import=server, which knows the sources");
+        return problem_set(ret_problem, -EINVAL, "option --reload: requires --import=server");
     if (trust->fields != 0 && trust->n_proxies == 0)
-        return problem_set(ret_problem, -EINVAL,
-            "option --trusted-field: needs --trusted-proxy, to know whose field is believed");
+        return problem_set(
+            ret_problem, -EINVAL, "option --trusted-field: requires --trusted-proxy");
     if (options->proxy_protocol && trust->n_proxies == 0)
-        return problem_set(ret_problem, -EINVAL,
-            "option --proxy-protocol: needs --trusted-proxy, to know whose header is believed");
+        return problem_set(
+            ret_problem, -EINVAL, "option --proxy-protocol: requires --trusted-proxy");
     if ((trust->fields & FORWARDED) && trust->fields != FORWARDED)
         return problem_set(ret_problem, -EINVAL,
-            "option --trusted-field: Forwarded and X-Forwarded-... say the same: choose what the "
-            "proxy sets");
+            "option --trusted-field: cannot combine Forwarded with X-Forwarded-...: choose what "
+            "the proxy sets");
     return 0;
 }
 
@@ -80,7 +79,7 @@ static int set_application(
             ret_problem, -EINVAL, "no application given: module:callable or a file (see --help)");
     if (optind + 1 < argc)
         return problem_set(ret_problem, -EINVAL,
-            "unexpected argument '%s' behind the application '%s': options go first",
+            "unexpected argument '%s' after the application '%s': put options before it",
             argv[optind + 1], argv[optind]);
     options->application = argv[optind];
     return 0;
@@ -139,15 +138,15 @@ int options_find_users(struct options *options, struct problem *ret_problem)
         int r = pattern->user ? peer_find_user(pattern) : 0;
         if (r == -ENOENT)
             return problem_set(ret_problem, -EINVAL,
-                "option --trusted-proxy: 'unix:%s': there is no user of that name", pattern->user);
+                "option --trusted-proxy: 'unix:%s': no such user", pattern->user);
         if (r < 0)
             return problem_set(ret_problem, -EINVAL,
-                "option --trusted-proxy: 'unix:%s': the user cannot be looked up: %s",
-                pattern->user, strerror(-r));
+                "option --trusted-proxy: 'unix:%s': cannot look up the user: %s", pattern->user,
+                strerror(-r));
         if (pattern->has_uid && !peer_is_user_distinct(pattern->uid))
             return problem_set(ret_problem, -EINVAL,
-                "option --trusted-proxy: 'unix:%u': this user cannot be told from others in a user "
-                "namespace (PrivateUsers=)",
+                "option --trusted-proxy: 'unix:%u': cannot distinguish this user from others in a "
+                "user namespace (PrivateUsers=)",
                 pattern->uid);
     }
     return 0;

@@ -127,7 +127,7 @@ const char *value_parse_mount(const char *text, const char **ret)
     size_t length = strlen(text);
 
     if (text[0] != '/' || (length > 1 && text[length - 1] == '/') || strstr(text, "//"))
-        return "a path such as /blog: it begins with a slash and does not end with one";
+        return "a path such as /blog, with a leading and without a trailing slash";
     *ret = length > 1 ? text : "";
     return NULL;
 }
@@ -143,7 +143,7 @@ const char *value_parse_warm_up(const char *text, const char **ret)
         if (*c <= ' ' || *c > '~')
             has_path = false;
     if (!has_path)
-        return "a path such as /login, or http://www.example.org/login to say the host, too";
+        return "a path such as /login or a URL such as http://www.example.org/login";
     *ret = text;
     return NULL;
 }

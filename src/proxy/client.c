@@ -90,7 +90,7 @@ static int read_forwarded(const struct trust *trust, struct request *request, st
         return 0;
     if (element.is_malformed || (element.scheme.data && !forwarded_is_scheme(element.scheme)) ||
         (element.host.data && !forwarded_is_host(element.host)))
-        return reject(request, "Forwarded of a trusted proxy is malformed");
+        return reject(request, "Forwarded from a trusted proxy is malformed");
     read_node_address(&element, &client->address);
     client->scheme = element.scheme;
     client->host = element.host;
@@ -107,17 +107,17 @@ static int read_x_forwarded(
     if ((fields & FORWARDED_FOR) &&
         find_client_element(request, FORWARDED_FOR, trust, &element, &after)) {
         if (element.is_malformed)
-            return reject(request, "X-Forwarded-For of a trusted proxy is malformed");
+            return reject(request, "X-Forwarded-For from a trusted proxy is malformed");
         read_node_address(&element, &client->address);
     }
     if (!take_x(request, fields, FORWARDED_PROTO, after, forwarded_is_scheme, &client->scheme))
-        return reject(request, "X-Forwarded-Proto of a trusted proxy is neither http nor https");
+        return reject(request, "X-Forwarded-Proto from a trusted proxy is neither http nor https");
     if (!take_x(request, fields, FORWARDED_HOST, after, forwarded_is_host, &client->host))
-        return reject(request, "X-Forwarded-Host of a trusted proxy is malformed");
+        return reject(request, "X-Forwarded-Host from a trusted proxy is malformed");
     if (!take_x(request, fields, FORWARDED_PORT, after, forwarded_is_port, &client->port))
-        return reject(request, "X-Forwarded-Port of a trusted proxy is malformed");
+        return reject(request, "X-Forwarded-Port from a trusted proxy is malformed");
     if (!take_x(request, fields, FORWARDED_PREFIX, after, forwarded_is_prefix, &client->prefix))
-        return reject(request, "X-Forwarded-Prefix of a trusted proxy is malformed");
+        return reject(request, "X-Forwarded-Prefix from a trusted proxy is malformed");
     return 0;
 }
 
@@ -131,14 +131,14 @@ int client_find(const struct peer *peer, const struct trust *trust, struct reque
         unsigned allowed = peer_is_trusted(peer, trust) ? trust->fields : 0;
         client.dropped_fields = FORWARDED_ALL & ~allowed;
         if ((allowed & (FORWARDED | FORWARDED_HOST)) && is_host_a_list(request))
-            r = reject(request, "Host has a comma or semicolon, and proxies copy it into lists");
+            r = reject(request, "comma or semicolon in Host, which proxies copy into lists");
         else if (allowed & FORWARDED)
             r = read_forwarded(trust, request, &client);
         else if (allowed)
             r = read_x_forwarded(trust, request, &client);
     }
     if (r == 0 && is_misdirected(peer, trust, request, &client)) {
-        request->problem = "https target, but no trusted proxy vouches for the connection";
+        request->problem = "https target, but no trusted proxy reports an https connection";
         r = 421;
     }
     if (r == 0)

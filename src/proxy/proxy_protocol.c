@@ -56,14 +56,14 @@ static const char *read_v1_ends(struct slice rest, struct proxy_protocol *header
     for (size_t i = 0; i < rest.size; i++)
         spaces += rest.data[i] == ' ';
     if (spaces != 3)
-        return "it has not two addresses and two ports with single spaces between them";
+        return "expected two addresses and two ports, separated by single spaces";
     header->source.host = take_word(&rest);
     header->destination.host = take_word(&rest);
     if (!is_address(header->source.host) || !is_address(header->destination.host))
-        return "it has an address that is none of its family";
+        return "invalid address for its family";
     if (!read_v1_port(take_word(&rest), &header->source.port) ||
         !read_v1_port(take_word(&rest), &header->destination.port))
-        return "it has a port that is none";
+        return "invalid port";
     return NULL;
 }
 
@@ -81,7 +81,7 @@ static const char *read_v1_line(struct slice line, struct proxy_protocol *header
     else if (slice_equal(family, SLICE("TCP6")))
         header->family = PROXY_PROTOCOL_INET6;
     else
-        return "its family is neither TCP4 nor TCP6 nor UNKNOWN";
+        return "family is not TCP4, TCP6 or UNKNOWN";
     return read_v1_ends(rest, header);
 }
 
@@ -92,9 +92,8 @@ static int parse_v1(struct slice data, struct proxy_protocol *ret_header, size_t
     struct proxy_protocol header = {.version = 1};
 
     if (!end)
-        return data.size < V1_MAX_SIZE
-            ? -EAGAIN
-            : header_refuse(ret_header, "its line is longer than 107 bytes");
+        return data.size < V1_MAX_SIZE ? -EAGAIN
+                                       : header_refuse(ret_header, "line is longer than 107 bytes");
     struct slice line = {data.data, (size_t)(end - data.data)};
     const char *problem = read_v1_line(line, &header);
     if (problem)
@@ -200,7 +199,7 @@ static bool is_checksum_valid(struct slice header, struct slice checksum)
 static const char *read_ssl(struct slice value, bool *ret_is_tls)
 {
     if (value.size < SSL_FIXED_SIZE || !are_tlvs(slice_after(value, SSL_FIXED_SIZE)))
-        return "what it says of TLS is cut off";
+        return "truncated TLS information";
     *ret_is_tls = byte_at(value, 0) & SSL_CLIENT_SSL;
     return NULL;
 }
@@ -214,12 +213,13 @@ static const char *read_tlvs(struct slice rest, struct slice whole, struct proxy
         const char *problem = NULL;
         struct tlv tlv;
         if (!take_tlv(&rest, &tlv))
-            return "a TLV in it is longer than the rest of it";
+            return "TLV is longer than the rest of the header";
         if (tlv.type == TYPE_CRC32C &&
             (tlv.value.size != 4 || !is_checksum_valid(whole, tlv.value)))
-            problem = "its checksum is wrong";
+            problem = "wrong checksum";
         if (tlv.type == TYPE_SSL) {
-            problem = has_ssl ? "it speaks of TLS twice" : read_ssl(tlv.value, &header->is_tls);
+            problem =
+                has_ssl ? "more than one TLV about TLS" : read_ssl(tlv.value, &header->is_tls);
             has_ssl = true;
         }
         if (problem)
@@ -266,22 +266,22 @@ static bool has_addresses(struct slice data)
 static const char *check_v2_fixed_part(struct slice data)
 {
     if (data.size > V2_COMMAND && byte_at(data, V2_COMMAND) >> 4 != 2)
-        return "its version is unknown";
+        return "unknown version";
     if (data.size > V2_COMMAND && (byte_at(data, V2_COMMAND) & 15) > PROXY)
-        return "its command is unknown";
+        return "unknown command";
     if (data.size > V2_FAMILY && (byte_at(data, V2_COMMAND) & 15) == PROXY) {
         unsigned family = byte_at(data, V2_FAMILY) >> 4, protocol = byte_at(data, V2_FAMILY) & 15;
         if (family > UNIX || protocol > DGRAM)
-            return "its family or protocol is unknown";
+            return "unknown family or protocol";
         if (protocol == DGRAM)
-            return "it is for datagrams";
+            return "datagrams are not supported";
     }
     if (data.size >= V2_FIXED_SIZE) {
         size_t length = number_at(data, V2_LENGTH);
         if (length > PROXY_PROTOCOL_MAX_SIZE - V2_FIXED_SIZE)
-            return "it is longer than 4096 bytes";
+            return "longer than 4096 bytes";
         if (has_addresses(data) && length < addresses_size(byte_at(data, V2_FAMILY) >> 4))
-            return "it is too short for its addresses";
+            return "too short for its addresses";
     }
     return NULL;
 }
@@ -324,5 +324,5 @@ int proxy_protocol_parse(
         return size < V2_SIGNATURE.size ? -EAGAIN : parse_v2(bytes, ret_header, ret_size);
     if (may_begin_with(bytes, V1_PREFIX))
         return size < V1_PREFIX.size ? -EAGAIN : parse_v1(bytes, ret_header, ret_size);
-    return header_refuse(ret_header, "it does not begin as one does");
+    return header_refuse(ret_header, "missing signature");
 }

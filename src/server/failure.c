@@ -70,5 +70,6 @@ void failure_answer_clients(const struct activation *activation, struct waiting_
             break;
     }
     if (answered > 0)
-        log_line(LOG_ERR, "answered 500 to %u that waited", answered);
+        log_line(
+            LOG_ERR, "answered 500 to %u waiting client%s", answered, answered == 1 ? "" : "s");
 }

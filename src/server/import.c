@@ -70,9 +70,7 @@ static int check_descriptors(const struct fork_safety *before)
     streams_open();
     if (fork_safety_has_sockets(before))
         return 0;
-    log_line(LOG_ERR,
-        "the import has closed descriptors that are not its own, the sockets of the server "
-        "among them");
+    log_line(LOG_ERR, "the import closed file descriptors of the server, including its sockets");
     return EX_SOFTWARE;
 }
 
@@ -82,8 +80,8 @@ static void check_fork_safety(const struct fork_safety *before)
 
     if (leftovers)
         log_line(LOG_WARNING,
-            "the import left behind %s: workers are forked, so they have no such threads and "
-            "share such event loops and connections; consider --import=worker",
+            "the import left behind %s: forked workers do not have such threads, and share such "
+            "event loops and connections; consider --import=worker",
             leftovers);
 }
 
@@ -224,7 +222,7 @@ void import_report_bytecode(void)
     bytecode_inspect(&bytecode);
     if (bytecode.command && (bytecode.stale > 0 || bytecode.missing >= MANY_MODULES))
         log_line(LOG_WARNING,
-            "bytecode is missing for %zu and stale for %zu of %zu modules, which each start "
-            "compiles again; to mend that: %s",
+            "bytecode is missing for %zu and stale for %zu of %zu modules, which are compiled at "
+            "each start; to compile them once, run: %s",
             bytecode.missing, bytecode.stale, bytecode.modules, bytecode.command);
 }

@@ -58,8 +58,8 @@ static bool look(pid_t group, usec_t deadline, usec_t *next)
     if (!deadline_is_due(deadline, next))
         return true;
     if (kill_group(group))
-        log_line(
-            LOG_WARNING, "what process %d left running was killed after --leftover-timeout", group);
+        log_line(LOG_WARNING,
+            "killed the processes left running by process %d (--leftover-timeout)", group);
     return false;
 }
 

@@ -66,7 +66,7 @@ static void tell_idle_end(const struct server *server, char *text, size_t size)
     struct tm tm;
 
     if (localtime_r(&when, &tm))
-        strftime(text, size, "; ends at %T if nobody asks", &tm);
+        strftime(text, size, "; exits at %T if idle", &tm);
 }
 
 static void tell_counts(const struct server *server)
@@ -75,7 +75,7 @@ static void tell_counts(const struct server *server)
     char idle_end[64] = "";
 
     if (server->current.failure != 0 && !server->ending) {
-        notify_status("Nothing can be served: clients are answered 500");
+        notify_status("Cannot serve the application: answering 500");
         return;
     }
     if (running == 0 && server->options->timeouts.idle > 0 && !server->ending)
@@ -366,7 +366,7 @@ static void lose_current(
     if (lost->failure != 0 || (exited && lost->ready && WEXITSTATUS(status) == 0)) {
         go_without(server, lost);
     } else if (!exited && lost->ready && start(server, &server->current, 0) == 0)
-        log_line(LOG_NOTICE, "the application is imported anew");
+        log_line(LOG_NOTICE, "importing the application again");
     else
         fail(server, exit_info_is_reported(ending) ? WEXITSTATUS(status) : EX_SOFTWARE);
 }
@@ -378,8 +378,9 @@ static void lose_next(struct server *server, const struct exit_info *ending)
         return;
     }
     log_event(LOG_ERR, MESSAGE_ID_RELOAD_FAILED, NULL, 0,
-        server->current.failure != 0 ? "not reloaded: clients are answered 500"
-                                     : "not reloaded: the application as it was before goes on");
+        server->current.failure != 0
+            ? "cannot reload: the import failed; requests are still answered 500"
+            : "cannot reload: the import failed; the old application keeps serving");
     notify_ready();
     tell_counts(server);
     if (server->reload_wanted)
@@ -406,7 +407,7 @@ static void lose(struct server *server, struct template *generation, const struc
         (!lost.ready && !exit_info_is_reported(ending))) {
         char how[128];
         exit_info_describe(ending, how, sizeof(how));
-        log_line(LOG_ERR, "the process %d that imported the application %s", lost.pid, how);
+        log_line(LOG_ERR, "template %d %s", lost.pid, how);
     }
     if (generation == &server->current)
         server->taking_over = 0;

@@ -98,8 +98,7 @@ void template_enforce_deadline(struct template *generation, usec_t *next)
         generation->deadline = DEADLINE_NEVER;
         return;
     }
-    log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0,
-        "the application is not imported after --import-timeout");
+    log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0, "import timed out (--import-timeout)");
     generation->overdue = true;
     generation->deadline = deadline_after(IMPORT_GRACE);
     kill(generation->pid, DUMP_SIGNAL);

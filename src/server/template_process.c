@@ -195,8 +195,8 @@ static void wait_for_slot(struct state *state, usec_t *next)
 {
     if (!state->waits) {
         log_line(LOG_WARNING,
-            "cannot fork a worker before another one ends: after several reloads there are too "
-            "many (--max-workers)");
+            "cannot fork a worker until another one exits: too many workers after several reloads "
+            "(--max-workers)");
         tell(state, TEMPLATE_WAITS);
     }
     state->waits = true;
@@ -276,7 +276,7 @@ static void lose_spare(struct state *state, const struct worker_exit *departure)
     if (state->lost_spares < MAX_LOST_SPARES)
         return;
     log_line(
-        LOG_ERR, "the last %d spare workers ended without a request: giving up", MAX_LOST_SPARES);
+        LOG_ERR, "the last %d spare workers exited without a request: giving up", MAX_LOST_SPARES);
     process_exit(status);
 }
 
@@ -352,7 +352,7 @@ static usec_t idle_deadline(const struct state *state)
 static void resume(struct state *state)
 {
     if (pipe2(state->stop, O_CLOEXEC) < 0) {
-        log_line(LOG_ERR, "cannot make a pipe: %m");
+        log_line(LOG_ERR, "cannot create a pipe: %m");
         process_exit(0); /* its workers go on, and systemd starts the next server */
     }
     state->idle_end = false;
@@ -486,7 +486,7 @@ void template_process_main(const struct template_config *template)
         import(&state);
     sources_done(&state.sources);
     if (open_descriptors(&state) < 0) {
-        log_line(LOG_ERR, "cannot prepare for workers: %m");
+        log_line(LOG_ERR, "cannot open the descriptors for workers: %m");
         process_exit(EX_OSERR);
     }
     for (;;)

@@ -91,9 +91,9 @@ static const char *describe_end(const struct options *options, const struct slot
     int status = ending->status;
 
     if (is_overdue(options, slot, ending))
-        snprintf(buffer, size, "was ended by --request-timeout");
+        snprintf(buffer, size, "timed out (--request-timeout)");
     else if (options->limits.cpu > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
-        snprintf(buffer, size, "was ended by --limit-cpu");
+        snprintf(buffer, size, "exceeded its CPU time (--limit-cpu)");
     else {
         char how[128];
         exit_info_describe(ending, how, sizeof(how));
@@ -281,7 +281,7 @@ static void warn_starting(const struct scoreboard *board, struct slot *slot)
 {
     if (!is_one_overdue(board)) {
         log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0,
-            "worker %d has not imported the application after --import-timeout", slot->pid);
+            "worker %d: import timed out (--import-timeout)", slot->pid);
         kill(slot->pid, DUMP_SIGNAL);
     }
     slot->overdue = true;
@@ -292,7 +292,7 @@ static void end_overdue(const struct workers *workers, struct slot *slot, enum s
     if (slot->killed)
         return; /* its end may take a moment */
     if (state != SLOT_STARTING)
-        end_running(workers, slot, MESSAGE_ID_LIMIT_HIT, "it survived its --request-timeout");
+        end_running(workers, slot, MESSAGE_ID_LIMIT_HIT, "did not exit after --request-timeout");
     else if (slot->overdue)
         end_starting(slot);
     else

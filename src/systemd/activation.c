@@ -103,14 +103,14 @@ static int activation_add(
             "%s is not a stream socket: use ListenStream= in the socket unit", name);
     if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
         return problem_set(ret_problem, EX_CONFIG,
-            "%s is a socket of another family than AF_UNIX, AF_INET and AF_INET6", name);
+            "%s has an unsupported socket family; use AF_UNIX, AF_INET or AF_INET6", name);
     if (socket_option(fd, SO_ACCEPTCONN) == 1)
         activation->listeners[activation->n_listeners++] = fd;
     else if (activation->connection < 0)
         activation->connection = fd;
     else
         return problem_set(ret_problem, EX_CONFIG,
-            "several connections were handed over: one process serves one request");
+            "several connections were passed: one process serves one connection");
     return 0;
 }
 
@@ -126,7 +126,7 @@ static int activation_add_all(struct activation *activation, int count, struct p
     }
     if (activation->connection >= 0 && activation->n_listeners > 0)
         return problem_set(ret_problem, EX_CONFIG,
-            "a connection and a listening socket were handed over: it has to be one or the other");
+            "a connection and a listening socket were passed: pass one or the other");
     return 0;
 }
 
@@ -146,12 +146,12 @@ static int explain_no_socket(const char *pid, struct problem *ret_problem)
 {
     if (pid)
         return problem_set(ret_problem, EX_NOINPUT,
-            "the sockets of LISTEN_FDS are for process %s, this is %ld: let ExecStart= run "
-            "wsgi-once itself, not a wrapper that starts it",
+            "the sockets in LISTEN_FDS are for process %s, but this is process %ld: run wsgi-once "
+            "itself in ExecStart=, or let the wrapper exec it",
             pid, (long)getpid());
     return problem_set(ret_problem, EX_NOINPUT,
-        "no socket was handed over: start it through a systemd socket unit, inetd, or "
-        "systemd-socket-activate(1), as in: systemd-socket-activate -l 8000 wsgi-once ...");
+        "no socket was passed: start wsgi-once from a systemd socket unit, inetd, or "
+        "systemd-socket-activate(1), for example: systemd-socket-activate -l 8000 wsgi-once ...");
 }
 
 /* Takes the connections, or the data, that wait at a socket which cannot be served. No answer is
@@ -216,8 +216,8 @@ static int take_sockets(struct activation *activation, struct problem *ret_probl
 
     if (n < 0)
         return problem_set(ret_problem, EX_CONFIG,
-            "LISTEN_PID=%s and LISTEN_FDS=%s are not what systemd sets for open sockets: %s",
-            pid ? pid : "", fds ? fds : "", strerror(-n));
+            "cannot take the sockets of LISTEN_PID=%s and LISTEN_FDS=%s: %s", pid ? pid : "",
+            fds ? fds : "", strerror(-n));
     activation->listeners = calloc((size_t)n + 1, sizeof(int));
     if (!activation->listeners)
         return problem_set(ret_problem, EX_OSERR, "out of memory");

@@ -117,7 +117,7 @@ static void end_request(struct conn *conn)
         send_response(conn, status);
     else
         conn_abort(conn);
-    report_deadline(": not done when its --request-timeout passed\n");
+    report_deadline(": timed out (--request-timeout)\n");
 }
 
 /* The client has exceeded the deadline, not the app. The process gets some time to exit by itself.
@@ -145,7 +145,7 @@ static void on_deadline(int signal)
     if (conn && !conn->ended)
         end_request(conn);
     else
-        report_deadline(": still running after its answer when its --request-timeout passed\n");
+        report_deadline(": timed out after its answer (--request-timeout)\n");
     exit_after_deadline();
 }
 

@@ -130,7 +130,7 @@ static bool split_path(struct exchange *exchange, const char *mount, char *buffe
 static int check_form(struct request *request)
 {
     if (request->form == REQUEST_AUTHORITY) {
-        request->problem = "this server opens no tunnels";
+        request->problem = "tunnels are not supported";
         return 501;
     }
     /* "OPTIONS *" is for the server as a whole (RFC 9110 §9.3.7). */
@@ -160,7 +160,7 @@ static int prepare_exchange(struct exchange *exchange, const struct options *opt
     };
 
     if (!split_path(exchange, options->mount, path)) {
-        request->problem = "no application is mounted there";
+        request->problem = "no application is mounted at this path";
         return 404;
     }
     content_init(&exchange->content, exchange->conn, request, &limits, options->timeouts.read);
@@ -197,7 +197,7 @@ static int run_application(struct worker *worker, struct exchange *exchange)
         send_plain_response(
             exchange, r, r == 500 ? NULL : exchange->content.problem, options->timeouts.write);
     if (worker->failure != 0)
-        log_line(LOG_ERR, "%s: answered 500: the application cannot be served", exchange->name);
+        log_line(LOG_ERR, "%s: answered 500: cannot serve the application", exchange->name);
     end_connection(exchange, r, options->timeouts.linger);
     reply_done(&exchange->reply);
     return status;
@@ -260,7 +260,7 @@ static bool read_proxy_header(
     int r = proxied_read(exchange, deadline, &problem);
     if (problem) {
         conn_abort(exchange->conn);
-        log_line(LOG_WARNING, "a connection of %s was aborted because of its PROXY header: %s",
+        log_line(LOG_WARNING, "aborted a connection from %s: PROXY protocol header: %s",
             proxy.family == AF_UNIX ? "a unix socket" : proxy.host, problem);
     }
     return r == 0;
@@ -365,7 +365,7 @@ int worker_serve(struct worker *worker, int fd)
     if (r == 0)
         r = conn_close_on_fork(&conn);
     if (r < 0)
-        log_line(LOG_ERR, "cannot prepare for the connection: %s", strerror(-r));
+        log_line(LOG_ERR, "cannot set up the connection: %s", strerror(-r));
     else {
         set_limits(worker);
         if (request_timer_start(

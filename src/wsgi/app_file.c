@@ -192,8 +192,8 @@ PyObject *app_file_import(const char *path)
     if (!name || !python_path)
         return NULL;
     if (PyDict_Contains(PyImport_GetModuleDict(), name) != 0)
-        return PyErr_Format(PyExc_ImportError,
-            "a module named %R is imported already: the file needs another name", name);
+        return PyErr_Format(
+            PyExc_ImportError, "a module named %R is already imported: rename the file", name);
     _cleanup_ref_ PyObject *loader = loader_new(name, python_path, is_cached);
     _cleanup_ref_ PyObject *spec = loader ? spec_new(name, loader) : NULL;
     return spec ? import_by_spec(name, spec) : NULL;

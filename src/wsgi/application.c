@@ -60,7 +60,7 @@ static int name_parse(const char *text, struct name *ret, struct problem *ret_pr
     ret->is_file = is_file(ret);
     if (ret->module[0] == '\0' || (ret->callable && ret->callable[0] == '\0'))
         return problem_set(ret_problem, EX_CONFIG,
-            "'%s' names no application: it is module:callable, module:factory() or a file", text);
+            "'%s' is not an application: use module:callable, module:factory() or a file", text);
     return 0;
 }
 

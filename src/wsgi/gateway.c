@@ -105,11 +105,10 @@ static int report_reply_error(const struct exchange *exchange)
     if (error == EPIPE || error == ECONNRESET)
         return -ECONNRESET;
     if (error == ENODATA)
-        log_line(LOG_WARNING, "%s: the answer is cut off: its file became shorter meanwhile",
+        log_line(LOG_WARNING, "%s: the answer was cut off: its file was truncated meanwhile",
             exchange->name);
     else
-        log_line(
-            LOG_WARNING, "%s: the answer could not be sent: %s", exchange->name, strerror(error));
+        log_line(LOG_WARNING, "%s: cannot send the answer: %s", exchange->name, strerror(error));
     return error == ETIMEDOUT ? -ETIMEDOUT : -EIO;
 }
 
@@ -118,11 +117,11 @@ static int report_app_error(const struct exchange *exchange, PyObject *exception
     const char *what = "the application raised an exception";
 
     if (PyErr_GivenExceptionMatches(exception, PyExc_SystemExit))
-        what = "the application called sys.exit(), which ends the request only";
+        what = "the application called sys.exit(), which ends only the request";
     else if (PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt))
         what = "interrupted";
     log_line(LOG_ERR, "%s: %s%s", exchange->name, what,
-        reply_is_incomplete(&exchange->reply) ? "; the answer is cut off" : "");
+        reply_is_incomplete(&exchange->reply) ? "; the answer was cut off" : "");
     exception_print(exception);
     return 500;
 }
@@ -168,7 +167,7 @@ static int set_known_length(struct reply *reply, uint64_t size)
         return 0;
     if (response_allows_content(response) && response->has_content_length &&
         response->content_length > size) {
-        PyErr_Format(PyExc_ValueError, "the content has %llu bytes, its Content-Length says %llu",
+        PyErr_Format(PyExc_ValueError, "the content has %llu bytes, but its Content-Length is %llu",
             (unsigned long long)size, (unsigned long long)response->content_length);
         return -1;
     }
@@ -190,8 +189,8 @@ static void warn_of_excess(
         excess = before + (uint64_t)size - length;
     if (excess > 0)
         log_line(LOG_WARNING,
-            "%s: the content is %s%llu byte%s longer than its Content-Length of %llu, and was cut "
-            "there",
+            "%s: the content is %s%llu byte%s longer than its Content-Length of %llu, and was "
+            "truncated",
             exchange->name, is_known ? "" : "at least ", (unsigned long long)excess,
             excess == 1 ? "" : "s", (unsigned long long)length);
 }
@@ -288,7 +287,7 @@ static int send_response(
 
     if (PyCoro_CheckExact(items)) {
         PyErr_SetString(PyExc_TypeError,
-            "the application returned a coroutine: it speaks ASGI, this is a WSGI server");
+            "the application returned a coroutine: ASGI is not supported, only WSGI");
         return -1;
     }
     if (send_content(gateway, exchange, items, start_response) < 0)

@@ -80,15 +80,13 @@ static int check_venv(const char *venv, struct problem *ret_problem)
 
     if (!version)
         return problem_set(ret_problem, EX_CONFIG,
-            "--venv %s: there is no pyvenv.cfg that can be read, so it is not a virtual "
-            "environment",
-            venv);
+            "--venv %s: not a virtual environment: cannot read its pyvenv.cfg", venv);
     if (version[0] == '\0' ||
         (strncmp(version, MINOR_VERSION, length) == 0 &&
             (version[length] == '.' || version[length] == '\0')))
         return 0;
     return problem_set(ret_problem, EX_CONFIG,
-        "--venv %s was made for Python %s, but wsgi-once embeds Python %s: make it anew with "
+        "--venv %s was created for Python %s, but wsgi-once embeds Python %s; to recreate it, run: "
         "%s -m venv --clear %s",
         venv, version, MINOR_VERSION, PYTHON_EXECUTABLE, venv);
 }

@@ -39,7 +39,7 @@ void *request_ref_acquire(struct request_ref *ref, const char *name)
     if (!ref->target)
         return PyErr_Format(PyExc_ValueError, "%s was used after the end of its request", name);
     if (!PyThread_acquire_lock(ref->in_use, NOWAIT_LOCK))
-        return PyErr_Format(PyExc_RuntimeError, "%s is in use already", name);
+        return PyErr_Format(PyExc_RuntimeError, "%s is already in use", name);
     if (enable_cancel(ref) == 0)
         return ref->target;
     request_ref_release(ref);

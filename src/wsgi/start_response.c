@@ -237,7 +237,7 @@ static PyObject *start_response_write(PyObject *self, PyObject *data)
     if (excess == 0)
         Py_RETURN_NONE;
     return PyErr_Format(PyExc_ValueError,
-        "write() was given more than the Content-Length allows: %llu bytes were not sent",
+        "write() exceeded the Content-Length: %llu bytes were not sent",
         (unsigned long long)excess);
 }
 

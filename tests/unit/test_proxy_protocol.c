@@ -150,13 +150,13 @@ static void test_accepted(const struct row *rows, size_t n, unsigned version)
 
 /* ---- refused -------------------------------------------------------------------------------- */
 
-#define NONE "it does not begin as one does"
-#define FAMILY "its family is neither TCP4 nor TCP6 nor UNKNOWN"
-#define FIELDS "it has not two addresses and two ports with single spaces between them"
-#define ADDRESS "it has an address that is none of its family"
-#define PORT "it has a port that is none"
-#define TLVS "a TLV in it is longer than the rest of it"
-#define CHECKSUM_WRONG "its checksum is wrong"
+#define NONE "missing signature"
+#define FAMILY "family is not TCP4, TCP6 or UNKNOWN"
+#define FIELDS "expected two addresses and two ports, separated by single spaces"
+#define ADDRESS "invalid address for its family"
+#define PORT "invalid port"
+#define TLVS "TLV is longer than the rest of the header"
+#define CHECKSUM_WRONG "wrong checksum"
 
 static const struct {
     const char *name;
@@ -209,37 +209,37 @@ static const struct {
     {"v1: a CR after the port", S("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\r\n"), PORT, 0},
     {"v1: ends with LF", S("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\nGET\r\n"), PORT, 0},
     {"v1: 108 bytes", S("PROXY UNKNOWN " LONG6 " " LONG6 " 65535 65535 \r\n"),
-        "its line is longer than 107 bytes", 107},
-    {"v1: no end", S("PROXY TCP4 " NAME108), "its line is longer than 107 bytes", 107},
+        "line is longer than 107 bytes", 107},
+    {"v1: no end", S("PROXY TCP4 " NAME108), "line is longer than 107 bytes", 107},
     {"v2: another signature", S("\r\n\r\n\0\r\nQUIT\r\x21\x11\0\x0c" BYTES4), NONE, 12},
-    {"v2: version 1", S(SIGNATURE "\x11\x11\0\x0c" BYTES4), "its version is unknown", 13},
-    {"v2: version 3", S(SIGNATURE "\x31\x11\0\x0c" BYTES4), "its version is unknown", 13},
-    {"v2: another command", S(SIGNATURE "\x22\x11\0\x0c" BYTES4), "its command is unknown", 13},
-    {"v2: family 4", S(SIGNATURE "\x21\x41\0\x0c" BYTES4), "its family or protocol is unknown", 14},
-    {"v2: protocol 3", S(SIGNATURE "\x21\x13\0\x0c" BYTES4), "its family or protocol is unknown",
+    {"v2: version 1", S(SIGNATURE "\x11\x11\0\x0c" BYTES4), "unknown version", 13},
+    {"v2: version 3", S(SIGNATURE "\x31\x11\0\x0c" BYTES4), "unknown version", 13},
+    {"v2: another command", S(SIGNATURE "\x22\x11\0\x0c" BYTES4), "unknown command", 13},
+    {"v2: family 4", S(SIGNATURE "\x21\x41\0\x0c" BYTES4), "unknown family or protocol", 14},
+    {"v2: protocol 3", S(SIGNATURE "\x21\x13\0\x0c" BYTES4), "unknown family or protocol", 14},
+    {"v2: UDP over IPv4", S(SIGNATURE "\x21\x12\0\x0c" BYTES4), "datagrams are not supported", 14},
+    {"v2: UDP over IPv6", S(SIGNATURE "\x21\x22\0\x24" BYTES6), "datagrams are not supported", 14},
+    {"v2: a unix datagram", S(SIGNATURE "\x21\x32\0\xd8" NAME108), "datagrams are not supported",
         14},
-    {"v2: UDP over IPv4", S(SIGNATURE "\x21\x12\0\x0c" BYTES4), "it is for datagrams", 14},
-    {"v2: UDP over IPv6", S(SIGNATURE "\x21\x22\0\x24" BYTES6), "it is for datagrams", 14},
-    {"v2: a unix datagram", S(SIGNATURE "\x21\x32\0\xd8" NAME108), "it is for datagrams", 14},
-    {"v2: no room for IPv4", S(SIGNATURE "\x21\x11\0\x0b" BYTES4),
-        "it is too short for its addresses", 16},
-    {"v2: no room for IPv6", S(SIGNATURE "\x21\x21\0\x23" BYTES6),
-        "it is too short for its addresses", 16},
+    {"v2: no room for IPv4", S(SIGNATURE "\x21\x11\0\x0b" BYTES4), "too short for its addresses",
+        16},
+    {"v2: no room for IPv6", S(SIGNATURE "\x21\x21\0\x23" BYTES6), "too short for its addresses",
+        16},
     {"v2: no room for unix", S(SIGNATURE "\x21\x31\0\xd7" NAME108 NAME108),
-        "it is too short for its addresses", 16},
-    {"v2: 4097 bytes", S(SIGNATURE "\x21\x11\x0f\xf1" BYTES4), "it is longer than 4096 bytes", 16},
-    {"v2: LOCAL of 65551 bytes", S(SIGNATURE "\x20\0\xff\xff"), "it is longer than 4096 bytes", 16},
+        "too short for its addresses", 16},
+    {"v2: 4097 bytes", S(SIGNATURE "\x21\x11\x0f\xf1" BYTES4), "longer than 4096 bytes", 16},
+    {"v2: LOCAL of 65551 bytes", S(SIGNATURE "\x20\0\xff\xff"), "longer than 4096 bytes", 16},
     {"v2: a TLV without its length", V4("\x0d", "\x04"), TLVS, 0},
     {"v2: a TLV with half of its length", V4("\x0e", "\x04\0"), TLVS, 0},
     {"v2: a TLV that is too long", V4("\x10", "\x04\0\x02x"), TLVS, 0},
     {"v2: a TLV that is too long after another", V4("\x13", "\x04\0\x01x\x04\x01\0"), TLVS, 0},
     {"v2: TLS without what is verified", V4("\x13", "\x20\0\x04\x01\0\0\0"),
-        "what it says of TLS is cut off", 0},
-    {"v2: an empty TLS", V4("\x0f", "\x20\0\0"), "what it says of TLS is cut off", 0},
+        "truncated TLS information", 0},
+    {"v2: an empty TLS", V4("\x0f", "\x20\0\0"), "truncated TLS information", 0},
     {"v2: a TLV within TLS that is too long", V4("\x17", "\x20\0\x08\x01\0\0\0\0\x21\0\x01"),
-        "what it says of TLS is cut off", 0},
+        "truncated TLS information", 0},
     {"v2: TLS twice", V4("\x1c", "\x20\0\x05\0\0\0\0\0\x20\0\x05\x01\0\0\0\0"),
-        "it speaks of TLS twice", 0},
+        "more than one TLV about TLS", 0},
     {"v2: a wrong checksum", V4("\x13", "\x03\0\x04\0\0\0\0"), CHECKSUM_WRONG, 0},
     {"v2: a checksum of other addresses",
         S(SIGNATURE "\x21\x11\0\x13"
