@@ -21,7 +21,7 @@ setup_file() {
 }
 
 @test "the output is quiet: a word and a file for each step" {
-  run -1 grep -vE '^  (CC|LINK|MAKE) +[^ ]+$' "$BATS_FILE_TMPDIR/output"
+  run -1 grep -vE '^  (AR|CC|LINK|MAKE) +[^ ]+$' "$BATS_FILE_TMPDIR/output"
   grep -qE '^  LINK  .*/wsgi-once$' "$BATS_FILE_TMPDIR/output"
   grep -qE '^  LINK  .*/wsgi-once-generator$' "$BATS_FILE_TMPDIR/output"
 }
