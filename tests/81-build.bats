@@ -21,7 +21,7 @@ setup_file() {
 }
 
 @test "the output is quiet: a word and a file for each step" {
-  run -1 grep -vE '^  (CC|LINK|MAKE) +[^ ]+$' "$BATS_FILE_TMPDIR/output"
+  run -1 grep -vE '^  (AR|CC|LINK|MAKE) +[^ ]+$' "$BATS_FILE_TMPDIR/output"
   grep -qE '^  LINK  .*/wsgi-once$' "$BATS_FILE_TMPDIR/output"
   grep -qE '^  LINK  .*/wsgi-once-generator$' "$BATS_FILE_TMPDIR/output"
 }
@@ -303,7 +303,7 @@ install_fronts() {
     printf %s "$0" >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d
     [ "$0" ] || rm /usr/sbin/policy-rc.d
     status=0
-    packaging/install-dependencies company || status=$?
+    packaging/install-dependencies integration || status=$?
     ls /usr/sbin
     exit $status' "${2-}"
 }
@@ -442,7 +442,7 @@ jobs_of() {
 
 @test "each suite is run, in all activations or in those of both kinds" {
   local suite
-  jobs_of check memory company bats-newcomer
+  jobs_of check memory integration bats-newcomer
   for suite in tests/*.bats; do
     suite=$(basename "$suite" .bats)
     grep -qE "^bats-[^/]+/$suite\$" <<<"$output"
@@ -453,24 +453,24 @@ request bats-accept-unix/20-request bats-server-tcp/20-request "
 }
 
 @test "what others have to be installed for is tested when it is asked for" {
-  local company
-  jobs_of company
-  company=$output
-  equal "$(cut -d/ -f1 <<<"$company" | sort -u)" \
+  local integration
+  jobs_of integration
+  integration=$output
+  equal "$(cut -d/ -f1 <<<"$integration" | sort -u)" \
     "$(printf 'bats-%s\n' applications-{accept,server} bench deb{,-clean} floods fronts rpm scale)"
   jobs_of
   contains "$output" "bats-once/"
   contains "$output" "fuzz-request"
-  run -1 grep -xF "$company" <<<"$output"
-  jobs_of company plain
-  equal "$(grep -cxF "$company" <<<"$output")" "$(wc -l <<<"$company")"
+  run -1 grep -xF "$integration" <<<"$output"
+  jobs_of integration plain
+  equal "$(grep -cxF "$integration" <<<"$output")" "$(wc -l <<<"$integration")"
 }
 
 @test "what is tested in each release is among all, and once however often it was asked for" {
   local release
   jobs_of release
   release=$output
-  jobs_of check company release
+  jobs_of check integration release
   equal "$(sort <<<"$output")" "$(sort -u <<<"$output")"
   equal "$(grep -cxF "$release" <<<"$output")" "$(wc -l <<<"$release")"
 }
@@ -499,9 +499,9 @@ request bats-accept-unix/20-request bats-server-tcp/20-request "
   equal "$output" $'all\nfuzzers\nsanitized-programs\nsanitized-unit-tests'
   # of each: there are such packages, and such targets
   local groups
-  mapfile -t groups < <(tests/run --needs check memory company bats-newcomer)
+  mapfile -t groups < <(tests/run --needs check memory integration bats-newcomer)
   run -69 env PATH="$BATS_TEST_TMPDIR" /bin/sh packaging/install-dependencies "${groups[@]}"
-  run -0 tests/run --programs check memory company
+  run -0 tests/run --programs check memory integration
   # shellcheck disable=SC2086 # words
   run build --dry-run ${output//$'\n'/ }
   ((status == 0))
