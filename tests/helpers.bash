@@ -113,6 +113,21 @@ get_environ() {
   http "$@" | sed -n "s/^$key=//p"
 }
 
+# environ_value KEY: prints a value of the environ in $output, which environ:app printed, in the
+# format of repr(); nothing if the key is missing.
+environ_value() {
+  # shellcheck disable=SC2154 # set by run
+  sed -n "s/^$1=//p" <<<"$output"
+}
+
+# environ_has KEY=VALUE...: the environ in $output has these strings.
+environ_has() {
+  local pair
+  for pair; do
+    equal "${pair%%=*}: $(environ_value "${pair%%=*}")" "${pair%%=*}: '${pair#*=}'" || return
+  done
+}
+
 # Waits until a command succeeds; fails after 20 seconds.
 eventually() {
   local end=$((SECONDS + 20))
