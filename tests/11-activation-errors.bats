@@ -47,7 +47,7 @@ ended_with() {
 # get PATH-OF-SOCKET [CURL-ARGUMENT]...: waits for the socket and sends a request to it.
 get() {
   eventually test -S "$1"
-  curl --silent --show-error --max-time 30 --unix-socket "$1" "${@:2}" http://localhost/
+  get_from "$1" "" "${@:2}"
 }
 
 # ---- no socket ----

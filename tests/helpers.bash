@@ -87,6 +87,12 @@ http() {
   curl --silent --show-error --max-time 30 "${TARGET[@]}" "$@" "$ORIGIN$path"
 }
 
+# get_from SOCKET [PATH [CURL-ARGUMENT]...]: prints the content of an answer at a unix socket. The
+# path is without its leading slash.
+get_from() {
+  curl --silent --show-error --max-time 30 --unix-socket "$1" "${@:3}" "http://localhost/${2-}"
+}
+
 # status PATH [CURL-ARGUMENT]...: prints the status code of the answer.
 status() {
   http "$@" --output /dev/null --write-out '%{http_code}'

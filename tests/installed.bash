@@ -92,6 +92,18 @@ is() {
   [[ $(show_of "$1" ActiveState) == "$2" ]]
 }
 
+# as_ada COMMAND [ARGUMENT]...: runs it as the ordinary user ada, who is made if necessary.
+as_ada() {
+  inside "$TESTS/as-user" ada "$@"
+}
+
+# get_as_ada NAME [PATH]: prints the answer of ada's own app to her request.
+get_as_ada() {
+  # shellcheck disable=SC2016 # for the shell in there
+  as_ada sh -c 'curl --silent --show-error --max-time 30 \
+    --unix-socket "$XDG_RUNTIME_DIR/wsgi-once/$0.sock" "http://localhost/$1"' "$1" "${2-}"
+}
+
 # Prints the units of these apps, with their states, one a line.
 units() {
   inside systemctl list-units --all --no-legend --plain 'wsgi-once-*'
