@@ -1,4 +1,4 @@
-"""Has a hook that runs in forked children, which notes their pids; shows its pid."""
+"""Registers a hook for forked children, which notes their pids; answers with its pid."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Announces 10 bytes of content, and gives them, or more."""
+"""Announces 10 bytes of content and returns 10 bytes or more."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Has both of the names that are looked for when none is given."""
+"""Defines both names that the program looks for when none is given."""
 
 
 def app(environ, start_response):

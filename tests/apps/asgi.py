@@ -1,4 +1,4 @@
-"""A coroutine function, as another interface has it."""
+"""A coroutine function, as in ASGI."""
 
 
 async def app(environ, start_response):

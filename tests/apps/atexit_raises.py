@@ -1,4 +1,4 @@
-"""Fails behind its answer, in each way: ?raise, ?exit, ?thread."""
+"""Fails after its answer, in different ways: ?raise, ?exit, ?thread."""
 
 import atexit
 import sys

@@ -1,4 +1,4 @@
-"""Shows which signals are blocked in a hook that runs in forked children, and in a request."""
+"""Shows which signals are blocked in a hook for forked children and in a request."""
 
 import os
 import signal

@@ -17,7 +17,7 @@ def hello(name):
 def form():
     upload = request.files.get("file")
     size = len(upload.file.read()) if upload else None
-    # In several parts it is decoded already: Bottle 0.12 does not know that.
+    # Parts of multipart content are already decoded, which Bottle 0.12 does not expect.
     text = request.forms.getunicode("text") or request.forms["text"]
     return f"{text} {size}\n"
 

@@ -1,4 +1,4 @@
-"""Answers that break off."""
+"""Fails in the middle of an answer."""
 
 HEAD = ("200 OK", [("Content-Type", "text/plain")])
 

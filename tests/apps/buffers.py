@@ -1,4 +1,4 @@
-"""Leaves output in the buffers: of Python and of the C library, at import."""
+"""Leaves output in the buffers of Python and of the C library at import."""
 
 import ctypes
 

@@ -1,4 +1,4 @@
-"""Leaves output in the buffer of the C library, in the request."""
+"""Leaves output in the buffer of the C library in a request."""
 
 import ctypes
 

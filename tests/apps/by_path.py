@@ -1,5 +1,5 @@
-"""The app that the first part of the path names, MODULE or MODULE:CALLABLE, or hello: for tests
-that start servers once."""
+"""Runs the app named by the first part of the path, MODULE or MODULE:CALLABLE, or hello: for tests
+that start a server once."""
 
 import importlib
 from wsgiref.util import shift_path_info

@@ -1,4 +1,4 @@
-"""Sends the name of the exception that reading its content raises."""
+"""Answers with the name of the exception that reading the content raises."""
 
 
 def app(environ, start_response):

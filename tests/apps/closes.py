@@ -1,4 +1,4 @@
-"""Tells each time its close() is called, whatever becomes of the answer."""
+"""Logs each call of close() in many situations."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Closes what it did not open, as who makes himself a daemon does."""
+"""Closes all descriptors, as programs do that become daemons."""
 
 import os
 

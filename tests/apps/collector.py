@@ -1,4 +1,4 @@
-"""Shows how the garbage collector stands, while the import is under way and in the request."""
+"""Shows the state of the garbage collector during the import and in the request."""
 
 import gc
 

@@ -1,4 +1,4 @@
-"""Keeps connections that were made at import, to the socket "peer" and to the port in "port"."""
+"""Keeps connections made at import: to the socket "peer" and to the port in the file "port"."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Counts in a global: each process begins anew."""
+"""Counts requests in a global variable, which starts at zero in each process."""
 
 count = 0
 

@@ -1,4 +1,4 @@
-"""Starts daemon threads that never end: one waits, one is busy."""
+"""Starts two daemon threads that never end: one waits, one is busy."""
 
 import threading
 

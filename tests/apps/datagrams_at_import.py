@@ -1,4 +1,4 @@
-"""Keeps what logging and metrics keep from their import: sockets that send datagrams."""
+"""Keeps connected datagram sockets made at import, as logging and metrics libraries do."""
 
 import logging.handlers
 import os

@@ -1,4 +1,4 @@
-"""Shows the descriptors of its own, and of a child that gets all that can be inherited."""
+"""Shows its own descriptors, and those of a child that inherits everything inheritable."""
 
 import os
 import subprocess

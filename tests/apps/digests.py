@@ -1,4 +1,4 @@
-"""Reads small pieces; answers the SHA-256 of the content and the peak of its own memory in KiB."""
+"""Reads in small pieces; answers with the SHA-256 of the content and its peak memory in KiB."""
 
 from hashlib import sha256
 

@@ -1,4 +1,4 @@
-"""Reads all of the content at once; answers its SHA-256."""
+"""Reads the content at once; answers with its SHA-256."""
 
 from hashlib import sha256
 

@@ -48,7 +48,7 @@ settings.configure(
 )
 django.setup()
 
-# These want to have been set up.
+# These imports require the setup above.
 from django.contrib import admin  # noqa: E402
 from django.contrib.staticfiles.views import serve  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402

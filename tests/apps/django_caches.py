@@ -1,4 +1,4 @@
-"""Counts the visits in a cache of Django's: /memory is Django's default, /files is in the directory
+"""Counts visits in a Django cache: /memory uses Django's default cache, /files the directory
 CACHE."""
 
 import os

@@ -1,4 +1,4 @@
-"""Takes as much memory as there is below /eat, and little elsewhere."""
+"""Takes all available memory for a request below /eat, and little otherwise."""
 
 from hello import app as hello
 

@@ -1,4 +1,4 @@
-"""Reads its content to the end and sends it back."""
+"""Reads its content to the end and returns it."""
 
 
 def app(environ, start_response):

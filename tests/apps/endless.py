@@ -1,4 +1,4 @@
-"""Answers without an end, and tells when it is closed."""
+"""Yields an endless answer, and logs when it is closed."""
 
 
 class Endless:

@@ -1,4 +1,4 @@
-"""Shows its environ, one KEY=repr line for each."""
+"""Shows its environ, one line KEY=repr for each key."""
 
 
 def app(environ, start_response):

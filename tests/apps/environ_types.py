@@ -1,4 +1,4 @@
-"""Shows the types in its environ, and the wsgi.* values that have no stable repr."""
+"""Shows the types in its environ, and the wsgi.* values whose repr is not stable."""
 
 
 def app(environ, start_response):

@@ -1,4 +1,4 @@
-"""Calls start_response a second time, with the exception that made it necessary."""
+"""Calls start_response again, with the exception that was raised."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Runs out of something."""
+"""Exhausts a resource."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Makes its app when it is asked to."""
+"""Defines factories, which make the app when they are called."""
 
 made = 0
 

@@ -1,4 +1,4 @@
-"""What a module's code finds, in lines: while it is imported, and in a request."""
+"""Shows what a module's code finds, one fact a line, during the import and in a request."""
 
 import contextlib
 import dataclasses
@@ -18,7 +18,7 @@ if __name__ == "__main__":
     raise SystemExit("this is no program")
 
 
-# Before any eval(), which adds __builtins__ where they are missing.
+# Evaluated before any eval(), which adds __builtins__ where it is missing.
 NAMES = sorted({name for name in globals() if name[:2] == "__"} - {"__cached__"})
 DAY = time.strptime("2026-01-02", "%Y-%m-%d").tm_yday
 FILE = repr(__file__)[1:-1]

@@ -1,4 +1,4 @@
-"""Fails in the way that is written in the file /run/failing, as long as that is there."""
+"""Fails in the way that the file /run/failing names, as long as the file exists."""
 
 import ctypes
 

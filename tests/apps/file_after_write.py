@@ -1,4 +1,4 @@
-"""Writes, and then returns a wrapped file."""
+"""Calls write(), then returns a wrapped file."""
 
 import os
 

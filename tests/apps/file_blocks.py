@@ -1,4 +1,4 @@
-"""Uses wsgi.file_wrapper as the field Use says; answers the sizes of the reads it led to."""
+"""Uses wsgi.file_wrapper as the field Use says; answers with the sizes of the resulting reads."""
 
 
 class File:

@@ -1,4 +1,4 @@
-"""Changes what the wrapped file gives, piece by piece, as a middleware does."""
+"""Modifies the data of the wrapped file piece by piece, as a middleware does."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""A Flask app with a session, which Flask keeps in a signed cookie."""
+"""A Flask app with a session in a signed cookie."""
 
 from flask import Flask, redirect, request, session
 

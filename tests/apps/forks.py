@@ -1,4 +1,4 @@
-"""Forks children that come back into the server."""
+"""Forks children that return into the server's code."""
 
 import ctypes
 import os
@@ -8,7 +8,7 @@ import time
 
 
 def fork_and_wait(end):
-    """In the child, runs end(); in the parent, waits for it and tells its status."""
+    """Runs end() in the child; in the parent, waits for the child and logs its status."""
     child = os.fork()
     if child == 0:
         end()
@@ -62,8 +62,8 @@ def closes(environ, start_response):
 
 
 def leave_sessions():
-    """Leaves children in sessions of their own, which stay for as long as the file is there: one
-    that Python forks, one that C does, and a child of a child."""
+    """Leaves three children in sessions of their own that run as long as the file "stay" exists:
+    one forked by Python, one forked by C, and a child of a child."""
     open(os.environ["FIFOS"] + "/stay", "w").close()
     for fork in os.fork, ctypes.CDLL(None).fork, lambda: os.fork() or (os.fork() and os._exit(0)):
         if fork() == 0:

@@ -1,4 +1,4 @@
-"""Forks while it is imported."""
+"""Forks during its import."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Has a child forked with each fork, by a hook; the child waits for nothing."""
+"""Has a hook that forks a child with each fork; the child sleeps."""
 
 import os
 import time

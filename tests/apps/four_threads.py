@@ -1,4 +1,4 @@
-"""Its import leaves four threads, which sleep."""
+"""Leaves four sleeping threads after its import."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Shows what the garbage collector leaves alone: objects of the import, and of the first call."""
+"""Shows whether the garbage collector ignores objects of the import and of the first call."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""Shows which handlers it finds, and that they can be put back."""
+"""Shows which signal handlers it finds, and that it can restore them."""
 
 import signal
 

@@ -1,4 +1,4 @@
-"""Hangs, in many places."""
+"""Hangs in different places."""
 
 import atexit
 import ctypes

@@ -1,4 +1,4 @@
-"""Hangs while it is imported."""
+"""Hangs during its import."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Answers when who has opened the fifo "hold" for writing closes it."""
+"""Answers when the writer of the fifo "hold" closes it."""
 
 import os
 

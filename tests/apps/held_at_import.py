@@ -1,5 +1,5 @@
-"""The first time it is imported, it says its pid and that of a child at a fifo, and goes on when it
-is told to at another."""
+"""Its first import starts a child, writes both pids to the fifo "begun" and waits for the fifo
+"end"."""
 
 import os
 import subprocess

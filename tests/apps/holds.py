@@ -1,6 +1,6 @@
-"""Answers with its pid and its parent's. Below /hold, it says its pid at a fifo, and ends its
-answer when it is told to at another; with ?child, a child of it lasts for longer, and its pid is
-said too."""
+"""Answers with its pid and its parent's. For /hold, writes its pid to the fifo "begun" and waits
+for the fifo "end" in the middle of its answer; ?child starts a child that lasts longer and writes
+its pid as well."""
 
 import os
 import subprocess

@@ -1,4 +1,5 @@
-"""httpbin takes content in chunks from a server of one name only: it is told that name."""
+"""httpbin, which accepts chunked content only from a server with a certain name, under that
+name."""
 
 import httpbin
 

@@ -1,4 +1,4 @@
-"""Shows which Python runs it, one KEY=repr line for each."""
+"""Shows the Python interpreter that runs it, one line KEY=repr for each fact."""
 
 import os
 import subprocess

@@ -1,5 +1,5 @@
-"""Tells its process, and reads; SIGUSR1 is handled, and SIGINT, for which a server's worker has no
-handler, as Python does."""
+"""Logs its process and reads. Handles SIGUSR1, and SIGINT as Python does, for which a server's
+worker has no handler."""
 
 import os
 import signal

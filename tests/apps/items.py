@@ -1,4 +1,4 @@
-"""Returns all of its content in one go: several items, or none."""
+"""Returns its content at once: several items or none."""
 
 
 def app(environ, start_response):

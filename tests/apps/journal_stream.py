@@ -1,4 +1,4 @@
-"""Answers whether JOURNAL_STREAM names its standard error, and says there which request it has."""
+"""Answers whether JOURNAL_STREAM names its standard error, and logs the request there."""
 
 import os
 import sys

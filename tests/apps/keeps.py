@@ -1,5 +1,5 @@
-"""A Flask app that keeps what it is told in a database in its state directory, and counts in its
-cache directory."""
+"""A Flask app that stores texts in a database in its state directory and a counter in its cache
+directory."""
 
 import os
 import sqlite3

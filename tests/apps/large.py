@@ -1,4 +1,4 @@
-"""Sends more than any socket buffer takes; in close(), waits at a fifo."""
+"""Sends more than any socket buffer holds; its close() waits at a fifo."""
 
 import os
 

@@ -1,5 +1,5 @@
-"""Imports a module in its first call. Shows the requests that its process has seen, itself or in
-those it was forked from, one line each; notes them all in the file "notes"."""
+"""Imports a module in its first call. Shows the requests that its process or one it was forked from
+has served, one line each; appends each of them to the file "notes"."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Leaves a process in a session of its own behind, and answers its number."""
+"""Leaves a process in its own session behind, and answers with its pid."""
 
 import subprocess
 

@@ -1,5 +1,5 @@
-"""Hangs outside of its process group, with all signals blocked: in a request for /hang, or when the
-app is `at_import`. It says its pid and that of its child at a fifo."""
+"""Hangs outside of its process group with all signals blocked: `app` in a request for /hang,
+`at_import` during the import. Writes its pid and its child's to the fifo "begun"."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Has a thread that a library has started, of which Python knows nothing."""
+"""Has a thread started by a C library and unknown to Python."""
 
 import ctypes
 

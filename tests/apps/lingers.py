@@ -1,4 +1,4 @@
-"""Works on behind its answer (?thread, ?executor, ?atexit), until it could read the FIFO."""
+"""Works after its answer (?thread, ?executor, ?atexit) until it has read from the FIFO."""
 
 import atexit
 import concurrent.futures

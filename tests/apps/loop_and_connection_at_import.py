@@ -1,4 +1,4 @@
-"""Keeps an event loop, and a connection to the socket "peer", that were made at import."""
+"""Keeps an event loop and a connection to the socket "peer", both made at import."""
 
 import os
 import socket

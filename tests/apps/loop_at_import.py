@@ -1,4 +1,4 @@
-"""Keeps an event loop that was made at import."""
+"""Keeps an event loop made at import."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Behaves well, or badly, in the way that the path names. /hold is that of holds.py."""
+"""Behaves well or badly, as the path says. /hold is that of holds.py."""
 
 import ctypes
 import itertools
@@ -34,7 +34,7 @@ def leave_child(**options):
     print(f"child in {child.pid}", file=sys.stderr)
 
 
-# ---- well ----
+# ---- well-behaved ----
 
 
 def well(environ, respond):
@@ -52,7 +52,7 @@ def sends_for_ever(environ, respond):
     return itertools.repeat(bytes(65536))
 
 
-# ---- dying ----
+# ---- crashing ----
 
 
 def segfaults(environ, respond):
@@ -102,7 +102,7 @@ def becomes_it_in_a_thread(environ, respond):
 
 
 def takes_another_name(environ, respond):
-    """One with which its line in /proc would be mistaken, if that was not read carefully."""
+    """Takes a name that a careless parser of /proc/PID/stat mistakes for other fields."""
     say("takes_another_name")
     set_name = 15
     ctypes.CDLL(None).prctl(set_name, b") Z 1 2 3 4 5 4", 0, 0, 0)
@@ -115,7 +115,7 @@ def calls_exit_of_c(environ, respond):
 
 
 def forks_who_exits(environ, respond):
-    """The child ends by exit(3), the worker by _exit(2)."""
+    """The child exits with exit(3), the worker with _exit(2)."""
     say("forks_who_exits")
     child = os.fork()
     if child == 0:
@@ -125,7 +125,7 @@ def forks_who_exits(environ, respond):
 
 
 def runs_another_program(environ, respond):
-    """As a child, which is no end of the worker."""
+    """Runs it as a child, which does not end the worker."""
     say("runs_another_program")
     subprocess.run(["true"], check=True)
     os._exit(0)
@@ -144,12 +144,12 @@ def raises_among_signals(environ, respond):
     raise RuntimeError
 
 
-# ---- writing where it should not ----
+# ---- overwriting shared memory ----
 
 
 def scribble(pattern):
-    """Over all that the processes of the server share: these bytes, or random ones of a seed.
-    Returns how many pieces of memory that is."""
+    """Overwrites all memory shared by the server's processes with these bytes, or with random bytes
+    of a seed. Returns the number of memory areas."""
     with open("/proc/self/maps", encoding="ascii") as file:
         areas = [line.split()[0].split("-") for line in file if "/dev/zero" in line]
     for begin, end in areas:
@@ -226,7 +226,7 @@ def leaves_child(environ, respond):
 
 
 def leaves_stubborn(environ, respond):
-    """A child that SIGTERM does not end, but the fifo."""
+    """Leaves a child that ignores SIGTERM and ends when the fifo is written to."""
     say("leaves_stubborn")
     script = 'trap "" TERM; echo; read line <"$FIFOS/release"'
     child = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE)
@@ -247,7 +247,7 @@ def dies_with_child(environ, respond):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-# ---- taking too much ----
+# ---- consuming resources ----
 
 
 def tells_limits(environ, respond):
@@ -272,7 +272,7 @@ def eats(environ, respond):
 
 
 def eats_in_c(environ, respond):
-    """As a library would that takes malloc(3) to succeed."""
+    """Allocates like a library that assumes that malloc(3) succeeds."""
     say("eats_in_c")
     libc = ctypes.CDLL(None)
     libc.malloc.restype = ctypes.c_void_p
@@ -292,7 +292,7 @@ def opens(environ, respond):
 
 
 def multiplies(environ, respond):
-    """A fork bomb, with an end in case that nothing else bounds it."""
+    """A fork bomb that stops by itself if no limit stops it."""
     worker = os.getpid()
     say("multiplies")
     for _ in range(6):

@@ -1,4 +1,4 @@
-"""Shows which modules are imported, one on each line."""
+"""Shows which modules are imported, one a line."""
 
 import sys
 

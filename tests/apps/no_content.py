@@ -1,4 +1,4 @@
-"""Answers with statuses that have no content, and yields some all the same."""
+"""Answers with statuses that must not have content, and yields some anyway."""
 
 
 def respond(start_response, status, fields):

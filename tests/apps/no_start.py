@@ -1,4 +1,4 @@
-"""Never calls start_response, or too late."""
+"""Never calls start_response, or calls it too late."""
 
 
 def never(environ, start_response):

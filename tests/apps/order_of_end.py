@@ -1,4 +1,4 @@
-"""Tells in which order it ends."""
+"""Logs the order in which its parts end."""
 
 import atexit
 import sys

@@ -1,4 +1,4 @@
-"""Does what ordinary applications do, /NEED, and answers "done" or why it cannot be done."""
+"""Does what ordinary applications do, /NEED, and answers "done" or the error."""
 
 import asyncio
 import concurrent.futures
@@ -29,7 +29,7 @@ import zoneinfo
 
 
 def outgoing_connection():
-    """To a server on the loopback address, as to a database."""
+    """Connects to a server on the loopback address, as to a database."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=lambda: server.accept()[0].sendall(b"hello")).start()
         with socket.create_connection(server.getsockname()) as connection:
@@ -58,7 +58,7 @@ def double(number):
 
 
 def processes():
-    """With the semaphores and the shared memory of POSIX."""
+    """Uses POSIX semaphores and shared memory."""
     context = multiprocessing.get_context("fork")
     with context.Pool(2) as pool:
         assert pool.map(double, [1, 2]) == [2, 4]
@@ -82,7 +82,7 @@ def event_loop():
 
 
 def callbacks():
-    """Called by C: libffi makes code for it."""
+    """Is called by C, for which libffi generates code."""
     compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.c_void_p)
     numbers = (ctypes.c_int * 3)(3, 1, 2)
     by_value = compare(lambda a, b: a[0] - ctypes.cast(b, ctypes.POINTER(ctypes.c_int))[0])
@@ -141,7 +141,7 @@ def what_machine_it_is():
 
 
 def politeness():
-    """A lower priority, and lower limits."""
+    """Lowers its priority and a limit."""
     os.nice(1)
     resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
 
@@ -174,7 +174,7 @@ del NEEDS["double"]
 
 
 def app(environ, start_response):
-    """Without a need: all their names."""
+    """Without a need, answers with the names of all needs."""
     start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8")])
     name = environ["PATH_INFO"][1:]
     if not name:

@@ -1,4 +1,4 @@
-"""Sends a Date and a Server of its own."""
+"""Sends its own Date and Server."""
 
 
 def app(environ, start_response):

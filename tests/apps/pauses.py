@@ -1,4 +1,4 @@
-"""Yields, waits until somebody meets it at a fifo, and yields again."""
+"""Yields, waits at a fifo, and yields again."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Prints in all the ways there are."""
+"""Prints in every possible way."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Prints a line that begins as one of the highest priority does, see sd-daemon(3)."""
+"""Prints a line with the prefix of the highest priority, see sd-daemon(3)."""
 
 from hello import app as hello
 

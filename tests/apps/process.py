@@ -1,6 +1,6 @@
-"""Shows in which process it runs, and what earlier requests have changed, one KEY=VALUE each.
+"""Shows in which process it runs and what earlier requests have changed, one line KEY=VALUE each.
 
-Each import is noted in the file "imports".
+Each import adds a line to the file "imports".
 """
 
 import os

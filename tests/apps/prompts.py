@@ -1,4 +1,4 @@
-"""Asks whoever sits at the terminal, in several ways."""
+"""Prompts the user at the terminal, in several ways."""
 
 import getpass
 import os

@@ -1,4 +1,4 @@
-"""Raises an exception before it has answered anything."""
+"""Raises an exception before it answers."""
 
 
 def app(environ, start_response):

@@ -1,4 +1,4 @@
-"""Raises what the field Raise says, a Python expression, at several places."""
+"""Raises the exception in the field Raise, a Python expression, at several places."""
 
 HEAD = ("200 OK", [("Content-Type", "text/plain")])
 

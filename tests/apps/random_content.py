@@ -1,4 +1,4 @@
-"""64 MiB that look random and are always the same; with ?length, their length is said."""
+"""64 MiB that look random and are always the same; ?length sends a Content-Length."""
 
 import random
 

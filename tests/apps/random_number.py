@@ -1,4 +1,4 @@
-"""Shows a random number, from a generator that was seeded at import."""
+"""Answers with a random number of a generator seeded at import."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Says on wsgi.errors why its content could not be read, and lets the error through."""
+"""Logs to wsgi.errors why its content could not be read, and does not catch the error."""
 
 
 def app(environ, start_response):

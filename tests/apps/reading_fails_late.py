@@ -1,4 +1,4 @@
-"""Begins its answer, and then reads."""
+"""Starts its answer, then reads."""
 
 
 def app(environ, start_response):

@@ -1,4 +1,4 @@
-"""Answers for itself when its content cannot be read, also at the second try."""
+"""Answers itself when its content cannot be read, and tries a second time."""
 
 
 def app(environ, start_response):

@@ -1,4 +1,4 @@
-"""Answers what the expression in the field Do is, with wsgi.input as `input`."""
+"""Answers with the value of the expression in the field Do, with wsgi.input as `input`."""
 
 
 def app(environ, start_response):

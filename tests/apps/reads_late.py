@@ -1,4 +1,4 @@
-"""Reads its content when a part of the answer is already sent."""
+"""Reads its content after a part of the answer is sent."""
 
 
 def app(environ, start_response):

@@ -1,4 +1,4 @@
-"""Waits at two fifos before it reads its content, in two steps."""
+"""Waits at two fifos before it reads its content in two steps."""
 
 import os
 

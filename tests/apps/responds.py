@@ -1,6 +1,7 @@
-"""Calls start_response with the arguments in the field Start, returns what the field Return says.
+"""Calls start_response with the arguments in the field Start and returns the value of the field
+Return.
 
-Both are Python expressions. A start_response that raises is not caught.
+Both are Python expressions. An exception of start_response is not caught.
 """
 
 

@@ -1,6 +1,7 @@
-"""Sends what the field File says through wsgi.file_wrapper, tells afterwards whether it is closed.
+"""Sends the file in the field File through wsgi.file_wrapper, and logs whether it is closed at
+exit.
 
-File is a Python expression; so is Headers.
+File is a Python expression, as is Headers.
 """
 
 import atexit
@@ -15,25 +16,25 @@ FILES = os.environ["FIFOS"]
 
 
 def after(file, size):
-    """A file of which the first bytes were read."""
+    """Reads the first bytes of a file and returns it."""
     file.read(size)
     return file
 
 
 def at(file, offset):
-    """A file at an offset."""
+    """Moves a file to an offset and returns it."""
     file.seek(offset)
     return file
 
 
 def written(file, data):
-    """A file that was written to, and not flushed."""
+    """Writes to a file without flushing and returns it."""
     file.write(data)
     return file
 
 
 def pipe(data):
-    """What comes out of a pipe."""
+    """A pipe with data and an end."""
     reader, writer = os.pipe()
     os.write(writer, data)
     os.close(writer)
@@ -41,14 +42,14 @@ def pipe(data):
 
 
 def open_pipe(data):
-    """A pipe that more could come out of."""
+    """A pipe whose writing end stays open."""
     reader, open_pipe.writer = os.pipe()
     os.write(open_pipe.writer, data)
     return open(reader, "rb")
 
 
 class Reader:
-    """Has read() and nothing else."""
+    """Has only read()."""
 
     def __init__(self, data):
         self.file = io.BytesIO(data)
@@ -58,7 +59,7 @@ class Reader:
 
 
 class Generous(Reader):
-    """Reads more than it is asked for."""
+    """Reads more than requested."""
 
     def read(self, size):
         return super().read(size + 3)
@@ -75,7 +76,7 @@ class Closing(Reader):
 
 
 class Upper(io.FileIO):
-    """A real file, but reading gives other bytes than the file has."""
+    """A regular file whose read methods return other bytes than the file has."""
 
     def read(self, size=-1):
         return super().read(size).upper()

@@ -1,5 +1,5 @@
-"""Shares memory, as an app does that leaves it to the resource tracker of multiprocessing to remove
-it: in each request, which ends as the query says."""
+"""Creates shared memory that the resource tracker of multiprocessing has to remove, in each
+request, which ends as the query says."""
 
 import multiprocessing
 import os
@@ -20,7 +20,7 @@ ends = {
 
 
 def share():
-    """Says its name. A process that has it, too, keeps the tracker waiting."""
+    """Logs its name. A child that inherits it delays the tracker."""
     memory = shared_memory.SharedMemory(create=True, size=1 << 20)
     multiprocessing.get_context("fork").Process(target=time.sleep, args=[3600], daemon=True).start()
     print("shares", memory.name, file=sys.stderr)

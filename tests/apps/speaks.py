@@ -1,5 +1,5 @@
-"""Says on standard output that it was asked. Tells whether it can connect to /TCP-PORT, or the
-secret that it was given at /secret; takes all memory there is at /eat."""
+"""Prints each request to standard output. Answers whether it can connect to /TCP-PORT, or with its
+credential at /secret; takes all available memory at /eat."""
 
 import os
 import socket

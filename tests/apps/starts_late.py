@@ -1,4 +1,4 @@
-"""Calls start_response when its iterable is asked for the first item, or even for the second."""
+"""Calls start_response when its iterable is asked for the first item, or for the second."""
 
 
 def app(environ, start_response):

@@ -1,4 +1,4 @@
-"""Starts a thread in its first request, which goes on for ever."""
+"""Starts a thread in its first request, which runs forever."""
 
 import threading
 

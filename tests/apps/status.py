@@ -1,4 +1,4 @@
-"""Shows what the kernel and the environment say of the process."""
+"""Shows what the kernel and the environment report about the process."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Does what the path names, and answers with what became of it, as repr() shows it."""
+"""Does what the path names, and answers with the result in the format of repr()."""
 
 import mmap
 import os
@@ -6,7 +6,7 @@ import sqlite3
 
 
 def make(environ):
-    """A directory in another one of the state directory: its path."""
+    """Makes a directory below the state directory and returns its path."""
     path = f"{os.environ['STATE_DIRECTORY']}/files/{environ['QUERY_STRING']}"
     os.mkdir(path)
     return path

@@ -1,4 +1,4 @@
-"""Takes 50 ms for an answer, so that a request is under way whenever something happens."""
+"""Takes 50 ms for an answer, so that some request is always running."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Ends children with signals, and shows how they ended."""
+"""Kills children with signals, and shows how they ended."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""Leaves the work to a thread that the import has started."""
+"""Uses a thread started at import for its work."""
 
 import queue
 import threading

@@ -1,4 +1,4 @@
-"""Threads of the app, which go on while the main thread is busy with the client, or has ended."""
+"""Threads of the app that run while the main thread waits for the client or has exited."""
 
 import os
 from threading import Thread, main_thread
@@ -28,7 +28,7 @@ def attempt(what, function, *arguments):
 
 
 def meets_twice():
-    meet("first")  # needs no GIL once it waits in open(2)
+    meet("first")  # needs no GIL while it waits in open(2)
     meet("second")
 
 

@@ -1,4 +1,4 @@
-"""Uses threads and a connection at import, but keeps only sockets that nobody is connected to."""
+"""Uses threads and a connection at import, but keeps only unconnected sockets."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ with socket.socket(socket.AF_UNIX) as connection:
 unbound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 listener = socket.create_server(("127.0.0.1", 0))
 
-# The last thing it does: the kernel may not be through with all of them when join() returns.
+# Last, because threads may still be exiting in the kernel when join() returns.
 threads = [threading.Thread(target=len, args=[""]) for _ in range(8)]
 for thread in threads:
     thread.start()

@@ -1,4 +1,4 @@
-"""Learns at its import, from the fifo "import" if there is one, whether it is to be "broken"."""
+"""Reads the fifo "import", if there is one, at its import, and fails if it says "broken"."""
 
 import os
 

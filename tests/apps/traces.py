@@ -1,4 +1,4 @@
-"""Leaves a line in the log when a request reaches it, and one when its content does."""
+"""Logs a line when a request reaches it, and one when its content does."""
 
 
 def app(environ, start_response):

@@ -1,4 +1,4 @@
-"""Tries what a sandbox may refuse: /DEED/ARGUMENT. Answers "done", or the name of the error."""
+"""Tries what a sandbox may refuse: /DEED/ARGUMENT. Answers "done" or the name of the error."""
 
 import contextlib
 import ctypes
@@ -17,7 +17,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def check(result):
-    """For what libc returns."""
+    """Checks a result of libc."""
     if result < 0:
         raise OSError(ctypes.get_errno(), "")
 
@@ -87,7 +87,7 @@ def connects(path):
 
 
 def becomes_root_by(program):
-    """The program is a setuid id(1). Whoever is root already becomes somebody else before."""
+    """Runs a setuid id(1). If the caller is root, the child first becomes another user."""
     user = {"user": 65534} if os.geteuid() == 0 else {}
     result = subprocess.run([program, "-u"], capture_output=True, check=True, **user)
     if result.stdout != b"0\n":
@@ -129,7 +129,7 @@ def forks(times):
 
 
 def becomes_real_time(_):
-    """With a priority that there is not: see sets_clock."""
+    """Uses an invalid priority: see sets_clock."""
     with allow_errno(errno.EINVAL):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(0))
 
@@ -140,8 +140,8 @@ def changes_personality(_):
 
 
 def calls_as_32_bit(_):
-    """getpid(2) by its number for i386. The code comes from a file: memory that can be written and
-    executed is another deed."""
+    """Calls getpid(2) by its i386 number. The code is mapped from a file, because writable and
+    executable memory is another deed."""
     if platform.machine() != "x86_64":
         raise NotImplementedError
     child = os.fork()
@@ -200,8 +200,8 @@ def sets_hostname(_):
 
 
 def sets_clock(_):
-    """To a time that there is not: who may ask for that is told so, and nothing is changed. libc
-    would not even ask."""
+    """Sets an invalid time: a permitted caller gets EINVAL, and nothing changes. libc would not
+    even make the system call."""
     number = {"x86_64": 227, "aarch64": 112}[platform.machine()]
     too_many_nanoseconds = (ctypes.c_long * 2)(0, 10**9)
     with allow_errno(errno.EINVAL):
@@ -224,7 +224,7 @@ def asks_kernel_log(_):
 def app(environ, start_response):
     deed, _, argument = environ["PATH_INFO"][1:].partition("/")
     try:
-        # What is an absolute path has its slash in front.
+        # An absolute path begins with two slashes.
         globals()[deed](argument.replace("//", "/"))
         answer = "done"
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Apps of several kinds behind the validator of the standard library."""
+"""Different apps wrapped in the validator of the standard library."""
 
 import os
 from wsgiref.validate import validator

@@ -1,4 +1,4 @@
-"""Shows the environment variables that the import saw, the request sees and a subprocess sees."""
+"""Shows the environment variables that the import, the request and a subprocess see."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Waits at the fifo that the path names, if there is one, and notes "begin NAME" and "end NAME"."""
+"""Waits at the fifo that the path names, if it exists, and notes "begin NAME" and "end NAME"."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Shows where it is, one KEY=repr line for each."""
+"""Shows its directory, file and sys.path, one line KEY=repr each."""
 
 import os
 import sys
