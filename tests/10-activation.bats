@@ -3,13 +3,13 @@
 
 load helpers
 
-@test "a request is answered and the process ends" {
+@test "the program answers a request and exits" {
   serve hello:app
   equal "$(http /)" "Hello."
   equal "$(exit_status)" 0
 }
 
-@test "each request has a process of its own" {
+@test "each request runs in its own process" {
   serve counter:app
   for _ in 1 2 3; do
     equal "$(http /)" "1"
@@ -17,14 +17,14 @@ load helpers
   done
 }
 
-@test "the activation's variables do not reach the app" {
+@test "the activation's environment variables do not reach the app" {
   serve os_environ:app
   run -0 http /
   [[ $output == *"PATH="* ]]
   [[ $output != *LISTEN_* && $output != *NOTIFY_SOCKET* ]]
 }
 
-@test "what the app prints never lands in the answer" {
+@test "output of the app never reaches the client" {
   serve prints:app
   equal "$(http /)" "the answer"
   logged "printed by the app at import"
@@ -35,7 +35,7 @@ load helpers
   logged "printed between"
 }
 
-@test "a client that connects and leaves is no failure" {
+@test "a client that closes or resets the connection without a request causes no failure" {
   serve hello:app
   talk end read
   equal "$(exit_status)" 0

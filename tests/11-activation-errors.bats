@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # ways: one
 #
-# What systemd or inetd can get wrong, and the rare ways that are right.
+# Errors that systemd or inetd can make, and rare but valid activations.
 
 load helpers
 
@@ -9,8 +9,8 @@ EX_USAGE=64
 EX_NOINPUT=66
 EX_CONFIG=78
 
-# refused STATUS TEXT... -- DESCRIPTOR...: handed those (see tests/hand-over), the program ends at
-# once with the status, and says one line, which contains the texts.
+# refused STATUS TEXT... -- DESCRIPTOR...: the program gets these descriptors (see tests/hand-over),
+# exits at once with the status, and prints one line that contains the texts.
 refused() {
   local expected=$1 texts=()
   shift
@@ -23,8 +23,8 @@ refused() {
   says_one_line "${texts[@]}"
 }
 
-# hand_over DESCRIPTOR... -- [OPTION]... APPLICATION: for what will be served; ended_with tells how.
-# What is still running at the end of the test is taken for the activator, and stopped.
+# hand_over DESCRIPTOR... -- [OPTION]... APPLICATION: starts the program with these descriptors.
+# `ended_with` checks its exit status. teardown stops it like an activator if it still runs.
 hand_over() {
   local descriptors=()
   while [[ $1 != -- ]]; do
@@ -44,45 +44,45 @@ ended_with() {
   equal "$ended" "$1"
 }
 
-# get PATH-OF-SOCKET [CURL-ARGUMENT]...: a request to it, once it is there.
+# get PATH-OF-SOCKET [CURL-ARGUMENT]...: waits for the socket and sends a request to it.
 get() {
   eventually test -S "$1"
-  curl --silent --show-error --max-time 30 --unix-socket "$1" "${@:2}" http://localhost/
+  get_from "$1" "" "${@:2}"
 }
 
 # ---- no socket ----
 
-@test "without a socket, the message says what would hand one over" {
+@test "without a socket, the message names ways to pass one" {
   refused $EX_NOINPUT "no socket" "systemd-socket-activate" -- 0=null
 }
 
-@test "standard input is a file" {
+@test "a file as standard input is no socket" {
   refused $EX_NOINPUT "no socket" "systemd-socket-activate" -- 0=file
 }
 
-@test "standard input is a pipe that nobody writes to" {
+@test "a pipe as standard input is no socket" {
   refused $EX_NOINPUT "no socket" "systemd-socket-activate" -- 0=pipe
 }
 
-@test "standard input is a terminal" {
+@test "a terminal as standard input is no socket" {
   refused $EX_NOINPUT "no socket" "systemd-socket-activate" -- 0=terminal
 }
 
-@test "standard input is closed" {
+@test "a closed standard input is no socket" {
   refused $EX_NOINPUT "no socket" "systemd-socket-activate" -- 0=closed
 }
 
-@test "LISTEN_PID names another process: the message names both, and the remedy" {
+@test "if LISTEN_PID names another process, the message names the process and the remedy" {
   LISTEN_PID=1 refused $EX_NOINPUT "process 1," "ExecStart=" -- 0=null listen:"$BATS_TEST_TMPDIR/s"
 }
 
-@test "LISTEN_PID names another process, but standard input is a connection" {
+@test "if LISTEN_PID names another process, a connection on standard input is served" {
   LISTEN_PID=1 LISTEN_FDS=1 hand_over 01=accept:"$BATS_TEST_TMPDIR/s" -- hello:app
   equal "$(get "$BATS_TEST_TMPDIR/s")" "Hello."
   ended_with 0
 }
 
-@test "LISTEN_FDS without LISTEN_PID" {
+@test "LISTEN_FDS without LISTEN_PID is ignored" {
   run -$EX_NOINPUT --separate-stderr timeout 20 env LISTEN_FDS=1 "$PROGRAM" hello:app </dev/null
   # shellcheck disable=SC2154 # set by run
   equal "${#stderr_lines[@]}" 1
@@ -90,79 +90,79 @@ get() {
   contains "$stderr" "no socket"
 }
 
-# ---- the wrong ones ----
+# ---- invalid descriptors ----
 
-@test "LISTEN_FDS is no number" {
+@test "an invalid LISTEN_FDS is refused" {
   for garbage in many "" 0 -1 1x 99999999999; do
     LISTEN_FDS=$garbage refused $EX_CONFIG "LISTEN_FDS" -- 0=null
   done
 }
 
-@test "LISTEN_PID is no number" {
+@test "an invalid LISTEN_PID is refused" {
   LISTEN_PID=me refused $EX_CONFIG "LISTEN_PID" -- 0=null listen:"$BATS_TEST_TMPDIR/s"
 }
 
-@test "LISTEN_FDS counts a descriptor that is closed" {
+@test "a closed descriptor within LISTEN_FDS is refused" {
   refused $EX_CONFIG "LISTEN_FDS" -- 0=null closed
   refused $EX_CONFIG "LISTEN_FDS" -- 0=null listen:"$BATS_TEST_TMPDIR/s" closed
 }
 
-@test "a file is handed over" {
+@test "a file is refused" {
   refused $EX_CONFIG "descriptor 3" "not a socket" -- 0=null file
 }
 
-@test "a datagram socket is handed over" {
+@test "a datagram socket is refused" {
   refused $EX_CONFIG "descriptor 3" "not a stream socket" "ListenStream=" -- 0=null datagram
   refused $EX_CONFIG "descriptor 3" "not a stream socket" "ListenStream=" -- 0=null udp
 }
 
-@test "a datagram socket behind a good one is handed over" {
+@test "a datagram socket after a valid listener is refused" {
   refused $EX_CONFIG "descriptor 4" "not a stream socket" "ListenStream=" -- \
     0=null listen:"$BATS_TEST_TMPDIR/s" udp
 }
 
-@test "a datagram socket is standard input" {
+@test "a datagram socket as standard input is refused" {
   refused $EX_CONFIG "standard input" "not a stream socket" "ListenStream=" -- 0=datagram
   refused $EX_CONFIG "standard input" "not a stream socket" "ListenStream=" -- 0=udp
 }
 
-@test "a seqpacket socket is handed over" {
+@test "a seqpacket socket is refused" {
   refused $EX_CONFIG "descriptor 3" "not a stream socket" "ListenStream=" -- 0=null seqpacket
   refused $EX_CONFIG "standard input" "not a stream socket" "ListenStream=" -- 0=seqpacket
 }
 
-@test "a netlink socket is handed over" {
+@test "a netlink socket is refused" {
   refused $EX_CONFIG "descriptor 3" -- 0=null netlink
 }
 
-@test "a stream socket of another family is handed over" {
+@test "a stream socket of another family is refused" {
   "$TESTS/hand-over" 0=foreign -- true || skip "this kernel has no such family"
   refused $EX_CONFIG "descriptor 3" "family" "AF_UNIX" "AF_INET" "AF_INET6" -- 0=null foreign
 }
 
-@test "several connections are handed over" {
+@test "several connections are refused" {
   refused $EX_CONFIG "several connections" -- 0=null connection connection
 }
 
-@test "a connection and a listening socket are handed over" {
+@test "a connection together with a listening socket is refused" {
   refused $EX_CONFIG "connection and a listening socket" -- \
     0=null connection listen:"$BATS_TEST_TMPDIR/s"
   refused $EX_CONFIG "connection and a listening socket" -- \
     0=null listen:"$BATS_TEST_TMPDIR/t" connection
 }
 
-@test "nothing is loaded when the sockets are wrong" {
+@test "if the sockets are wrong, the app is not loaded" {
   run -$EX_NOINPUT timeout 20 "$PROGRAM" --python-path="$APPS" prints:app </dev/null
   [[ $output != *"printed by the app"* ]]
-  # the control: it would have printed
+  # Control: the app prints when it is loaded.
   serve prints:app
   http /
   logged "printed by the app"
 }
 
-# ---- mistakes that show only at the start, when there are clients ----
+# ---- errors at start while clients wait ----
 
-@test "options that are wrong: the client is told, however it came" {
+@test "wrong options: the client gets 500 with every activation" {
   local option
   for WAY in accept inetd listener server; do
     for option in --nonsense --spare=0 --trusted-proxy=unix:no-such-user; do
@@ -175,7 +175,7 @@ get() {
   done
 }
 
-@test "options that are wrong: nothing but the answer goes to the connection" {
+@test "wrong options: only the answer is written to the connection" {
   hand_over 012=accept:"$BATS_TEST_TMPDIR/s" -- --nonsense hello:app
   run -0 get "$BATS_TEST_TMPDIR/s" --include
   equal "$(tail -n1 <<<"$output")" "500 Internal Server Error"
@@ -183,24 +183,24 @@ get() {
   ended_with $EX_USAGE
 }
 
-@test "options that are wrong: a client without a request is no reason to end well" {
+@test "wrong options: the exit status is EX_USAGE even if the client sends no request" {
   hand_over accept:"$BATS_TEST_TMPDIR/s" -- --nonsense hello:app
   eventually test -S "$BATS_TEST_TMPDIR/s"
   "$TESTS/talk" "$BATS_TEST_TMPDIR/s" end read
   ended_with $EX_USAGE
 }
 
-@test "options that are wrong: --check has no clients" {
+@test "wrong options: --check reports them without serving a client" {
   run -$EX_USAGE timeout 20 "$TESTS/hand-over" 0=null listen:"$BATS_TEST_TMPDIR/s" -- \
     "$PROGRAM" --check --nonsense hello:app
   contains "$output" nonsense
   equal "${#lines[@]}" 1
 }
 
-@test "a wrong socket beside a good one: whoever waits there is told" {
+@test "a wrong socket next to a valid listener: the waiting client gets 500" {
   local wrong client asked=$BATS_TEST_TMPDIR/asked
   mkfifo "$asked"
-  # The program starts when the client has asked.
+  # The program starts after the client has sent its request.
   # shellcheck disable=SC2016 # for the shell in there
   printf '#!/bin/sh\nread -r _ <"%s"\nexec "%s" "$@"\n' "$asked.go" "$PROGRAM" >"$asked.sh"
   chmod +x "$asked.sh"
@@ -220,7 +220,7 @@ get() {
   done
 }
 
-@test "a wrapper that starts the program instead of becoming it: whoever waits is told" {
+@test "a wrapper that starts the program as its child: the waiting client gets 500" {
   local wrapper=$BATS_TEST_TMPDIR/wrapper
   printf '#!/bin/sh\n"%s" "$@"\n' "$PROGRAM" >"$wrapper"
   chmod +x "$wrapper"
@@ -230,9 +230,9 @@ get() {
   logged "run wsgi-once itself in ExecStart="
 }
 
-# ---- rare, but right ----
+# ---- rare but valid ----
 
-@test "standard descriptors that are closed are no trouble" {
+@test "the program works with closed standard descriptors" {
   for closed in 0 1 2 01 12 02 012; do
     hand_over $closed=closed accept:"$BATS_TEST_TMPDIR/$closed" -- prints:app
     equal "$(get "$BATS_TEST_TMPDIR/$closed")" "the answer"
@@ -240,7 +240,7 @@ get() {
   done
 }
 
-@test "of several listeners, the one that has a client is served" {
+@test "of several listeners, the one with a client is served" {
   for client in a b; do
     hand_over listen:"$BATS_TEST_TMPDIR/$client.a" listen:"$BATS_TEST_TMPDIR/$client.b" \
       listen-tcp:"$BATS_TEST_TMPDIR/$client.c" -- --single hello:app
@@ -254,13 +254,13 @@ get() {
   ended_with 0
 }
 
-@test "a listening socket as standard input is served as well" {
+@test "a listening socket as standard input is served" {
   hand_over 0=listen:"$BATS_TEST_TMPDIR/s" -- --single hello:app
   equal "$(get "$BATS_TEST_TMPDIR/s")" "Hello."
   ended_with 0
 }
 
-@test "all standard streams are the connection: nothing but the answer goes there" {
+@test "if all standard streams are the connection, only the answer is written to it" {
   hand_over 012=accept:"$BATS_TEST_TMPDIR/a" -- prints:app
   equal "$(get "$BATS_TEST_TMPDIR/a")" "the answer"
   ended_with 0
@@ -278,8 +278,8 @@ get() {
 
 # ---- systemd-socket-activate(1) ----
 
-# activate [OPTION]...: the true one listens at $SOCKET and starts the program for the app. Of the
-# environment it passes on only what it is told to.
+# activate [OPTION]...: runs systemd-socket-activate(1), which listens at $SOCKET and starts the
+# program. It passes on only the environment variables named by --setenv.
 activate() {
   local name environment=()
   for name in PYTHONDONTWRITEBYTECODE PYTHONMALLOC ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS; do
@@ -293,13 +293,13 @@ activate() {
   logged "Listening on"
 }
 
-@test "systemd-socket-activate" {
+@test "systemd-socket-activate starts the program" {
   activate
   equal "$(get "$SOCKET")" "the answer"
   ended_with 0
 }
 
-@test "systemd-socket-activate --accept" {
+@test "systemd-socket-activate --accept starts the program for each connection" {
   activate --accept
   equal "$(get "$SOCKET")" "the answer"
   equal "$(get "$SOCKET")" "the answer"
@@ -307,34 +307,34 @@ activate() {
   ended_with $((128 + 15))
 }
 
-@test "systemd-socket-activate --accept --inetd" {
+@test "systemd-socket-activate --accept --inetd starts the program for each connection" {
   activate --accept --inetd
   equal "$(get "$SOCKET")" "the answer"
   kill "$ACTIVATOR"
   ended_with $((128 + 15))
 }
 
-@test "systemd-socket-activate --inetd" {
+@test "systemd-socket-activate --inetd starts the program" {
   activate --inetd
   equal "$(get "$SOCKET")" "the answer"
   ended_with 0
 }
 
-@test "a listening socket to which nobody comes is left after --head-timeout" {
+@test "--single: the program exits after --head-timeout if no client connects" {
   run -0 timeout 20 "$TESTS/hand-over" 0=null "listen:$BATS_TEST_TMPDIR/quiet" -- \
     "$PROGRAM" --single --head-timeout=200ms hello:app
   equal "$output" ""
 }
 
-# ---- whose socket it is ----
+# ---- ownership of the socket ----
 
-@test "the socket stays the one who handed it over's: nothing is bound, unlinked or changed" {
+@test "the program never binds, listens on, unlinks or changes the socket it was passed" {
   TRACED=$PROGRAM
   PROGRAM=$BATS_TEST_TMPDIR/traced
   TRACE=$BATS_TEST_TMPDIR/trace
   OWNING=bind,listen,unlink,unlinkat,rename,chmod,fchmod,fchmodat,chown,fchown,fchownat
-  # -D: the program itself stays the process that LISTEN_PID names. Leaks are not looked for, since
-  # that needs ptrace(2), too.
+  # -D: the program itself stays the process that LISTEN_PID names. Leak detection is off because it
+  # needs ptrace(2), which strace uses.
   printf '#!/bin/sh\nexec strace -D -f -o "%s" -e "trace=%s" "%s" "$@"\n' \
     "$TRACE" "$OWNING,shutdown,accept,accept4,read,recvfrom,recvmsg" "$TRACED" >"$PROGRAM"
   chmod +x "$PROGRAM"
@@ -346,7 +346,7 @@ activate() {
       equal "$(exit_status)" 0
       eventually grep -q "exited with 0" "$TRACE"
       run -1 grep -E "(${OWNING//,/|})\(" "$TRACE"
-      # the control: the trace has seen what is done with the sockets, be it in two parts
+      # Control: the trace contains the socket calls, which strace may split into two lines.
       grep -qE '(recvfrom|recvmsg|read)(\(| resumed>).*GET / HTTP' "$TRACE"
       grep -q 'shutdown(' "$TRACE"
       if [[ $way == listener || $way == server ]]; then
@@ -357,7 +357,7 @@ activate() {
   done
 }
 
-@test "nothing of the socket's file has changed when the process has ended" {
+@test "the socket file is unchanged after the process has exited" {
   WAY=listener FAMILY=unix serve hello:app
   before=$(stat --format='%i %a %u %g %z' "$ADDRESS")
   equal "$(http /)" "Hello."

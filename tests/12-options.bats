@@ -1,17 +1,18 @@
 #!/usr/bin/env bats
 # ways: one
 #
-# The command line. None of this needs a socket: a good command line without one ends with 66
-# (EX_NOINPUT), a bad one with 64 (EX_USAGE).
+# The command line. No test here needs a socket, except those that serve: without one, a valid
+# command line exits with 66 (EX_NOINPUT), an invalid one with 64 (EX_USAGE).
 
 load helpers
 
-# program [ARGUMENT]...: runs it without a socket, never for long.
+# program [ARGUMENT]...: runs the program without a socket and with a time limit.
 program() {
   timeout 20 "$PROGRAM" "$@" </dev/null
 }
 
-# refused TEXT... -- [ARGUMENT]...: exit status 64, and one line that contains the texts.
+# refused TEXT... -- [ARGUMENT]...: the exit status is 64, and the one line of output contains the
+# texts.
 refused() {
   local texts=()
   while [[ $1 != -- ]]; do
@@ -27,7 +28,7 @@ accepted() {
   run -66 --separate-stderr program "$@" hello:app
 }
 
-# The long options of the table in the source.
+# Prints the long options in the table of the source.
 names_in_table() {
   sed -nE 's/^ *\{"([a-z][a-z-]*)", [A-Z_]+, .*/\1/p' "$TESTS/../src/options/table.c" | sort
 }
@@ -42,19 +43,19 @@ names_in_manual() {
 
 # ---- --help and --version ----
 
-@test "--help says how to use it, on standard output" {
+@test "--help prints the usage on standard output" {
   run -0 --separate-stderr program --help
   [[ $output == "Usage: wsgi-once "* ]]
   # shellcheck disable=SC2154 # set by run
   equal "$stderr" ""
 }
 
-@test "--help lists every option, each once" {
+@test "--help lists every option once" {
   [[ -n $(names_in_table) ]]
   equal "$(names_in_help)" "$(names_in_table)"
 }
 
-@test "--help shows every limit and every deadline with its default" {
+@test "--help shows every limit and every timeout with its default" {
   run -0 program --help
   for line in "${lines[@]}"; do
     [[ ! $line =~ ^\ +--[a-z-]+=(SIZE|TIME|N|PATH)\  || $line =~ \ \[[0-9A-Za-z/]+\]$ ]] ||
@@ -80,7 +81,7 @@ names_in_manual() {
   ((${#lines[@]} <= 50))
 }
 
-@test "--version: the program's in a line of its own, Python's, systemd's, and how it was built" {
+@test "--version prints the versions of the program, Python and systemd, and the build flags" {
   run -0 --separate-stderr program --version
   local python
   python=$(/usr/bin/python3 -c 'import platform; print(platform.python_version())')
@@ -91,7 +92,7 @@ names_in_manual() {
   equal "${#lines[@]}" 4
 }
 
-@test "what is printed has to arrive" {
+@test "--help and --version fail if standard output cannot be written" {
   local what
   for what in --help --version; do
     run -74 --separate-stderr bash -c '"$@" >/dev/full' bash "$PROGRAM" "$what"
@@ -100,7 +101,7 @@ names_in_manual() {
   done
 }
 
-@test "the manual documents every option, and no other" {
+@test "the manual documents every option and no others" {
   equal "$(names_in_manual)" "$(names_in_help)"
 }
 
@@ -115,72 +116,72 @@ names_in_manual() {
   ((checked >= 18))
 }
 
-# ---- what is wrong ----
+# ---- invalid command lines ----
 
-@test "an option that does not exist" {
+@test "an unknown option is refused" {
   refused "--no-such-option" -- --no-such-option hello:app
   refused "--no-such-option" -- --no-such-option=5 hello:app
   refused "-x" -- -x hello:app
 }
 
-@test "an option that is cut short so that it could be several" {
+@test "an ambiguous abbreviation of an option is refused" {
   refused "--max" -- --max=5 hello:app
 }
 
-@test "an option without its argument" {
+@test "an option without its required argument is refused" {
   refused "--directory" "argument" -- --directory
   refused "--max-content" "argument" -- --max-content
 }
 
-@test "an option with an argument that it does not take" {
+@test "an argument to an option that takes none is refused" {
   refused "--help" "argument" -- --help=all
 }
 
-@test "a size that is none" {
+@test "an invalid size is refused" {
   for value in "" many -1 +1 1.5K 1KB 0x10 "1 K" K 1k 99999999999999999999 18446744073709551615K; do
     refused "--max-content" "'$value'" "K, M or G" -- --max-content="$value" hello:app
   done
 }
 
-@test "a number that is none" {
+@test "an invalid number is refused" {
   for value in "" many -1 +1 1K 1.5 " 1" "1 " 99999999999999999999; do
     refused "--max-fields" "'$value'" "number" -- --max-fields="$value" hello:app
   done
 }
 
-@test "a time span that is none" {
+@test "an invalid time span is refused" {
   for value in "" soon -1 +1 s 5parsecs 1.5 "1min s" 99999999999999999999s 18446744073709551615h \
     36526d 18446744073709551ms; do
     refused "--head-timeout" "'$value'" "500ms" "1min 30s" -- --head-timeout="$value" hello:app
   done
 }
 
-@test "a mount point that is none" {
+@test "an invalid mount point is refused" {
   for value in "" blog blog/ /blog/ // /a//b; do
     refused "--mount" "'$value'" "/blog" -- --mount="$value" hello:app
   done
 }
 
-@test "a number of workers that is none" {
+@test "an invalid number of workers is refused" {
   for value in "" 0 1001 many -1 1K; do
     refused "--spare" "'$value'" "from 1 to 1000" -- --spare="$value" hello:app
     refused "--max-workers" "'$value'" "from 1 to 1000" -- --max-workers="$value" hello:app
   done
 }
 
-@test "a place to import that is none" {
+@test "an invalid value of --import is refused" {
   for value in "" client Server worker,server; do
     refused "--import" "'$value'" "server or worker" -- --import="$value" hello:app
   done
 }
 
-@test "a place for the access log that is none" {
+@test "an invalid value of --access-log is refused" {
   for value in "" syslog Journal stderr,journal ./access.log; do
     refused "--access-log" "'$value'" "journal, stderr or none" -- --access-log="$value" hello:app
   done
 }
 
-@test "a trusted proxy that is none" {
+@test "an invalid trusted proxy is refused" {
   for value in "" localhost unix: unix:/run/x unix:4294967295 192.0.2 192.0.2.1/33 ::1/129 \
     192.0.2.1,::1 "[::1]"; do
     refused "--trusted-proxy" "'$value'" "unix" "192.0.2.0/24" -- \
@@ -188,12 +189,12 @@ names_in_manual() {
   done
 }
 
-@test "a trusted proxy whose user there is not" {
+@test "a trusted proxy with an unknown user is refused" {
   refused "--trusted-proxy" "'unix:no-such-user'" "no such user" -- \
     --trusted-proxy=unix:no-such-user hello:app
 }
 
-@test "a trusted proxy whose user looks like all others" {
+@test "a trusted proxy whose user cannot be distinguished from others is refused" {
   local user
   program() { # as PrivateUsers= has it: all but root are nobody
     timeout 20 unshare --user --map-root-user "$PROGRAM" "$@" </dev/null
@@ -205,52 +206,52 @@ names_in_manual() {
   accepted --trusted-proxy=unix --trusted-proxy=unix:0
 }
 
-@test "all users, where nobody is seen as another" {
+@test "outside of a user namespace, all users can be distinguished" {
   [[ $(cat /proc/self/uid_map) =~ ^\ *0\ +0\ +4294967295$ ]] ||
     skip "impossible: this is in a user namespace"
   accepted --trusted-proxy=unix:33 --trusted-proxy=unix:daemon --trusted-proxy=unix:65534
 }
 
-@test "a trusted field that is none" {
+@test "an invalid trusted field is refused" {
   for value in "" X-Forwarded X-Real-IP X-Forwarded-For,Forwarded; do
     refused "--trusted-field" "'$value'" "X-Forwarded-For" "X-Forwarded-Prefix" -- \
       --trusted-proxy=unix --trusted-field="$value" hello:app
   done
 }
 
-@test "fields that nobody is trusted with, and two that say the same" {
+@test "trusted fields without a trusted proxy, and conflicting trusted fields, are refused" {
   refused "--trusted-field" "--trusted-proxy" -- --trusted-field=X-Forwarded-For hello:app
   refused "--proxy-protocol" "--trusted-proxy" -- --proxy-protocol hello:app
   refused "--trusted-field" "Forwarded with X-Forwarded-..." "choose" -- --trusted-proxy=unix \
     --trusted-field=forwarded --trusted-field=X-Forwarded-Proto hello:app
 }
 
-@test "a target to warm up with that is none" {
+@test "an invalid --warm-up target is refused" {
   for value in "" login http:// http://host http:///path https://host/ "/a b" $'/a\r\nX: y' /ü; do
     refused "--warm-up" "/login" "http://" -- --warm-up="$value" hello:app
   done
 }
 
-@test "--reload does not know the sources of an app that each worker imports" {
+@test "--reload is refused with --import=worker, whose sources the server does not know" {
   refused "--reload" "--import=server" -- --reload --import=worker hello:app
 }
 
-@test "no application" {
+@test "a missing application is refused" {
   refused "no application" "module:callable" --
   refused "no application" "module:callable" -- --max-fields=5
 }
 
-@test "two applications" {
+@test "two applications are refused" {
   refused "hello:app" "counter:app" -- hello:app counter:app
 }
 
-@test "options go before the application" {
+@test "an option after the application is refused" {
   refused "--max-fields=5" "hello:app" -- hello:app --max-fields=5
 }
 
-# ---- what is right ----
+# ---- valid command lines ----
 
-@test "sizes" {
+@test "sizes are accepted" {
   for value in 0 1 1000 64K 2M 3G; do
     accepted --max-content="$value"
   done
@@ -260,7 +261,7 @@ names_in_manual() {
   serve --max-content=1K hello:app
   equal "$(status / --data-binary "$(printf '%01024d' 0)")" 200
   equal "$(status / --data-binary "$(printf '%01025d' 0)")" 413
-  # 1M and 1G by what the client announces; of the good ones the content is not waited for
+  # 1M and 1G are tested with Content-Length alone: the content of accepted requests is not awaited.
   for step in "1M 1048577 413" "1M 1048576 200" "1G 1073741825 413" "1G 1073741824 200"; do
     read -r value length expected <<<"$step"
     serve --max-content="$value" --linger-timeout=1ms hello:app
@@ -269,7 +270,7 @@ names_in_manual() {
   done
 }
 
-@test "the options of the server" {
+@test "options of the server are accepted" {
   accepted --spare=1000 --max-workers=1000
   accepted --spare=5 --max-workers=1
   accepted --import=server --reload
@@ -280,13 +281,13 @@ names_in_manual() {
   accepted --limit-cpu=10s --limit-memory=256M --limit-files=64 --limit-processes=32
 }
 
-@test "the options of logging" {
+@test "options for logging are accepted" {
   for value in journal stderr none; do
     accepted --access-log="$value"
   done
 }
 
-@test "the options for front servers" {
+@test "options for front servers are accepted" {
   accepted --trusted-proxy=unix --trusted-proxy=192.0.2.0/24 --trusted-proxy=2001:db8::1
   accepted --proxy-protocol --trusted-proxy=unix
   accepted --trusted-proxy=unix:0 --trusted-proxy=unix:root --trusted-field=FORWARDED
@@ -295,28 +296,28 @@ names_in_manual() {
     --trusted-field=X-Forwarded-Prefix --trusted-field=X-Forwarded-For
 }
 
-@test "time spans" {
+@test "time spans are accepted" {
   for value in 0 30 500ms 5s "5 s" "1min 30s" 1min30s "1h 2min 3s 4ms" 1hour 2minutes 3seconds \
     1d 250us 36525d; do
     accepted --head-timeout="$value"
   done
 }
 
-@test "the time span is the one that was meant" {
+@test "a time span has the value that was given" {
   serve --head-timeout=50ms hello:app
   run talk send "GET / HTTP/1.1\r\n" read
   contains "$output" "HTTP/1.1 408 "
-  # 0 is no deadline: a client is waited for until it has sent all
+  # 0 disables the timeout: the server waits until the client has sent the whole request.
   serve --head-timeout=0 hello:app
   run talk send "GET / HTTP/1.1\r\n" send "Host: a\r\n\r\n" read
   contains "$output" "HTTP/1.1 200 "
 }
 
-@test "an argument may follow its option as a word of its own" {
+@test "an argument may be a separate word after its option" {
   accepted --max-content 5K --mount /blog
 }
 
-@test "an option may be cut short as long as it is clear which one it is" {
+@test "an unambiguous abbreviation of an option is accepted" {
   accepted --max-req=5K
 }
 
@@ -325,12 +326,12 @@ names_in_manual() {
   refused "no application" -- --
 }
 
-@test "of an option that is given twice, the last one counts" {
+@test "the last of repeated options takes effect" {
   serve --max-content=1 --max-content=1K hello:app
   equal "$(status / --data 12345)" 200
 }
 
-@test "what is held in memory as a whole has a limit" {
+@test "limits on what is held in memory are themselves limited" {
   for option in --max-request-line --max-field-section; do
     run -64 "$PROGRAM" "$option=17M" hello:app
     contains "$output" "option $option: '17M' is not a number of bytes up to 16M"

@@ -2,13 +2,13 @@
 # ways: both
 # lasts: 30 s
 #
-# What is strict here keeps two parsers, a proxy's and this one, from disagreeing about where a
-# request ends or whom it is for. The tables of tests/unit hold every variant; these are the rules
-# as a client meets them.
+# Strict parsing keeps a proxy and this server from disagreeing about where a request ends or whom
+# it is for. The tables in tests/unit cover every variant; these tests check the rules from the
+# client's side.
 
 load helpers
 
-# refused STATUS REQUEST: the server itself answers so, once, and the app hears nothing of it.
+# refused STATUS REQUEST: the server sends one answer with this status and does not call the app.
 refused() {
   run -0 talk send "$2" read
   equal "${output%% [A-Z]*}" "HTTP/1.1 $1"
@@ -17,7 +17,7 @@ refused() {
   not_logged "reached:"
 }
 
-# passed REQUEST: the app gets it, and its answer is the only one.
+# passed REQUEST: the app receives the request, and its answer is the only one.
 passed() {
   run -0 talk send "$1" read
   equal "${output%%$'\r\n'*}" "HTTP/1.1 200 OK"
@@ -26,7 +26,7 @@ passed() {
   logged "reached:"
 }
 
-@test "a request without fault reaches the app, with its content" {
+@test "a valid request reaches the app with its content" {
   serve traces:app
   passed 'POST /path HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello'
   logged "reached: POST /path"
@@ -35,8 +35,9 @@ passed() {
 
 @test "Content-Length together with Transfer-Encoding is refused" {
   serve traces:app
-  refused 400 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
-  refused 400 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n'
+  local length='Content-Length: 5\r\n' coding='Transfer-Encoding: chunked\r\n'
+  refused 400 "POST / HTTP/1.1\r\nHost: a\r\n$length$coding\r\n0\r\n\r\n"
+  refused 400 "POST / HTTP/1.1\r\nHost: a\r\n$coding$length\r\n0\r\n\r\n"
 }
 
 @test "a repeated Content-Length is refused" {
@@ -61,7 +62,7 @@ passed() {
   done
 }
 
-@test "a Transfer-Encoding that does not end with one chunked is refused" {
+@test "a Transfer-Encoding that does not end with a single chunked is refused" {
   serve traces:app
   for coding in gzip 'chunked, chunked' xchunked ''; do
     refused 400 "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: $coding\r\n\r\n0\r\n\r\n"
@@ -69,12 +70,12 @@ passed() {
   refused 400 'POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
 }
 
-@test "a transfer coding that nobody knows here is not implemented" {
+@test "an unknown transfer coding is answered 501" {
   serve traces:app
   refused 501 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'
 }
 
-@test "bad chunk framing is refused before the app sees the content" {
+@test "bad chunk framing is refused before the app reads the content" {
   serve traces:app
   for content in '0x5\r\nhello\r\n0\r\n\r\n' '5\nhello\r\n0\r\n\r\n' '5\r\nhello!\r\n' \
     '5\r\nhello\r\n0\r\nbad trailer\r\n\r\n'; do
@@ -115,7 +116,7 @@ passed() {
   refused 400 'GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n'
 }
 
-@test "HTTP/1.1 needs one valid Host" {
+@test "HTTP/1.1 requires one valid Host" {
   serve traces:app
   refused 400 'GET / HTTP/1.1\r\n\r\n'
   refused 400 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'
@@ -132,7 +133,7 @@ passed() {
   refused 400 'GET http://a/ HTTP/1.1\r\nHost: a b\r\n\r\n'
 }
 
-@test "HTTP/1.0 does without Host" {
+@test "HTTP/1.0 does not require Host" {
   serve traces:app
   passed 'GET /old HTTP/1.0\r\n\r\n'
   logged "reached: GET /old"
@@ -146,7 +147,7 @@ passed() {
   done
 }
 
-@test "another major version is not supported" {
+@test "another major version is answered 505" {
   serve traces:app
   refused 505 'GET / HTTP/2.0\r\nHost: a\r\n\r\n'
   refused 505 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
@@ -158,13 +159,13 @@ passed() {
   passed 'GET / HTTP/1.9\r\nHost: a\r\n\r\n'
 }
 
-@test "origin-form: the target is path and query" {
+@test "origin-form: the target consists of path and query" {
   serve environ:app
   equal "$(get_environ PATH_INFO '/a/b?c=/d?e')" "'/a/b'"
   equal "$(get_environ QUERY_STRING '/a/b?c=/d?e')" "'c=/d?e'"
 }
 
-@test "absolute-form: the host of the target wins over Host" {
+@test "absolute-form: the host of the target overrides Host" {
   serve environ:app
   run -0 http / --request-target 'http://example.org:8080/a/b?c=d' --header 'Host: other'
   contains "$output" "HTTP_HOST='example.org:8080'"
@@ -174,7 +175,7 @@ passed() {
   equal "$(get_environ PATH_INFO / --request-target http://example.org)" "'/'"
 }
 
-@test "absolute-form: an https target is misdirected to a connection that is not secured" {
+@test "absolute-form: an https target on an insecure connection is answered 421" {
   serve traces:app
   refused 421 'GET https://q.example/x HTTP/1.1\r\nHost: q.example\r\n\r\n'
   logged "GET https://q.example/x: answered 421: https target"
@@ -182,24 +183,25 @@ passed() {
   passed 'GET http://q.example/x HTTP/1.1\r\nHost: q.example\r\n\r\n'
 }
 
-@test "authority-form: no tunnel is opened" {
+@test "authority-form: CONNECT is refused" {
   serve traces:app
   refused 501 'CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n'
   refused 400 'CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n'
   refused 400 'GET example.org:443 HTTP/1.1\r\nHost: a\r\n\r\n'
 }
 
-@test "asterisk-form: OPTIONS of the server is answered by the server" {
+@test "asterisk-form: the server answers OPTIONS itself" {
   serve traces:app
   refused 200 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n'
   refused 400 'GET * HTTP/1.1\r\nHost: a\r\n\r\n'
   passed 'OPTIONS / HTTP/1.1\r\nHost: a\r\n\r\n'
 }
 
-@test "a pipelined second request is never run" {
+@test "a pipelined second request is never executed" {
   serve traces:app
   passed 'GET /first HTTP/1.1\r\nHost: a\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\n\r\n'
-  passed 'POST /third HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET /second HTTP/1.1\r\nHost: a\r\n\r\n'
+  passed 'POST /third HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello'\
+'GET /second HTTP/1.1\r\nHost: a\r\n\r\n'
   logged "reached: GET /first"
   logged "content: b'hello'"
   not_logged "second"
@@ -211,7 +213,7 @@ passed() {
   logged "reached: GET /path"
 }
 
-@test "a request that arrives byte by byte is one request" {
+@test "a request that arrives byte by byte is served as one request" {
   serve traces:app
   local steps=() request='GET / HTTP/1.1\r\nHost: a\r\n\r\n'
   while [[ $request ]]; do
@@ -222,13 +224,13 @@ passed() {
   contains "$output" "HTTP/1.1 200 OK"
 }
 
-@test "a TLS handshake is answered at once" {
-  # Without a timeout, and without the end of the line that the client will never send.
+@test "a TLS handshake is refused at once" {
+  # Without waiting for a timeout or for the end of the line, which this client never sends.
   serve --head-timeout=0 --request-timeout=0 traces:app
   refused 400 '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'
 }
 
-@test "the log names a request that was refused, and says why" {
+@test "the log names a refused request and the reason" {
   serve traces:app
   refused 400 'GET /path HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'
   contains "$(grep -F "GET /path" "$LOG")" Host

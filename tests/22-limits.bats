@@ -3,7 +3,7 @@
 
 load helpers
 
-# letters N: as many letters.
+# letters N: prints N letters.
 letters() {
   printf '%*s' "$1" '' | tr ' ' a
 }
@@ -15,32 +15,32 @@ answered() {
   equal "$(exit_status)" 0
 }
 
-# A request line of N bytes; the CRLF behind it does not count.
+# Prints a request with a request line of N bytes, not counting its CRLF.
 with_line() {
   printf '%s' "GET /$(letters $(($1 - 14))) HTTP/1.1\r\nHost: a\r\n\r\n"
 }
 
-# A field section of N bytes, with every CRLF and the empty line that ends it.
+# Prints a request with a field section of N bytes, including each CRLF and the final empty line.
 with_section() {
   printf '%s' "GET / HTTP/1.1\r\nHost: a\r\nX: $(letters $(($1 - 16)))\r\n\r\n"
 }
 
-# N field lines.
+# Prints a request with N field lines.
 with_fields() {
   printf '%s' "GET / HTTP/1.1\r\nHost: a\r\n$(printf 'X:\\r\\n%.0s' $(seq 2 "$1"))\r\n"
 }
 
-# A head that announces N bytes of content, which do not follow.
+# Prints a head that announces N bytes of content; the content does not follow.
 with_content_length() {
   printf '%s' "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: $1\r\n\r\n"
 }
 
-# Chunked content, given as it goes over the wire.
+# Prints a request with this chunked content, given in wire format.
 with_chunks() {
   printf '%s' "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n$1"
 }
 
-@test "--max-request-line: longer ones are answered 414" {
+@test "--max-request-line: a longer request line is answered 414" {
   serve --max-request-line=100 hello:app
   answered 200 "$(with_line 100)"
   equal "$(cat "$LOG")" ""
@@ -48,12 +48,12 @@ with_chunks() {
   logged "request line"
 }
 
-@test "--max-request-line: a line that never ends is answered 414, too" {
+@test "--max-request-line: an endless request line is answered 414" {
   serve --max-request-line=100 --head-timeout=0 hello:app
   answered 414 "GET /$(letters 96)"
 }
 
-@test "methods of more than 32 bytes are answered 501, whatever the length of the line" {
+@test "a method of more than 32 bytes is answered 501, whatever the length of the line" {
   serve --max-request-line=100 --head-timeout=0 hello:app
   answered 200 "$(letters 32) / HTTP/1.0\r\n\r\n"
   equal "$(cat "$LOG")" ""
@@ -63,7 +63,7 @@ with_chunks() {
   answered 501 "$(letters 200)"
 }
 
-@test "--max-field-section: larger ones are answered 431" {
+@test "--max-field-section: a larger section is answered 431" {
   serve --max-field-section=100 hello:app
   answered 200 "$(with_section 100)"
   equal "$(cat "$LOG")" ""
@@ -71,12 +71,12 @@ with_chunks() {
   logged "field section"
 }
 
-@test "--max-field-section: a section that never ends is answered 431, too" {
+@test "--max-field-section: an endless section is answered 431" {
   serve --max-field-section=100 --head-timeout=0 hello:app
   answered 431 "GET / HTTP/1.1\r\nX: $(letters 98)"
 }
 
-@test "--max-field-section: larger trailer sections are answered 431" {
+@test "--max-field-section: a larger trailer section is answered 431" {
   serve --max-field-section=100 echoes:app
   # "X: ", CRLF and the empty line make 7.
   answered 200 "$(with_chunks "0\r\nX: $(letters 93)\r\n\r\n")"
@@ -85,7 +85,7 @@ with_chunks() {
   logged "trailer section"
 }
 
-@test "--max-field-section: chunk extensions count like trailers" {
+@test "--max-field-section: chunk extensions are limited like trailers" {
   serve --max-field-section=100 echoes:app
   # ";" and the empty line at the end make 3.
   answered 200 "$(with_chunks "5;$(letters 97)\r\nhello\r\n0\r\n\r\n")"
@@ -93,7 +93,7 @@ with_chunks() {
   logged "chunk extensions"
 }
 
-@test "--max-fields: more are answered 431" {
+@test "--max-fields: more fields are answered 431" {
   serve --max-fields=5 hello:app
   answered 200 "$(with_fields 5)"
   equal "$(cat "$LOG")" ""
@@ -111,13 +111,13 @@ with_chunks() {
   not_logged "reached:"
 }
 
-@test "--max-content: a Content-Length that no number holds is answered 413" {
+@test "--max-content: a Content-Length that overflows is answered 413" {
   serve hello:app
   answered 413 "$(with_content_length 18446744073709551616)"
   answered 413 "$(with_content_length 99999999999999999999999999999999999999999)"
 }
 
-@test "--max-content: more chunked content is answered 413" {
+@test "--max-content: larger chunked content is answered 413" {
   serve --max-content=10 traces:app
   answered 200 "$(with_chunks '5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n')"
   logged "content: b'0123456789'"
@@ -127,7 +127,7 @@ with_chunks() {
   not_logged "content:"
 }
 
-@test "--max-content: a chunk that is too large is refused before it arrives" {
+@test "--max-content: a chunk that is too large is refused before its data arrives" {
   serve --max-content=10 --read-timeout=0 echoes:app
   answered 413 "$(with_chunks 'b\r\n')"
   answered 413 "$(with_chunks 'ffffffffffffffff\r\n')"
@@ -146,7 +146,7 @@ with_chunks() {
   answered 413 "$(with_content_length 3221225473)"
 }
 
-@test "the defaults are those that --help tells" {
+@test "the defaults are those shown by --help" {
   run -0 "$PROGRAM" --help
   [[ $output =~ --max-request-line=.*\[8K\] ]]
   [[ $output =~ --max-field-section=.*\[32K\] ]]
@@ -163,7 +163,7 @@ with_chunks() {
   answered 413 "$(with_content_length 134217729)"
 }
 
-@test "limits may be above the defaults" {
+@test "limits may exceed the defaults" {
   serve --max-request-line=100K --max-field-section=100K hello:app
   answered 200 "$(with_line 102400)"
   answered 200 "$(with_section 102400)"

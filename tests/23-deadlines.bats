@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # ways: one
 #
-# None of these tests measures time: what they see is that a wait ended that would not have ended
-# otherwise. The other deadlines are off, so that it is the one in question.
+# No test here measures time: each waits for an event that occurs only because of the timeout. The
+# other timeouts are disabled, so that the tested one is the cause.
 
 load helpers
 
@@ -10,7 +10,7 @@ NEVER=(--head-timeout=0 --read-timeout=0 --write-timeout=0 --request-timeout=0)
 GET='GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 OLD_GET='GET / HTTP/1.0\r\n\r\n'
 
-# hang APPLICATION STEP...: the app gets a while to begin hanging.
+# hang APPLICATION STEP...: gives the app time to start hanging.
 hang() {
   serve "${NEVER[@]}" --request-timeout=1s "$1"
   shift
@@ -18,7 +18,7 @@ hang() {
   equal "$(exit_status)" 75
 }
 
-@test "--head-timeout: a head that comes too late is answered 408" {
+@test "--head-timeout: a late head is answered 408" {
   for FAMILY in unix tcp; do
     serve "${NEVER[@]}" --head-timeout=200ms hello:app
     for part in G 'GET / HTTP/1.1\r\nHost: a\r\n' '\r\n'; do
@@ -30,7 +30,7 @@ hang() {
   logged "answered 408"
 }
 
-@test "--head-timeout: who says nothing gets no answer" {
+@test "--head-timeout: a silent client gets no answer" {
   for FAMILY in unix tcp; do
     serve "${NEVER[@]}" --head-timeout=200ms hello:app
     run -0 talk read
@@ -40,14 +40,14 @@ hang() {
   done
 }
 
-@test "--head-timeout: it does not cover the content" {
+@test "--head-timeout does not apply to the content" {
   serve "${NEVER[@]}" --head-timeout=200ms --read-timeout=400ms catches:app
-  # The read ends by its own timeout, which is the longer one.
+  # The read ends with its own, longer timeout.
   run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n' read
   contains "$output" "TimeoutError"
 }
 
-@test "--read-timeout: content that comes too late is answered 408" {
+@test "--read-timeout: late content is answered 408" {
   serve "${NEVER[@]}" --read-timeout=200ms traces:app
   run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhell' read
   contains "$output" "HTTP/1.1 408 "
@@ -57,14 +57,14 @@ hang() {
   not_logged "content:"
 }
 
-@test "--read-timeout: it counts for chunked content too" {
+@test "--read-timeout applies to chunked content" {
   serve "${NEVER[@]}" --read-timeout=200ms echoes:app
-  run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n' \
-    read
+  run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n' \
+    send '5\r\nhello\r\n' read
   contains "$output" "HTTP/1.1 408 "
 }
 
-@test "--read-timeout: the app sees TimeoutError, and may answer all the same" {
+@test "--read-timeout: the app gets TimeoutError and can still answer" {
   serve "${NEVER[@]}" --read-timeout=200ms catches:app
   run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhell' read
   contains "$output" "HTTP/1.1 200 "
@@ -72,14 +72,14 @@ hang() {
   equal "$(exit_status)" 0
 }
 
-@test "--write-timeout: an answer that the client does not take is given up" {
+@test "--write-timeout: an answer that the client does not read is abandoned" {
   mkfifo "$FIFOS/closed"
   for FAMILY in unix tcp; do
     serve "${NEVER[@]}" --write-timeout=200ms large:app
     local ending=0
     talk send "$GET" expect 'Content-Length: 67108864\r\n' meet "$FIFOS/closed" read \
       >"$BATS_TEST_TMPDIR/answer" || ending=$?
-    # Over a unix socket, the missing bytes have to tell.
+    # On a unix socket, only the missing bytes show it.
     equal "$FAMILY $ending" "$([[ $FAMILY == tcp ]] && echo tcp 3 || echo unix 0)"
     (($(wc -c <"$BATS_TEST_TMPDIR/answer") < 67108864))
     equal "$(exit_status)" 0
@@ -88,7 +88,7 @@ hang() {
   done
 }
 
-@test "--request-timeout: an app in a loop is answered for with 504, and ended" {
+@test "--request-timeout: a looping app is killed and the client gets 504" {
   hang hangs:in_loop send "$GET" read
   contains "$output" "HTTP/1.1 504 "
   logged "GET /: "
@@ -96,7 +96,7 @@ hang() {
   logged "in in_loop"
 }
 
-@test "--request-timeout: so is an app that waits in C" {
+@test "--request-timeout: an app that waits in C is killed and the client gets 504" {
   for FAMILY in unix tcp; do
     hang hangs:in_sleep send "$GET" read
     equal "$status" 0
@@ -106,13 +106,13 @@ hang() {
   done
 }
 
-@test "--request-timeout: so is an app that waits in C with the interpreter locked" {
+@test "--request-timeout: an app that holds the GIL in C is killed and the client gets 504" {
   hang hangs:holding_the_gil send "$GET" read
   contains "$output" "HTTP/1.1 504 "
   logged "in holding_the_gil"
 }
 
-@test "--request-timeout: the log shows where every thread is" {
+@test "--request-timeout: the log shows the traceback of every thread" {
   hang hangs:with_thread send "$GET" read
   contains "$output" "HTTP/1.1 504 "
   logged "in with_thread"
@@ -135,7 +135,7 @@ hang() {
   done
 }
 
-@test "--request-timeout: an answer to HTTP/1.0 that has begun is cut off with a reset" {
+@test "--request-timeout: an HTTP/1.0 answer that has begun is cut off with a reset" {
   for FAMILY in unix tcp; do
     hang hangs:after_head send "$OLD_GET" read
     equal "$status" 3
@@ -143,19 +143,19 @@ hang() {
   done
 }
 
-@test "--request-timeout: it covers the import of the app" {
+@test "--request-timeout covers the import of the app" {
   hang hangs_at_import:app send "$GET" read
   contains "$output" "HTTP/1.1 504 "
   logged "in wait"
 }
 
-@test "--request-timeout: it covers the wait for content" {
+@test "--request-timeout covers the wait for content" {
   hang echoes:app send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhell' read
   contains "$output" "HTTP/1.1 504 "
   logged "in app"
 }
 
-@test "--request-timeout: close() may hang without harm to a complete answer" {
+@test "--request-timeout: a close() that hangs does not affect a complete answer" {
   for FAMILY in unix tcp; do
     for request in "$GET" "$OLD_GET"; do
       hang hangs:in_close send "$request" read
@@ -166,7 +166,7 @@ hang() {
   logged "in close"
 }
 
-@test "--request-timeout: a thread that runs on after the answer is ended, too" {
+@test "--request-timeout: a thread that keeps running after the answer is killed" {
   hang hangs:after_answer send "$GET" read
   equal "$status" 0
   equal "${output##*$'\r\n'}" "answered"
@@ -174,20 +174,20 @@ hang() {
   logged "in in_background"
 }
 
-@test "--request-timeout: what hangs at exit is ended, too" {
+@test "--request-timeout: an exit handler that hangs is killed" {
   hang hangs:at_exit send "$GET" read
   equal "$status" 0
   equal "${output##*$'\r\n'}" "answered"
   logged "--request-timeout"
 }
 
-@test "--request-timeout: a head that is not complete by then is answered 408" {
+@test "--request-timeout: an incomplete head is answered 408" {
   serve "${NEVER[@]}" --request-timeout=200ms hello:app
   run -0 talk send 'GET / HTTP/1.1\r\n' read
   contains "$output" "HTTP/1.1 408 "
 }
 
-@test "--request-timeout: who says nothing gets no answer, and that is no failure" {
+@test "--request-timeout: a silent client gets no answer and causes no failure" {
   serve "${NEVER[@]}" --request-timeout=200ms hello:app
   run -0 talk read
   equal "$output" ""
@@ -195,7 +195,7 @@ hang() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "--request-timeout: a client that goes on sending, or could, is no failure of the app" {
+@test "--request-timeout: a client that keeps sending causes no failure of the app" {
   local family
   for family in unix tcp; do
     FAMILY=$family serve --request-timeout=1s hello:app

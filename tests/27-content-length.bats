@@ -1,28 +1,28 @@
 #!/usr/bin/env bats
 # ways: one
 #
-# Content that is longer or shorter than the Content-Length that the app announces.
+# Content longer or shorter than the app's Content-Length.
 
 load helpers
 
 GET='GET / HTTP/1.1\r\nHost: a\r\n'
 TEN="'200 OK', [('Content-Length', '10')]"
 
-# get RETURN [CURL-ARGUMENT]...: what comes of an app that announces 10 bytes and returns this.
+# get RETURN [CURL-ARGUMENT]...: sends a request to an app that announces 10 bytes and returns this.
 get() {
   local return=$1
   shift
   http /target -H "Start: $TEN" -H "Return: $return" "$@"
 }
 
-# warned TEXT: that is the one message in the log.
+# warned TEXT: the log contains this message and no other.
 warned() {
   logged "GET /target: the content is $1 longer than its Content-Length of "
   equal "$(wc -l <"$LOG")" 1
   : >"$LOG"
 }
 
-# get_file FILE START [CURL-ARGUMENT]...: the same of an app that wraps a file.
+# get_file FILE START [CURL-ARGUMENT]...: sends a request to an app that wraps a file.
 get_file() {
   local file=$1 headers=$2
   shift 2
@@ -33,7 +33,7 @@ put_file() {
   printf %s "$1" >"$FIFOS/file"
 }
 
-@test "more content: what was announced is sent, and a warning names the rest" {
+@test "too much content: the announced length is sent, and a warning states the excess" {
   local version
   serve responds:app
   for version in --http1.1 --http1.0; do
@@ -44,7 +44,7 @@ put_file() {
   done
 }
 
-@test "more content: lists and tuples, of which all is known" {
+@test "too much content: for lists and tuples the warning states the total" {
   serve responds:app
   equal "$(get "[b'abcdefghijk']")" abcdefghij
   warned "1 byte"
@@ -56,7 +56,7 @@ put_file() {
   warned "1 byte"
 }
 
-@test "more content: all other iterables, of which no more is known than the item" {
+@test "too much content: for other iterables the warning states what the current item exceeds" {
   local iterable
   serve responds:app
   for iterable in "(x for x in (b'abcde', b'fghijEXTRA', b'MORE'))" \
@@ -71,7 +71,7 @@ put_file() {
   warned "at least 67108854 bytes"
 }
 
-@test "more content: the iteration stops, and close() is called" {
+@test "too much content: the iteration stops and close() is called" {
   serve responds:app
   equal "$(get "(print('item', i) or b'abcd' for i in range(9))")" abcdabcdab
   equal "$(exit_status)" 0
@@ -83,7 +83,7 @@ put_file() {
   logged closed
 }
 
-@test "an endless iterable ends when enough was sent" {
+@test "an endless iterable stops after the announced length" {
   serve responds:app
   equal "$(get "__import__('itertools').repeat(b'abc')")" abcabcabca
   warned "at least 2 bytes"
@@ -93,7 +93,7 @@ put_file() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "a generator that gives what it announced reaches its end, and no client waits for that" {
+@test "a generator of the announced length runs to its end without delaying the client" {
   mkfifo "$FIFOS/end"
   serve announces:waits_at_its_end
   run -0 talk send "$GET\r\n" read meet "$FIFOS/end"
@@ -103,14 +103,14 @@ put_file() {
   not_logged "longer than"
 }
 
-@test "an exception after all that was announced does not harm the answer" {
+@test "an exception after the announced length does not affect the answer" {
   serve announces:breaks_at_its_end
   equal "$(http / --fail)" 0123456789
   logged "RuntimeError: after the end"
   not_logged "cut off"
 }
 
-@test "content although the Content-Length is 0" {
+@test "content with a Content-Length of 0 is not sent" {
   serve responds:app
   local start="'200 OK', [('Content-Length', '0')]"
   for return in "[b'EXTRA']" "iter([b'', b'EXTRA'])"; do
@@ -123,7 +123,7 @@ put_file() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "an answer without content has none, and there is no warning" {
+@test "an answer that must not have content has none, without a warning" {
   local request code return
   serve responds:app
   for request in "HEAD / HTTP/1.1\r\nHost: a\r\n" "HEAD / HTTP/1.0\r\n" "$GET"; do
@@ -141,7 +141,7 @@ put_file() {
   contains "$(get "[b'longer than that']" --head)" $'\r\nContent-Length: 10\r\n'
 }
 
-@test "write() sends what is allowed, and then raises" {
+@test "write() sends up to the announced length, then raises" {
   serve announces:writes
   equal "$(http / --fail)" 0123456789
   equal "$(exit_status)" 0
@@ -150,7 +150,7 @@ put_file() {
   equal "$(http / --fail --http1.0)" 0123456789
 }
 
-@test "write() beyond the end: a careless app has a traceback, its client the answer" {
+@test "write() beyond the end: the log has the app's traceback, the client gets the answer" {
   serve announces:writes_carelessly
   equal "$(http / --fail)" 0123456789
   equal "$(exit_status)" 0
@@ -158,14 +158,14 @@ put_file() {
   not_logged "cut off"
 }
 
-@test "write(), although the Content-Length is 0" {
+@test "write() with a Content-Length of 0 raises" {
   serve announces:writes_nothing
   equal "$(http / --fail --write-out '%{http_code}')" 200
   equal "$(exit_status)" 0
   equal "$(grep -c "^ValueError: write() .* 5 bytes were not sent" "$LOG")" 1
 }
 
-@test "write(), and then an iterable: together they are too long, or too short" {
+@test "write() and an iterable together may be too long or too short" {
   serve announces:writes_and_returns
   equal "$(http /target -H "Return: [b'56789', b'EXTRA']" --fail)" 0123456789
   warned "5 bytes"
@@ -179,7 +179,7 @@ put_file() {
   logged "the content ends after 9 of the 10 bytes of its Content-Length"
 }
 
-@test "less content is cut off visibly, or not sent at all" {
+@test "too little content is visibly cut off, or not sent at all" {
   serve responds:app
   run -18 --separate-stderr get "iter([b'abcde', b'fghi'])"
   equal "$output" abcdefghi
@@ -191,7 +191,7 @@ put_file() {
   done
 }
 
-# Sets kinds: for each kind of a file with the content "0123456789": an expression.
+# Sets kinds: an expression for each kind of file with the content "0123456789".
 kinds_of_files() {
   put_file 0123456789
   gzip --keep "$FIFOS/file"
@@ -212,7 +212,7 @@ kinds_of_files() {
   )
 }
 
-@test "a part of a file, of whatever kind: from its position on, as long as the Content-Length" {
+@test "part of a file of any kind is sent from its position, as long as the Content-Length" {
   local kinds file part version
   kinds_of_files
   serve sends_file:app
@@ -232,7 +232,7 @@ kinds_of_files() {
   equal "$(grep -v '^closed: ' "$LOG")" ""
 }
 
-@test "a file shorter than the Content-Length, of whatever kind, is cut off" {
+@test "a file of any kind that is shorter than the Content-Length is cut off" {
   local kinds file
   kinds_of_files
   serve sends_file:app
@@ -245,7 +245,7 @@ kinds_of_files() {
   done
 }
 
-@test "a part of a sparse file, and nothing of a file" {
+@test "part of a sparse file is sent, and zero bytes of a file" {
   truncate --size=64M "$FIFOS/file"
   serve sends_file:app
   get_file 'open(FILES + "/file", "rb")' "[('Content-Length', '100000')]" >"$BATS_TEST_TMPDIR/part"
@@ -261,15 +261,15 @@ kinds_of_files() {
   equal "$(get_file 'open_pipe(b"0123456789")' "[('Content-Length', '10')]")" 0123456789
 }
 
-@test "a middleware that iterates the wrapper gives too much like any iterable" {
+@test "excess from a middleware that iterates the wrapper is handled like any iterable's" {
   put_file 0123456789abc
   serve announces:middleware
   equal "$(http /target)" 0123456789
   warned "at least 2 bytes"
 }
 
-# while_sending COMMAND: sends a file of 8 MB, more than the socket's buffers hold, and runs this
-# once the head has arrived. The answer is in $FIFOS/answer.
+# while_sending COMMAND: sends a file of 8 MB, more than the socket buffers hold, and runs the
+# command once the head has arrived. The answer is in $FIFOS/answer.
 while_sending() {
   head -c 8M /dev/urandom >"$FIFOS/file"
   cp "$FIFOS/file" "$FIFOS/copy"
@@ -287,7 +287,7 @@ grow() {
   cat "$FIFOS/copy" >>"$FIFOS/file"
 }
 
-@test "a file that grows while it is sent is sent as it was announced" {
+@test "a file that grows while it is sent is sent with the announced length" {
   while_sending grow
   tail -c 8M "$FIFOS/answer" | cmp - "$FIFOS/copy"
   equal "$(grep -ac "^Content-Length: 8388608" "$FIFOS/answer")" 1

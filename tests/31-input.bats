@@ -3,8 +3,8 @@
 
 load helpers
 
-# reads EXPRESSION CONTENT: what the expression is for this content. It is asked for in both
-# framings, which must not make a difference.
+# reads EXPRESSION CONTENT: prints the value of the expression for this content. Both framings are
+# tried and must give the same.
 reads() {
   local length chunked
   length=$(http / -H "Do: $1" --data-binary "$2")
@@ -12,7 +12,7 @@ reads() {
   equal "$chunked" "$length" && echo "$length"
 }
 
-@test "read() reads all" {
+@test "read() reads everything" {
   serve reads:app
   equal "$(reads 'input.read()' 'the content')" "b'the content'"
   equal "$(reads 'input.read(None)' 'the content')" "b'the content'"
@@ -20,7 +20,7 @@ reads() {
   equal "$(reads 'input.read(-7)' 'the content')" "b'the content'"
 }
 
-@test "read(n) reads so many bytes, fewer only at the end" {
+@test "read(n) reads n bytes, and fewer only at the end" {
   serve reads:app
   equal "$(reads 'input.read(3), input.read(0), input.read(5), input.read(9)' 'the content')" \
     "(b'the', b'', b' cont', b'ent')"
@@ -28,14 +28,14 @@ reads() {
   equal "$(reads 'input.read(2**62)' 'the content')" "b'the content'"
 }
 
-@test "readline() reads up to a newline and with it" {
+@test "readline() reads up to and including a newline" {
   serve reads:app
   equal "$(reads '[input.readline() for _ in range(5)]' $'one\n\ntwo\r\nthree')" \
     "[b'one\n', b'\n', b'two\r\n', b'three', b'']"
   equal "$(reads 'input.readline(None), input.readline(-1)' $'one\ntwo\n')" "(b'one\n', b'two\n')"
 }
 
-@test "readline(n) reads no more than so many bytes of a line" {
+@test "readline(n) reads at most n bytes of a line" {
   serve reads:app
   equal "$(reads '[input.readline(n) for n in (0, 2, 2, 3, 4, 9, 9)]' $'one\n\ntwo\nthree')" \
     "[b'', b'on', b'e\n', b'\n', b'two\n', b'three', b'']"
@@ -50,33 +50,33 @@ reads() {
   equal "$(reads 'input.readlines(0)' $'one\ntwo\n')" "[b'one\n', b'two\n']"
 }
 
-@test "readlines(hint) reads whole lines until they have so many bytes" {
+@test "readlines(hint) reads whole lines until they total that many bytes" {
   serve reads:app
   equal "$(reads 'input.readlines(1), input.readlines(5), input.read()' $'one\ntwo\nthree\nfour')" \
     "([b'one\n'], [b'two\n', b'three\n'], b'four')"
   equal "$(reads 'input.readlines(4), input.read()' $'one\ntwo\n')" "([b'one\n'], b'two\n')"
 }
 
-@test "iteration goes from line to line" {
+@test "iteration yields one line at a time" {
   serve reads:app
   equal "$(reads 'list(input), list(input)' $'one\n\ntwo')" "([b'one\n', b'\n', b'two'], [])"
   equal "$(reads 'iter(input) is input, next(input), input.read()' $'one\ntwo')" \
     "(True, b'one\n', b'two')"
 }
 
-@test "the ways to read can be mixed" {
+@test "the read methods can be mixed" {
   serve reads:app
   equal "$(reads 'input.read(1), input.readline(), next(input), input.readlines(1), input.read()' \
     $'one\ntwo\nthree\nfour\nfive')" "(b'o', b'ne\n', b'two\n', [b'three\n'], b'four\nfive')"
 }
 
-@test "reads after the end give nothing, in every way" {
+@test "every read method returns nothing after the end" {
   serve reads:app
   local ways='[input.read(), input.read(1), input.readline(), input.readlines(), list(input)]'
   equal "$(reads "input.read(), $ways" 'x')" "(b'x', [b'', b'', b'', [], []])"
 }
 
-@test "a request without content has an empty one" {
+@test "a request without content has empty input" {
   serve reads:app
   local ways='[input.read(), input.read(1), input.readline(), input.readlines(), list(input)]'
   equal "$(http / -H "Do: $ways")" "[b'', b'', b'', [], []]"
@@ -85,7 +85,7 @@ reads() {
     "[b'', b'', b'', [], []]"
 }
 
-@test "a size that is no number is a TypeError" {
+@test "a size that is no number raises TypeError" {
   serve reads:app
   equal "$(status / -H "Do: input.read('1')" -d content)" 500
   logged "TypeError"
@@ -93,14 +93,14 @@ reads() {
   equal "$(status / -H "Do: input.read(1, 2)" -d content)" 500
 }
 
-@test "content of any bytes arrives as it was sent" {
+@test "content of arbitrary bytes arrives unchanged" {
   serve reads:app
   run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nDo: input.read()\r\nContent-Length: 6\r\n\r\n' \
     send '\0\xff\r\n\r\n' read
   contains "$output" "b'\\x00\\xff\\r\\n\\r\\n'"
 }
 
-@test "chunked content may be split anywhere" {
+@test "chunked content can be split anywhere" {
   serve reads:app
   local text='4\r\none\n\r\n006;a="b"\r\ntwo\nth\r\n3\r\nree\r\n0\r\nX-Trailer: y\r\n\r\n' steps=()
   while [[ -n $text ]]; do
@@ -114,7 +114,7 @@ reads() {
   contains "$output" "[b'one\\n', b'two\\n', b'three']"
 }
 
-@test "reading waits until enough has arrived" {
+@test "a read waits until enough content has arrived" {
   serve reads:app
   run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 11\r\n' \
     send 'Do: input.read(7), input.readline()\r\n\r\n' expect '100 Continue\r\n\r\n' send 'the' \
@@ -122,7 +122,7 @@ reads() {
   contains "$output" "(b'the con', b'tent')"
 }
 
-@test "reading never goes past the content" {
+@test "a read never goes beyond the content" {
   serve reads:app
   local next='GET /next HTTP/1.1\r\nHost: a\r\n\r\n'
   run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nDo: input.read(), input.read(), list(input)\r\n' \
@@ -136,7 +136,7 @@ reads() {
   contains "$output" "(b'', [])"
 }
 
-@test "the end of the content is known without the end of the connection" {
+@test "the end of the content is recognized while the connection stays open" {
   serve reads:app
   run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nDo: input.read()\r\nContent-Length: 7\r\n\r\n' \
     send 'content' expect "b'content'"
@@ -145,7 +145,7 @@ reads() {
   run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nDo: input.read()\r\n\r\n' expect "b''"
 }
 
-@test "lines far longer than any buffer are whole" {
+@test "lines longer than any buffer are returned whole" {
   serve reads:app
   local line
   line=$(head -c 300000 /dev/zero | tr '\0' x)
@@ -174,8 +174,8 @@ reads() {
   contains "$(http / -T - <"$file")" "$expected "
 }
 
-@test "memory does not grow with the content" {
-  # AddressSanitizer keeps what was freed for a while, by default 256 MB of it.
+@test "memory use does not grow with the content" {
+  # AddressSanitizer keeps freed memory for a while, up to 256 MB by default.
   export ASAN_OPTIONS=${ASAN_OPTIONS-}:quarantine_size_mb=1
   local small large expected file=$BATS_TEST_TMPDIR/upload
   serve digests:app
@@ -190,7 +190,7 @@ reads() {
   done
 }
 
-@test "a client that leaves midway is a ConnectionResetError for the app, and no failure" {
+@test "if the client leaves midway, the app gets ConnectionResetError and no failure is logged" {
   serve reading_fails:app
   local head='POST / HTTP/1.1\r\nHost: a\r\n'
   talk send "$head"'Content-Length: 10\r\n\r\nhalf' end read
@@ -204,7 +204,7 @@ reads() {
   not_logged Traceback
 }
 
-@test "bad framing midway is answered 400 when the app lets the error through" {
+@test "bad framing midway is answered 400 if the app does not catch the error" {
   serve reading_fails:app
   run -0 talk send 'POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n' \
     send '3\r\nabc\r\nxyz\r\n' read
@@ -215,7 +215,7 @@ reads() {
   equal "$(exit_status)" 0
 }
 
-@test "content over the limit is answered 413 when the app lets the error through" {
+@test "content over the limit is answered 413 if the app does not catch the error" {
   serve --max-content=8 reading_fails:app
   run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n' \
     send '8\r\n01234567\r\n1\r\n8\r\n0\r\n\r\n' read
@@ -234,7 +234,7 @@ reads() {
   equal "$(exit_status)" 0
 }
 
-@test "the app may answer for itself when the content is bad, and the error stays" {
+@test "the app can answer bad content itself, and further reads raise the same error" {
   serve reading_recovers:app
   run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n' read
   contains "$output" "HTTP/1.1 422 "

@@ -4,8 +4,8 @@
 
 load helpers
 
-# refused START RETURN WORD...: the app that calls start_response with START and returns RETURN is
-# answered 500, nothing of the matter reaches the client, and a line of the log has all the words.
+# refused START RETURN WORD...: an app that calls start_response with START and returns RETURN is
+# answered 500, the client learns no details, and one line of the log contains all the words.
 refused() {
   local answer word line
   : >"$LOG"
@@ -14,14 +14,15 @@ refused() {
   equal "$(exit_status)" 0 || return
   shift 2
   grep -qF "GET /target" "$LOG" || { echo "the log does not name the request"; return 1; }
-  # The traceback shows the app's source, but the values are in the message only.
+  # The traceback shows the app's source, but only the message contains the values.
   line=$(grep -E '^[A-Za-z]+Error: ' "$LOG")
   for word; do
     contains "$line" "$word" || return
   done
 }
 
-# refused_status STATUS, refused_header HEADER: Python expressions; the message shows their values.
+# refused_status STATUS, refused_header HEADER: take Python expressions; the message shows their
+# values.
 refused_status() {
   refused "$1, []" "[b'the answer']" status "${2-$1}"
 }
@@ -30,16 +31,16 @@ refused_header() {
   refused "'200 OK', [('X-Good', 'yes'), $1]" "[b'the answer']" "${2-$1}"
 }
 
-# is_cut_off TARGET: the answer has begun, and its framing shows that it is not whole.
+# is_cut_off TARGET: the answer has begun, and its framing shows that it is incomplete.
 is_cut_off() {
   local status=0
   http "$1" --output "$BATS_TEST_TMPDIR/answer" || status=$?
-  # curl: 18 is a part of a file, 56 a failure in receiving
+  # curl: 18 is a partial file, 56 a failure in receiving.
   [[ $status == 18 || $status == 56 ]] || { echo "curl ended with $status"; return 1; }
   equal "$(exit_status)" 0
 }
 
-@test "status and headers are sent as given, in order" {
+@test "status and headers are sent as given and in order" {
   serve responds:app
   run -0 http / --include -H "Start: '299 Very  Own', [('X-b', '2'), ('x-A', '1'), ('X-b', '3')]"
   [[ $output == $'HTTP/1.1 299 Very  Own\r\nX-b: 2\r\nx-A: 1\r\nX-b: 3\r\n'* ]]
@@ -52,20 +53,20 @@ is_cut_off() {
   [[ $output == $'HTTP/1.1 200 \r\n'* ]]
 }
 
-@test "header values are Latin-1 characters, each a byte" {
+@test "header values are Latin-1 strings, one byte for each character" {
   serve responds:app
   http / --include -H "Start: '200 OK', [('X-Name', 'caf\\xe9')]" |
     LC_ALL=C grep -aq $'^X-Name: caf\xe9\r$'
 }
 
-@test "status and headers may be given by keyword" {
+@test "status and headers can be given by keyword" {
   serve start_keywords:app
   run -0 http / --include
   [[ $output == $'HTTP/1.1 201 Created\r\nX-Own: 1\r\n'* ]]
   contains "$output" "the answer"
 }
 
-@test "exc_info before the head replaces status and headers" {
+@test "exc_info before the head is sent replaces status and headers" {
   serve exc_info:before_the_head
   run -0 http / --include
   [[ $output == $'HTTP/1.1 503 Sorry\r\n'* ]]
@@ -76,14 +77,14 @@ is_cut_off() {
   not_logged Traceback
 }
 
-@test "exc_info before the first content of a generator replaces them as well" {
+@test "exc_info before the first content of a generator replaces status and headers" {
   serve exc_info:in_the_iterable
   run -0 http / --include
   [[ $output == $'HTTP/1.1 503 Sorry\r\nContent-Length: 5\r\n'* ]]
   [[ $output == *$'\r\n\r\nsorry' && $output != *1000* ]]
 }
 
-@test "exc_info after the head raises it again and cuts the answer off" {
+@test "exc_info after the head is raised again, and the answer is cut off" {
   serve exc_info:after_the_head
   is_cut_off /
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" "the beginning"
@@ -92,12 +93,12 @@ is_cut_off() {
   equal "$(grep -c "Traceback" "$LOG")" 1
 }
 
-@test "exc_info may come with the first call" {
+@test "exc_info is allowed in the first call" {
   serve exc_info:as_first_call
   equal "$(http / --write-out ' %{http_code}')" "sorry 503"
 }
 
-@test "exc_info that is none, or no triple, is refused" {
+@test "an invalid exc_info is refused" {
   serve responds:app
   refused "'200 OK', [], 'text'" "[b'']" exc_info
   refused "'200 OK', [], (1, 2, 3)" "[b'']" exc_info
@@ -111,28 +112,28 @@ is_cut_off() {
   equal "$(exit_status)" 0
 }
 
-@test "a second call without exc_info changes nothing for the app that catches the error" {
+@test "a second call without exc_info has no effect if the app catches the error" {
   serve second_start:goes_on
   run -0 http / --include
   [[ $output == $'HTTP/1.1 200 OK\r\n'*$'\r\n\r\n'*"the answer" && $output != *X-Second* ]]
   logged "the app got AssertionError"
 }
 
-@test "a second call after the head cuts the answer off" {
+@test "a second call after the head is sent cuts the answer off" {
   serve second_start:after_the_head
   is_cut_off /
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" "the beginning"
   logged "exc_info"
 }
 
-@test "a generator may call start_response when it is asked for content" {
+@test "a generator can call start_response when its content is requested" {
   serve starts_late:app
   equal "$(http / --write-out ' %{http_code}')" "the answer 201"
   serve starts_late:second
   equal "$(http / --write-out ' %{http_code}')" "the answer 201"
 }
 
-@test "write() sends content, before and between what the iterable yields" {
+@test "write() sends content before and between the items of the iterable" {
   serve writes:only
   equal "$(http /)" "one two"
   serve writes:before
@@ -142,20 +143,20 @@ is_cut_off() {
   equal "$(http / --http1.0)" "one two three four five"
 }
 
-@test "write() sends at once" {
+@test "write() sends immediately" {
   mkfifo "$FIFOS/written"
   serve writes:waits
   run -0 talk send 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' expect "one " meet "$FIFOS/written" read
   contains "$output" "two"
 }
 
-@test "write() takes bytes only" {
+@test "write() accepts only bytes" {
   serve writes:text
   equal "$(http / --write-out '%{http_code}')" $'500 Internal Server Error\n500'
   equal "$(grep '^TypeError: ' "$LOG" | grep bytes | grep -c str)" 1
 }
 
-@test "write() beyond the Content-Length sends no more" {
+@test "write() does not send beyond the Content-Length" {
   serve writes:too_much
   run -0 talk send 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' read
   [[ $output == *$'\r\n\r\n12345' ]]
@@ -163,13 +164,13 @@ is_cut_off() {
   equal "$(exit_status)" 0
 }
 
-@test "write() in close() comes too late" {
+@test "write() in close() is too late" {
   serve writes:late
   equal "$(http /)" "the answer"
   logged "the app got ValueError"
 }
 
-@test "a status that is none is refused" {
+@test "a status that is no string is refused" {
   serve responds:app
   refused "200, []" "[b'']" status str int
   refused "None, []" "[b'']" status str NoneType
@@ -185,14 +186,14 @@ is_cut_off() {
   refused_status "' 200 OK'"
 }
 
-@test "a status that is not final is refused" {
+@test "an informational status is refused" {
   serve responds:app
   refused_status "'100 Continue'"
   refused_status "'101 Switching Protocols'"
   refused_status "'099 Too low'"
 }
 
-@test "a status with control characters or beyond Latin-1 is refused" {
+@test "a status with control characters or characters beyond Latin-1 is refused" {
   serve responds:app
   refused_status "'200 OK\\r\\nX-Evil: 1'"
   refused_status "'200 OK\\n'"
@@ -236,7 +237,7 @@ is_cut_off() {
   refused_header "('A', 'b\\x7f')"
 }
 
-@test "a header beyond Latin-1 is refused" {
+@test "a header with characters beyond Latin-1 is refused" {
   serve responds:app
   refused "'200 OK', [('A', '\\u20ac')]" "[b'']" value Latin-1 "€"
   refused "'200 OK', [('\\u20ac', 'b')]" "[b'']" name Latin-1 "€"
@@ -261,7 +262,7 @@ is_cut_off() {
   refused_header "('Content-Length', '10'), ('Content-Length', '11')" Content-Length
 }
 
-@test "a list that is shorter than its Content-Length is refused" {
+@test "a list shorter than its Content-Length is refused" {
   serve responds:app
   refused "'200 OK', [('Content-Length', '11')]" "[b'the ', b'answer']" Content-Length 10 11
   refused "'200 OK', [('Content-Length', '1')]" "[]" Content-Length
@@ -284,7 +285,7 @@ is_cut_off() {
   refused "'200 OK', []" "[bytearray(b'x')]" bytes bytearray
 }
 
-@test "text after the first bytes of a list cuts the answer off or is refused" {
+@test "text after the first bytes of a list is refused or cuts the answer off" {
   serve responds:app
   run http / -H "Return: [b'the ', 'answer']"
   [[ $output != *answer* ]]
@@ -292,7 +293,7 @@ is_cut_off() {
   equal "$(exit_status)" 0
 }
 
-@test "the items of an iterable are sent whatever iterable it is" {
+@test "any type of iterable can be returned" {
   serve responds:app
   equal "$(http / -H "Return: (b'the ', b'answer')")" "the answer"
   equal "$(http / -H "Return: iter([b'the ', b'answer'])")" "the answer"
@@ -305,12 +306,12 @@ is_cut_off() {
   refused "'200 OK', []" None NoneType
 }
 
-@test "an app that returns no iterable is refused" {
+@test "an app that returns a non-iterable is refused" {
   serve responds:app
   refused "'200 OK', []" 42 int
 }
 
-@test "an app that returns a coroutine is refused, and the log says what it is" {
+@test "an app that returns a coroutine is refused, and the log explains it" {
   serve asgi:app
   equal "$(http / --write-out '%{http_code}')" $'500 Internal Server Error\n500'
   logged coroutine
@@ -328,7 +329,7 @@ is_cut_off() {
   done
 }
 
-@test "arguments that are missing are refused" {
+@test "missing arguments are refused" {
   serve responds:app
   refused "('200 OK',)" "[b'']" start_response
   refused "()" "[b'']" start_response

@@ -7,21 +7,21 @@ setup_file() {
   export FILE='open(FILES + "/file", "rb")'
 }
 
-# put_file TEXT: the file that the app sends.
+# put_file TEXT: writes the file that the app sends.
 put_file() {
   printf %s "$1" >"$FIFOS/file"
 }
 
-# get FILE [CURL-ARGUMENT]...: the content that the app's file gives.
+# get FILE [CURL-ARGUMENT]...: prints the content that results from the app's file.
 get() {
   local file=$1
   shift
   http / -H "File: $file" "$@"
 }
 
-# Runs the program under strace(1), which notes the calls of sendfile(2). It detaches (-D) because
-# the process that was handed the sockets must become the program itself. Leak detection needs
-# ptrace(2) for itself.
+# Runs the program under strace(1), which records the calls of sendfile(2). strace detaches (-D)
+# because the process that received the sockets must become the program itself. Leak detection is
+# off because it needs ptrace(2), which strace uses.
 trace_sendfile() {
   cat >"$BATS_TEST_TMPDIR/traced" <<END
 #!/bin/sh
@@ -32,13 +32,13 @@ END
   PROGRAM=$BATS_TEST_TMPDIR/traced
 }
 
-# Prints how many bytes sendfile(2) took from the file in all.
+# Prints the total number of bytes that sendfile(2) took from the file.
 sent_by_kernel() {
   sed -nE 's/.*sendfile.* = ([0-9]+)$/\1/p' "$BATS_TEST_TMPDIR/trace" |
     awk '{ sum += $1 } END { print sum + 0 }'
 }
 
-@test "a real file is sent by sendfile(2)" {
+@test "a regular file is sent by sendfile(2)" {
   trace_sendfile
   head -c 1000000 /dev/urandom >"$FIFOS/file"
   serve sends_file:app
@@ -47,7 +47,7 @@ sent_by_kernel() {
   equal "$(sent_by_kernel)" 1000000
 }
 
-@test "an unbuffered file, and one that was opened for writing too, are sent by sendfile(2)" {
+@test "unbuffered files and files opened for writing are sent by sendfile(2)" {
   trace_sendfile
   put_file "the content"
   serve sends_file:app
@@ -59,7 +59,7 @@ sent_by_kernel() {
   equal "$(sent_by_kernel)" 11
 }
 
-@test "a file is sent from its position on" {
+@test "a file is sent from its current position" {
   trace_sendfile
   put_file "0123456789"
   serve sends_file:app
@@ -69,7 +69,7 @@ sent_by_kernel() {
   equal "$(get "at(open(FILES + '/file', 'rb', buffering=0), 9)")" 9
 }
 
-@test "what the buffer of a file has read ahead is not lost" {
+@test "data that the file's buffer has read ahead is not lost" {
   put_file $'first line\n0123456789'
   serve sends_file:app
   equal "$(get "after($FILE, 3)")" $'st line\n0123456789'
@@ -77,7 +77,7 @@ sent_by_kernel() {
   equal "$(get "at(after($FILE, 20), 12)")" 123456789
 }
 
-@test "what was written to a file and not flushed is sent" {
+@test "data written to a file and not yet flushed is sent" {
   serve sends_file:app
   equal "$(get 'at(written(tempfile.TemporaryFile(), b"the content"), 4)')" "content"
   put_file "0123456789"
@@ -85,7 +85,7 @@ sent_by_kernel() {
   equal "$(get "$FILE")" "abc3456789"
 }
 
-@test "the length of a real file is announced" {
+@test "the length of a regular file becomes the Content-Length" {
   put_file "0123456789"
   serve sends_file:app
   contains "$(get "$FILE" --include)" $'\r\nContent-Length: 10\r\n'
@@ -93,7 +93,7 @@ sent_by_kernel() {
   equal "$(get "$FILE" --http1.0)" 0123456789
 }
 
-@test "a smaller Content-Length of the app is all that is sent" {
+@test "a smaller Content-Length of the app limits what is sent" {
   trace_sendfile
   put_file "0123456789"
   serve sends_file:app
@@ -103,7 +103,7 @@ sent_by_kernel() {
   equal "$(sent_by_kernel)" 5
 }
 
-@test "a file that is shorter than the app's Content-Length is cut off" {
+@test "a file shorter than the app's Content-Length is cut off" {
   put_file "0123456789"
   serve sends_file:app
   run -18 get "$FILE" -H "Headers: [('Content-Length', '11')]"
@@ -112,7 +112,7 @@ sent_by_kernel() {
   equal "$(exit_status)" 0
 }
 
-@test "HEAD gets the length of the file and nothing of it" {
+@test "the answer to HEAD has the file's length and no content" {
   trace_sendfile
   put_file "0123456789"
   serve sends_file:app
@@ -133,7 +133,7 @@ sent_by_kernel() {
   logged "closed: True"
 }
 
-@test "an empty file, and one at its end or behind it, is empty content" {
+@test "an empty file, or one positioned at or after its end, gives empty content" {
   put_file ""
   serve sends_file:app
   equal "$(get "$FILE" --write-out '%{http_code}')" 200
@@ -145,23 +145,23 @@ sent_by_kernel() {
   done
 }
 
-@test "the files of /proc, whose size is unknown, are sent whole" {
+@test "files in /proc, whose size is unknown, are sent whole" {
   serve sends_file:app
   equal "$(get 'open("/proc/version", "rb")')" "$(cat /proc/version)"
   equal "$(get 'open("/proc/self/comm", "rb", buffering=0)')" "wsgi-once"
 }
 
-@test "what is no regular file is read" {
+@test "a file that is not regular is read" {
   serve sends_file:app
   equal "$(get 'pipe(b"from a pipe")')" "from a pipe"
 }
 
-@test "objects in memory and decompressed files are read" {
+@test "in-memory objects and decompressed files are read" {
   serve sends_file:app
   equal "$(get 'io.BytesIO(b"the content")')" "the content"
   equal "$(get 'at(io.BytesIO(b"the content"), 4)')" "content"
   equal "$(get 'Reader(b"the content")')" "the content"
-  # These have a fileno(), of a file with other bytes.
+  # These have a fileno(), but of a file with other bytes.
   printf "the content" | gzip >"$FIFOS/file.gz"
   /usr/bin/python3 -c 'import bz2, sys; bz2.open(sys.argv[1], "w").write(b"the content")' \
     "$FIFOS/file.bz2"
@@ -169,19 +169,19 @@ sent_by_kernel() {
   equal "$(get 'bz2.open(FILES + "/file.bz2")')" "the content"
 }
 
-@test "a class of its own that is built on a real file is read" {
+@test "a subclass of a regular file object is read" {
   put_file "the content"
   serve sends_file:app
   equal "$(get 'Upper(FILES + "/file")')" "THE CONTENT"
   equal "$(get 'io.BufferedReader(Upper(FILES + "/file"))')" "THE CONTENT"
 }
 
-@test "a temporary file with a name is sent" {
+@test "a named temporary file is sent" {
   serve sends_file:app
   equal "$(get 'at(written(tempfile.NamedTemporaryFile(), b"the content"), 0)')" "the content"
 }
 
-@test "a file of text is refused" {
+@test "a text file is refused" {
   put_file "the content"
   serve sends_file:app
   equal "$(get 'open(FILES + "/file", encoding="ascii")' --write-out '%{http_code}')" \
@@ -198,7 +198,7 @@ sent_by_kernel() {
   logged "ValueError"
 }
 
-@test "a file that cannot be read is an error of the app" {
+@test "an unreadable file is an error of the app" {
   put_file "the content"
   serve sends_file:app
   local file name='FILES + "/file"'
@@ -216,7 +216,7 @@ sent_by_kernel() {
   equal "$(grep -c "the application raised an exception" "$LOG")" 7
 }
 
-@test "the file is closed after it was sent" {
+@test "the file is closed after it is sent" {
   put_file "the content"
   serve sends_file:app
   equal "$(get "$FILE")" "the content"
@@ -224,7 +224,7 @@ sent_by_kernel() {
   logged "closed: True"
 }
 
-@test "close() of the file is called once, and need not exist" {
+@test "close() of the file is called once, and is optional" {
   serve sends_file:app
   equal "$(get 'Closing(b"the content")')" "the content"
   equal "$(exit_status)" 0
@@ -234,7 +234,7 @@ sent_by_kernel() {
   not_logged Traceback
 }
 
-@test "the file is closed when the client leaves midway" {
+@test "the file is closed if the client disconnects midway" {
   truncate --size=64M "$FIFOS/file"
   serve sends_file:app
   talk send "GET / HTTP/1.1\r\nHost: a\r\nFile: $FILE\r\n\r\n" expect "200 OK" reset \
@@ -245,21 +245,21 @@ sent_by_kernel() {
 }
 
 @test "a large file reaches a slow client whole" {
-  # More than the socket's buffers hold, so that the program has to wait.
+  # More than the socket buffers hold, so that the program has to wait.
   head -c 8M /dev/urandom >"$FIFOS/file"
   serve sends_file:app
   talk send "GET / HTTP/1.0\r\nFile: $FILE\r\n\r\n" read-slowly 8192 >"$FIFOS/answer"
   tail -c 8M "$FIFOS/answer" | cmp - "$FIFOS/file"
 }
 
-@test "the block size is what is read at once" {
+@test "the block size is the size of each read" {
   serve file_blocks:app
   equal "$(http / -H "Use: wrap(file)")" "[b'x', b'x'] [8192, 8192, 8192]"
   equal "$(http / -H "Use: wrap(file, 100)")" "[b'x', b'x'] [100, 100, 100]"
   equal "$(http / -H "Use: wrap(file, block_size=7)")" "[b'x', b'x'] [7, 7, 7]"
 }
 
-@test "wsgi.file_wrapper wants a file" {
+@test "wsgi.file_wrapper requires a file" {
   serve file_blocks:app
   equal "$(status / -H "Use: wrap()")" 500
   logged "TypeError"
@@ -274,14 +274,14 @@ sent_by_kernel() {
   equal "$(http / -H "Use: [iter(w := wrap(file)) is w, next(w)]")" "[True, b'x'] [8192]"
 }
 
-@test "a file after write() is sent whole" {
+@test "a file returned after write() is sent whole" {
   put_file "the content"
   serve file_after_write:app
   equal "$(http /)" "before the content"
   equal "$(http / --http1.0)" "before the content"
 }
 
-@test "files of /sys, which tell a wrong size, are read" {
+@test "files in /sys, which report a wrong size, are read" {
   serve sends_file:app
   local file=/sys/kernel/mm/transparent_hugepage/enabled
   [[ -e $file ]] || file=$(find /sys/kernel -maxdepth 1 -type f -readable -print -quit)

@@ -3,7 +3,7 @@
 
 load helpers
 
-# closed_once: the process has ended, well, and close() was called once.
+# closed_once: the process has exited with success, and close() was called once.
 closed_once() {
   equal "$(exit_status)" 0 && equal "$(grep -c "close() number" "$LOG")" 1
 }
@@ -20,7 +20,7 @@ closed_once() {
   closed_once
 }
 
-@test "close() is called once when there is no content to send" {
+@test "close() is called once if there is no content to send" {
   serve closes:success
   equal "$(http / --head --write-out '%{http_code}' --output /dev/null)" 200
   closed_once
@@ -30,21 +30,21 @@ closed_once() {
   closed_once
 }
 
-@test "close() is called once when the iteration raises at once" {
+@test "close() is called once if the iteration raises at once" {
   serve closes:breaks_at_once
   equal "$(status /)" 500
   closed_once
   logged "RuntimeError: the app broke"
 }
 
-@test "close() is called once when the iteration raises midway" {
+@test "close() is called once if the iteration raises midway" {
   serve closes:breaks_midway
   run -18 http /
   closed_once
   logged "RuntimeError: the app broke"
 }
 
-@test "close() is called once when the app breaks the rules" {
+@test "close() is called once if the app violates the protocol" {
   local app
   for app in gives_text no_start no_iterable too_short; do
     : >"$LOG"
@@ -55,13 +55,13 @@ closed_once() {
   done
 }
 
-@test "close() is called once when the iteration raises SystemExit" {
+@test "close() is called once if the iteration raises SystemExit" {
   serve closes:exits
   equal "$(status /)" 500
   closed_once
 }
 
-@test "close() is called once when the client leaves midway" {
+@test "close() is called once if the client disconnects midway" {
   serve endless:app
   talk send 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' expect "200 OK" reset >"$BATS_TEST_TMPDIR/answer"
   equal "$(exit_status)" 0
@@ -69,7 +69,7 @@ closed_once() {
   not_logged Traceback
 }
 
-@test "a generator is closed when the client leaves midway" {
+@test "a generator is closed if the client disconnects midway" {
   serve closes:generator
   talk send 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' expect "200 OK" reset >"$BATS_TEST_TMPDIR/answer"
   equal "$(exit_status)" 0
@@ -77,7 +77,7 @@ closed_once() {
   not_logged Traceback
 }
 
-@test "an exception in close() is logged, and the answer is whole" {
+@test "an exception in close() is logged, and the answer is complete" {
   serve closes:close_fails
   equal "$(http / --write-out ' %{http_code}')" "the answer 200"
   closed_once
@@ -85,14 +85,14 @@ closed_once() {
   logged "RuntimeError: close() broke"
 }
 
-@test "SystemExit in close() is logged, and the answer is whole" {
+@test "SystemExit in close() is logged, and the answer is complete" {
   serve closes:close_exits
   equal "$(http / --write-out ' %{http_code}')" "the answer 200"
   closed_once
   logged "SystemExit"
 }
 
-@test "an exception in close() does not hide the one before it" {
+@test "an exception in close() does not hide an earlier one" {
   serve closes:all_fails
   equal "$(status /)" 500
   closed_once
@@ -100,20 +100,20 @@ closed_once() {
   logged "RuntimeError: close() broke"
 }
 
-@test "the client has the answer whole before close() runs" {
+@test "the client has the complete answer before close() runs" {
   mkfifo "$FIFOS/read"
   local app
   for app in close_waits close_waits_unknown_length; do
     : >"$LOG"
     serve "closes:$app"
-    # Reads to the end of the connection, and only then lets close() go on.
+    # Reads to the end of the connection, and only then lets close() continue.
     run -0 talk send 'GET / HTTP/1.0\r\n\r\n' read meet "$FIFOS/read"
     [[ $output == *$'\r\n\r\nthe answer' ]]
     closed_once
   done
 }
 
-@test "a client that knows the length has the answer before close() runs" {
+@test "a client that knows the length has the complete answer before close() runs" {
   mkfifo "$FIFOS/read"
   serve closes:close_waits
   equal "$(http /)" "the answer"

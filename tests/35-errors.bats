@@ -3,8 +3,8 @@
 
 load helpers
 
-# answered_500 [CURL-ARGUMENT]...: with a plain page that tells nothing of the app, and the process
-# has not failed.
+# answered_500 [CURL-ARGUMENT]...: the answer is 500 with a plain page that reveals nothing of the
+# app, and the process exits with success.
 answered_500() {
   run -0 http /some/target?q --include "$@"
   [[ $output == "HTTP/1.1 500 Internal Server Error"* ]] || return
@@ -14,13 +14,14 @@ answered_500() {
   equal "$(exit_status)" 0
 }
 
-# The request under way, in a process of its own: this is how a signal can come in between.
+# Finds the process of the current request, to which a test sends signals.
 in_background() {
   talk "$@" >"$BATS_TEST_TMPDIR/answer" 3>&- &
   CLIENT=$!
 }
 
-# signal_when VERB SIGNAL: to the process, once the app has said so and waits for the client.
+# signal_when VERB SIGNAL: sends the signal once the app has reported the verb and waits for the
+# client.
 signal_when() {
   local pid
   logged "$1"
@@ -29,12 +30,12 @@ signal_when() {
   kill "-$2" "$pid"
 }
 
-@test "an uncaught exception is 500 with a plain page" {
+@test "an uncaught exception is answered 500 with a plain page" {
   serve raising:in_the_call
   answered_500 -H "Raise: ValueError('a secret')"
 }
 
-@test "the log has the traceback, and the request that led to it" {
+@test "the log has the traceback and the request" {
   serve raising:in_the_call
   answered_500 -X PURGE -H "Raise: ValueError('a secret')"
   contains "$(cat "$LOG")" "PURGE /some/target?q"
@@ -45,7 +46,7 @@ signal_when() {
   contains "$(cat "$LOG")" "ValueError: a secret"
 }
 
-@test "the log has the exception's cause as well" {
+@test "the log has the cause of the exception" {
   serve exhausts:chain
   answered_500
   logged "KeyError: 'the first problem'"
@@ -53,7 +54,7 @@ signal_when() {
   logged "direct cause"
 }
 
-@test "an exception before the first content is 500, whatever start_response was told" {
+@test "an exception before the first content is answered 500, whatever start_response was given" {
   local app
   for app in after_start in_the_iterable after_empty_items; do
     serve "raising:$app"
@@ -74,7 +75,7 @@ signal_when() {
   done
 }
 
-@test "an exception after the first content resets the connection of an HTTP/1.0 client" {
+@test "an exception after the first content resets an HTTP/1.0 connection" {
   local app
   for app in midway after_write; do
     serve "raising:$app"
@@ -84,13 +85,13 @@ signal_when() {
   done
 }
 
-@test "HEAD gets the head of the 500 page only" {
+@test "HEAD gets only the head of the 500 page" {
   serve raising:in_the_call
   run -0 talk send "HEAD / HTTP/1.1\r\nHost: a\r\nRaise: ValueError('a secret')\r\n\r\n" read
   [[ $output == "HTTP/1.1 500 "*$'\r\n\r' ]]
 }
 
-@test "sys.exit() in the app is 500, and not obeyed" {
+@test "sys.exit() in the app is answered 500 and does not end the process" {
   local app
   for app in exit exit_with_text; do
     : >"$LOG"
@@ -111,7 +112,7 @@ signal_when() {
   logged "sys.exit()"
 }
 
-@test "KeyboardInterrupt and GeneratorExit of the app are 500" {
+@test "KeyboardInterrupt and GeneratorExit raised by the app are answered 500" {
   serve raising:in_the_call
   answered_500 -H "Raise: KeyboardInterrupt()"
   logged KeyboardInterrupt
@@ -119,13 +120,13 @@ signal_when() {
   answered_500 -H "Raise: BaseException('a secret')"
 }
 
-@test "StopIteration that is raised in the call is no end of content" {
+@test "StopIteration raised by the call is an error and not the end of the content" {
   serve raising:in_the_call
   answered_500 -H "Raise: StopIteration()"
   logged StopIteration
 }
 
-@test "an OSError of the app is not taken for one of the connection" {
+@test "an OSError of the app is not mistaken for a connection error" {
   serve raising:in_the_call
   answered_500 -H "Raise: ConnectionResetError(104, 'a secret')"
   logged "ConnectionResetError: [Errno 104] a secret"
@@ -134,32 +135,32 @@ signal_when() {
   logged "TimeoutError: [Errno 110] a secret"
 }
 
-@test "a recursion without end is 500" {
+@test "infinite recursion is answered 500" {
   serve exhausts:stack
   answered_500
   logged RecursionError
 }
 
-@test "a lack of memory is 500" {
+@test "lack of memory is answered 500" {
   serve exhausts:memory
   answered_500
   logged MemoryError
 }
 
-@test "an exception that cannot be printed is 500" {
+@test "an exception that cannot be printed is answered 500" {
   serve raising:in_the_call
   answered_500 -H "Raise: Unprintable()"
   logged Unprintable
 }
 
-@test "an exception with any characters is 500 and in the log" {
+@test "an exception with arbitrary characters is answered 500 and logged" {
   serve raising:in_the_call
   answered_500 -H "Raise: ValueError('\\u20ac \\udcff')"
   logged "ValueError: "
 }
 
-# Nor does it get what the client has sent, where the connection was standard input.
-@test "input() and breakpoint() without a terminal find the end of the file, and are 500" {
+# Neither does it read what the client has sent if standard input was the connection.
+@test "without a terminal, input() and breakpoint() get the end of file, and the answer is 500" {
   for name in input breakpoint child; do
     serve prompts:app
     run -0 http /$name --include --data-binary $'a line\nanother\n'
@@ -170,7 +171,7 @@ signal_when() {
   eventually grep -qE "bdb.BdbQuit|SystemExit" "$LOG" # the latter from Python 3.14 on
 }
 
-@test "input() without a terminal at import: the app cannot be loaded" {
+@test "without a terminal, input() at import fails the import" {
   export PROMPT=input
   serve prompts:app
   equal "$(status /)" 500
@@ -178,7 +179,7 @@ signal_when() {
   logged "EOFError: "
 }
 
-@test "SIGINT while the app reads is a KeyboardInterrupt, and 500" {
+@test "SIGINT while the app reads raises KeyboardInterrupt, and the answer is 500" {
   serve interrupted:app
   in_background send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12' \
     expect 500 end read
@@ -189,7 +190,7 @@ signal_when() {
   logged KeyboardInterrupt
 }
 
-@test "the app may handle the KeyboardInterrupt" {
+@test "the app can handle the KeyboardInterrupt" {
   serve interrupted:handles
   in_background send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12' \
     expect 'the app was interrupted' end read
@@ -200,7 +201,7 @@ signal_when() {
   not_logged Traceback
 }
 
-@test "reading goes on after a signal that the app handles" {
+@test "reading resumes after a signal that the app handles" {
   mkfifo "$FIFOS/handled"
   serve interrupted:app
   in_background send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12' \
@@ -233,7 +234,7 @@ has_blocked_sighup() {
   grep -q '^SigBlk:.*[13579bdf]$' "/proc/$(pgrep -P "$ACTIVATOR")/status"
 }
 
-@test "SIGHUP before the app is there does not end the request" {
+@test "SIGHUP before the app is loaded does not end the request" {
   mkfifo "$FIFOS/sent"
   serve hello:app
   in_background send 'GET / HTTP/1.1\r\n' meet "$FIFOS/sent" send 'Host: a\r\n\r\n' read
@@ -245,9 +246,9 @@ has_blocked_sighup() {
   equal "$(exit_status)" 0
 }
 
-@test "SIGHUP, SIGUSR1 and SIGUSR2 while the options are read do not end it" {
+@test "SIGHUP, SIGUSR1 and SIGUSR2 during option parsing do not end the process" {
   local signal program=$PROGRAM
-  # Leaks are not looked for, since that needs ptrace(2), too.
+  # Leak detection is off because it needs ptrace(2), which strace uses.
   export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
   for signal in HUP USR1 USR2; do
     PROGRAM=$BATS_TEST_TMPDIR/traced
@@ -261,7 +262,7 @@ has_blocked_sighup() {
   done
 }
 
-@test "sending goes on where it was after a signal that the app handles" {
+@test "sending resumes after a signal that the app handles" {
   mkfifo "$FIFOS/handled"
   serve interrupted:sends
   in_background send 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' expect '\r\n\r\n' \

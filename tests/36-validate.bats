@@ -3,17 +3,18 @@
 
 load helpers
 
-# serve_strictly APP: where each warning is an error.
+# serve_strictly APP: serves it with warnings as errors.
 serve_strictly() {
   PYTHONWARNINGS=error serve "$@"
 }
 
-# clean: the process has ended well, and neither the validator nor a warning said anything.
+# clean: the process has exited with success, and neither the validator nor a warning printed
+# anything.
 clean() {
   equal "$(exit_status)" 0 && equal "$(cat "$LOG")" ""
 }
 
-@test "the validator is at work" {
+@test "the validator is active" {
   serve_strictly validated:wrong
   equal "$(status /)" 500
   logged AssertionError
@@ -25,7 +26,7 @@ clean() {
   logged "UserWarning: a warning"
 }
 
-@test "an answer of each kind is valid" {
+@test "every kind of answer is valid" {
   local app
   for app in hello length generator writes; do
     serve_strictly "validated:$app"
@@ -56,7 +57,7 @@ clean() {
   clean
 }
 
-@test "all ways to read are valid, in both framings" {
+@test "every way to read is valid in both framings" {
   serve_strictly validated:reads
   local expected="[b'o', b'ne\n', b'tw', b'o\n', b'three\n', b'four', b'']"
   equal "$(http / --data-binary $'one\ntwo\nthree\nfour')" "$expected"
@@ -66,7 +67,7 @@ clean() {
   clean
 }
 
-@test "iterating the content is valid, also when there is none" {
+@test "iterating the content is valid, even if there is none" {
   serve_strictly validated:iterates
   equal "$(http / -d "content" -H "Content-Type:")" content
   clean

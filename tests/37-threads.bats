@@ -12,9 +12,9 @@ setup_fifos() {
   done
 }
 
-# The client goes on only when a thread of the app has met it twice, while the main thread is in the
-# middle of a call that waits for the client: 100 (Continue) tells that it has begun to read, the
-# head of the answer that it has begun to send. The second meeting needs the GIL in between.
+# The client continues only after a thread of the app has met it twice while the main thread is in a
+# call that waits for the client: 100 (Continue) shows that it has begun to read, the head of the
+# answer that it has begun to send. The second meeting needs the GIL in between.
 
 @test "threads run while the main thread waits for content" {
   setup_fifos first second
@@ -25,7 +25,7 @@ setup_fifos() {
   equal "$(exit_status)" 0
 }
 
-@test "threads run while the main thread waits for the client to take the answer" {
+@test "threads run while the main thread waits for the client to read the answer" {
   setup_fifos first second
   serve threads:while_sending
   talk send 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' expect "200 OK" meet "$FIFOS/first" \
@@ -53,7 +53,7 @@ setup_fifos() {
   done
 }
 
-@test "a read that is under way at the end of the request raises, and the answer is whole" {
+@test "a read in progress at the end of the request raises, and the answer is complete" {
   setup_fifos reading
   serve threads:in_the_middle_of_a_read
   run -0 talk send "${HEAD}Content-Length: 7\r\nExpect: 100-continue\r\n\r\n" \
@@ -63,10 +63,10 @@ setup_fifos() {
   [[ $(grep '^read: ' "$LOG") == "read: "@(ValueError|OSError) ]]
 }
 
-@test "a write that is under way at the end of the request raises" {
+@test "a write in progress at the end of the request raises" {
   setup_fifos writing raised
   serve threads:in_the_middle_of_a_write
-  # The client takes nothing more until the write has raised: it might be through before that.
+  # The client reads nothing more until the write has raised; otherwise the write might complete.
   talk send 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' expect "200 OK" meet "$FIFOS/writing" \
     meet "$FIFOS/raised" read >"$BATS_TEST_TMPDIR/answer" 3>&- &
   logged "write: "
@@ -77,7 +77,7 @@ setup_fifos() {
   logged "RuntimeError: the app broke"
 }
 
-@test "a second thread that reads does not get in the way of the first" {
+@test "a second thread that reads does not disturb the first" {
   setup_fifos reading
   serve threads:second_read
   run -0 talk send "${HEAD}Content-Length: 10\r\nExpect: 100-continue\r\n\r\n" \
@@ -86,7 +86,7 @@ setup_fifos() {
   equal "$(exit_status)" 0
 }
 
-@test "several threads that read get each line once and whole" {
+@test "of several threads that read, each gets whole lines and no line twice" {
   serve threads:many_readers
   seq 10000 19999 >"$BATS_TEST_TMPDIR/lines"
   http / -T "$BATS_TEST_TMPDIR/lines" | cmp - "$BATS_TEST_TMPDIR/lines"

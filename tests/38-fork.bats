@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
 # ways: all
 
-# A child that the app forks inherits the connection, and code of the server above it on the stack.
+# A child forked by the app inherits the connection, and the server's frames on the stack.
 
 load helpers
 
-@test "a child that ends with sys.exit() has its status, and the answer is the parent's" {
+@test "a child that calls sys.exit() exits with that status, and the parent answers" {
   serve forks:exits
   equal "$(http /)" parent
   logged "child ended with 3"
@@ -13,7 +13,7 @@ load helpers
   not_logged Traceback
 }
 
-@test "a child that raises ends with 1 and a traceback, and the answer is the parent's" {
+@test "a child that raises exits with 1 and a traceback, and the parent answers" {
   serve forks:fails
   equal "$(http /)" parent
   logged "child ended with 1"
@@ -21,28 +21,28 @@ load helpers
   equal "$(exit_status)" 0
 }
 
-@test "what a child writes does not get into the answer" {
+@test "output of a child does not get into the answer" {
   serve forks:writes
   equal "$(http /)" parent
   logged "child ended with 1"
   logged PermissionError
 }
 
-@test "what a child yields does not get into the answer, and it does not end it" {
+@test "a child's items do not get into the answer and do not end it" {
   serve forks:yields
   equal "$(http /)" "before after"
   equal "$(exit_status)" 0
 }
 
-@test "a child cannot take the content from its parent" {
+@test "a child cannot read the content instead of its parent" {
   serve forks:reads
-  # The content comes behind the head, when the parent has forked.
+  # The content follows after the head, when the parent has already forked.
   run -0 talk send 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n' \
     send 'Expect: 100-continue\r\n\r\n' expect '100 Continue\r\n\r\n' send hello read
   contains "$output" "hello"
 }
 
-@test "a child forked in close() has its status" {
+@test "a child forked in close() exits with its status" {
   serve forks:closes
   equal "$(http /)" parent
   logged "child ended with 4"
@@ -57,19 +57,19 @@ load helpers
   not_logged "cannot load"
 }
 
-# ends_connection CURL-STATUS [CURL-ARGUMENT]...: the client sees the end, while children of the
-# request stay.
+# ends_connection CURL-STATUS [CURL-ARGUMENT]...: the client sees the end of the connection while
+# children of the request are still running.
 ends_connection() {
   run "-$1" http / --max-time 10 "${@:2}"
   rm "$FIFOS/stay"
 }
 
-@test "a child that lives on does not keep the client of a worker that crashes" {
+@test "a surviving child does not hold the connection of a worker that crashes" {
   serve forks:crashes
   ends_connection 52
 }
 
-@test "nor that of one that is ended by --request-timeout in the middle of its answer" {
+@test "a surviving child does not hold the connection of a worker killed by --request-timeout" {
   serve --request-timeout=500ms forks:hangs_midway
   ends_connection 56 --http1.0 # whose end the connection has to tell
 }

@@ -1,26 +1,27 @@
 #!/usr/bin/env bats
 # ways: one
 
-# --check: what serving would make of an app, without a socket.
+# --check: loads an app as serving would, without a socket.
 
 load helpers
 
-# check [OPTION]... APPLICATION, with the apps of the tests.
+# check [OPTION]... APPLICATION: checks one of the apps of the tests.
 check() {
   "$PROGRAM" --check --python-path="$APPS" "$@" </dev/null
 }
 
-# checked WORD: the value of a line of the report.
+# checked WORD: prints the value of a line of the report.
 checked() {
   sed -n "s/^$1  *//p" <<<"$output"
 }
 
-# The command that the report names.
+# Prints the command that the report suggests.
 printed_command() {
   sed -n 's/^ *to compile them once, run: //p' <<<"$output"
 }
 
-# fails_to_load STATUS TEXT [OPTION]... APPLICATION: as serving does, and says nothing else.
+# fails_to_load STATUS TEXT [OPTION]... APPLICATION: --check fails as serving does and prints
+# nothing else.
 fails_to_load() {
   local status=$1 text=$2
   shift 2
@@ -35,7 +36,7 @@ fails_to_load() {
   logged "$text"
 }
 
-@test "what is said of the interpreter and of sys.path is what a served app sees" {
+@test "the reported interpreter and sys.path are those of a served app" {
   cat >"$BATS_TEST_TMPDIR/tells.py" <<'END'
 import sys
 
@@ -56,7 +57,7 @@ END
   equal "$(checked venv)" none
 }
 
-@test "the application is told by what it is, and where" {
+@test "the report describes the application and its source" {
   run -0 check hello:app
   equal "$(checked application)" "hello:app: function app, $APPS/hello.py:4"
   printf '%s\n' "class App:" "    def __init__(self, environ, start_response): pass" \
@@ -67,7 +68,7 @@ END
   contains "$(checked application)" "Other object of kinds"
 }
 
-@test "an app that answers whatever it is asked for is told by its class" {
+@test "an app that answers any attribute access is described by its class" {
   printf '%s\n' "from hello import app as hello" "class App:" \
     "    def __getattr__(self, name):" "        return name.upper()" \
     "    def __call__(self, *arguments):" "        return hello(*arguments)" "app = App()" \
@@ -79,7 +80,7 @@ END
   contains "$(checked application)" "Refuses object of answers"
 }
 
-@test "what the encoding of file names has no characters for is told nevertheless" {
+@test "characters that the file system encoding lacks are reported" {
   printf '%s\n' "import sys" "from hello import app" "sys.path.append('/\\ud800')" \
     "app = type('\\u00dcber', (), {'__call__': staticmethod(app)})()" \
     >"$BATS_TEST_TMPDIR/names.py"
@@ -89,7 +90,7 @@ END
   contains "$output" '/\ud800'
 }
 
-@test "time and memory are told" {
+@test "the report shows time and memory" {
   printf '%s\n' "import time" "time.sleep(0.5)" "ballast = b'x' * 40_000_000" \
     "from hello import app" >"$BATS_TEST_TMPDIR/heavy.py"
   run -0 check "$BATS_TEST_TMPDIR/heavy.py"
@@ -99,14 +100,14 @@ END
   ((BASH_REMATCH[1] > 40 && BASH_REMATCH[2] >= 38))
 }
 
-@test "a virtual environment is named" {
+@test "the report names a virtual environment" {
   /usr/bin/python3 -m venv --without-pip "$BATS_TEST_TMPDIR/venv"
   run -0 check --venv="$BATS_TEST_TMPDIR/venv" hello:app
   equal "$(checked venv)" "$BATS_TEST_TMPDIR/venv"
   contains "$(checked interpreter)" "$BATS_TEST_TMPDIR/venv/bin/python3."
 }
 
-@test "an app that cannot be loaded: the exit status and the message are those of serving" {
+@test "an app that cannot be loaded gives the exit status and message of serving" {
   fails_to_load 70 "No module named 'missing'" missing:app
   fails_to_load 70 "not callable" hello:__name__
   fails_to_load 78 "is not an application" :app
@@ -118,7 +119,7 @@ END
   fails_to_load 70 "SystemExit" "$BATS_TEST_TMPDIR/exits.py"
 }
 
-@test "an import that ends the process is no success" {
+@test "an import that ends the process is a failure" {
   echo 'import os; os._exit(0)' >"$BATS_TEST_TMPDIR/leaves.py"
   run -70 --separate-stderr check "$BATS_TEST_TMPDIR/leaves.py"
   equal "$output" ""
@@ -130,7 +131,7 @@ END
   contains "$stderr" "was killed by signal 9"
 }
 
-@test "an import that ends with a status of its own, or as another program, is explained" {
+@test "an import that exits with its own status or execs another program is explained" {
   echo 'import os; os._exit(3)' >"$BATS_TEST_TMPDIR/leaves.py"
   run -70 --separate-stderr check "$BATS_TEST_TMPDIR/leaves.py"
   equal "$output" ""
@@ -141,13 +142,13 @@ END
   contains "$stderr" "became the program 'sh' (exec), which exited with status 70"
 }
 
-@test "an import that closes the server's descriptors is told" {
+@test "an import that closes the server's descriptors is reported" {
   run -70 --separate-stderr check closes_descriptors:app
   equal "$output" ""
   contains "$stderr" "cannot be served (exit status 70)" # standard error is among them
 }
 
-@test "an import that hangs is ended after --import-timeout, and where it hangs is said" {
+@test "an import that hangs is killed after --import-timeout, and its traceback is shown" {
   printf '%s\n' "import subprocess, sys, time" "def hangs_here():" \
     "    print(subprocess.Popen(['sleep', '3600']).pid, file=open('$BATS_TEST_TMPDIR/pid', 'w'))" \
     "    time.sleep(3600)" "hangs_here()" >"$BATS_TEST_TMPDIR/hangs.py"
@@ -158,7 +159,7 @@ END
   eventually [ ! -e "/proc/$(<"$BATS_TEST_TMPDIR/pid")" ]
 }
 
-@test "an import that hangs in another process group is ended as well" {
+@test "an import that hangs in another process group is killed" {
   printf '%s\n' "import os, time" "os.setpgid(0, os.getpgid(os.getppid()))" "time.sleep(3600)" \
     >"$BATS_TEST_TMPDIR/moves.py"
   run -70 --separate-stderr timeout 30 "$PROGRAM" --check --import-timeout=1s \
@@ -166,7 +167,7 @@ END
   contains "$stderr" "--import-timeout"
 }
 
-@test "the app has the signal mask of whoever starts it" {
+@test "the app has the signal mask of the caller" {
   local mask
   cat >"$BATS_TEST_TMPDIR/tells.py" <<'END'
 import signal, sys
@@ -186,7 +187,7 @@ os.execv(sys.argv[2], sys.argv[2:])' "[$mask]" "$PROGRAM" --check "$BATS_TEST_TM
   done
 }
 
-@test "whoever starts it may have SIGCHLD ignored" {
+@test "the caller may have SIGCHLD ignored" {
   run -70 --separate-stderr /usr/bin/python3 -c '
 import os, signal, sys
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -195,7 +196,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$PROGRAM" --check --import-timeout=20s mis
   [[ $stderr != *"exited with status"* ]]
 }
 
-@test "the app has nothing to read, as under systemd" {
+@test "the app has no input, as under systemd" {
   printf '%s\n' "print('read', repr(open(0, closefd=False).read()))" "from hello import app" \
     >"$BATS_TEST_TMPDIR/reads.py"
   run -0 --separate-stderr "$PROGRAM" --check --python-path="$APPS" "$BATS_TEST_TMPDIR/reads.py" \
@@ -203,7 +204,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$PROGRAM" --check --import-timeout=20s mis
   contains "$stderr" "read ''"
 }
 
-@test "what the app prints goes to standard error, as when it serves" {
+@test "output of the app goes to standard error, as when serving" {
   printf '%s\n' "import os" "print('printed')" "os.write(1, b'written\n')" \
     "os.system('echo told')" "from hello import app" >"$BATS_TEST_TMPDIR/prints.py"
   run -0 --separate-stderr check "$BATS_TEST_TMPDIR/prints.py"
@@ -213,7 +214,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$PROGRAM" --check --import-timeout=20s mis
   contains "$stderr" told
 }
 
-@test "--warm-up is made, and what is wrong with it is said" {
+@test "--warm-up is performed, and its errors are reported" {
   run -0 --separate-stderr check --warm-up=/ hello:app
   equal "$(checked warm-up)" /
   equal "$stderr" ""
@@ -224,7 +225,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$PROGRAM" --check --import-timeout=20s mis
   contains "$stderr" "--warm-up=/: answered with an error (5xx)"
 }
 
-@test "threads that workers would not have are named, as a server names them" {
+@test "threads that workers would lack are named in the server's words" {
   [[ -z ${SANITIZED:-} ]] || export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
   run -0 --separate-stderr check thread_at_import:app
   contains "$stderr" "--import=worker"
@@ -232,7 +233,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$PROGRAM" --check --import-timeout=20s mis
   equal "$stderr" ""
 }
 
-@test "the service manager is told nothing, and needs no socket" {
+@test "the service manager is not notified, and no socket is needed" {
   "$TESTS/notified" "$BATS_TEST_TMPDIR/mailbox" "$BATS_TEST_TMPDIR/messages" 3>&- 4>&- &
   local notified=$!
   eventually test -S "$BATS_TEST_TMPDIR/mailbox"
@@ -249,13 +250,13 @@ os.execv(sys.argv[1], sys.argv[1:])' "$PROGRAM" --check --import-timeout=20s mis
   contains "$stderr" "cannot write to standard output"
 }
 
-# report_of SIZE: runs it with an entry of sys.path that has so many characters.
+# report_of SIZE: runs --check with an entry of sys.path of that many characters.
 report_of() {
   PAD=$1 check "$BATS_TEST_TMPDIR/pads.py"
 }
 
-# What does not fit into the buffer of standard output is written at once, and if it fits exactly
-# into several, nothing is left for the end. The figures in the report have one digit more or less.
+# Output that exceeds the buffer of standard output is written at once; if it fills the buffer
+# exactly, nothing is left to flush at the end. The figures in the report vary by a digit.
 @test "a report that cannot be printed is an error, whatever its size" {
   printf '%s\n' "import os, sys" "sys.path.append('/' + 'x' * int(os.environ['PAD']))" \
     "from hello import app" >"$BATS_TEST_TMPDIR/pads.py"
@@ -269,14 +270,14 @@ report_of() {
   done
 }
 
-@test "an import of workers that closes the report's descriptor is told" {
+@test "an import by a worker that closes the descriptor of the report is an error" {
   printf '%s\n' "import os" "os.closerange(3, 100)" "from hello import app" \
     >"$BATS_TEST_TMPDIR/closes.py"
   run -71 --separate-stderr check --import=worker "$BATS_TEST_TMPDIR/closes.py"
   contains "$stderr" "cannot write the report: Bad file descriptor"
 }
 
-@test "it is no key of an app's file" {
+@test "--check is no key of an app's file" {
   mkdir "$BATS_TEST_TMPDIR/conf"
   printf '%s\n' "[App]" "Application=hello:app" "Check=yes" >"$BATS_TEST_TMPDIR/conf/x.conf"
   run ! "${PROGRAM}-generator" --dry-run "$BATS_TEST_TMPDIR/conf/x.conf"
@@ -285,8 +286,8 @@ report_of() {
 
 # ---- bytecode ----
 
-# An app that imports modules of a directory that needs quoting. Nothing is compiled yet, and Python
-# may not write what it compiles: as in the sandbox of a service.
+# An app that imports modules from a directory whose name needs quoting. Nothing is compiled yet,
+# and Python must not write bytecode, as in the sandbox of a service.
 make_site() {
   SITE="$BATS_TEST_TMPDIR/it's a site"
   mkdir "$SITE"
@@ -300,7 +301,7 @@ compile() {
   /usr/bin/python3 -m compileall -q "$@" "$SITE"
 }
 
-# bytecode_is TEXT: what the report says of it, up to the command; "" if nothing.
+# bytecode_is TEXT: the report contains this about bytecode, before the command; "" for nothing.
 bytecode_is() {
   run -0 --separate-stderr "$PROGRAM" --check "$SITE/store.py" </dev/null
   equal "$stderr" ""
@@ -309,24 +310,24 @@ bytecode_is() {
   equal "$counts" "$1"
 }
 
-# The command, as it is printed, mends it.
+# Runs the printed command and checks that it fixes the bytecode.
 command_mends() {
   bash -c "$(printed_command)"
   bytecode_is ""
 }
 
-@test "modules that each start compiles again are told, with the command that mends it" {
+@test "modules compiled at each start are reported, with a command that fixes it" {
   make_site
   bytecode_is "missing for 3 and stale for 0"
   command_mends
-  # as after cp -r: the sources are younger
+  # As after cp -r: the sources are newer.
   touch --date=2001-01-02 "$SITE/other.py" "$SITE/shop.py"
   rm "$SITE"/__pycache__/store.*
   bytecode_is "missing for 1 and stale for 2"
   command_mends
 }
 
-@test "bytecode that compileall takes for current is mended as well" {
+@test "bytecode that compileall takes for current is fixed" {
   make_site
   compile
   local file
@@ -340,7 +341,7 @@ command_mends() {
   command_mends
 }
 
-@test "bytecode of another version of Python is stale" {
+@test "bytecode of another Python version is stale" {
   make_site
   compile
   printf 'x' | dd of="$(echo "$SITE"/__pycache__/shop.*)" conv=notrunc status=none
@@ -348,7 +349,7 @@ command_mends() {
   command_mends
 }
 
-@test "bytecode with a hash is stale if Python compares the hash, and it differs" {
+@test "hash-based bytecode is stale if Python checks the hash and it differs" {
   make_site
   compile --invalidation-mode=checked-hash
   touch "$SITE/shop.py"
@@ -362,7 +363,7 @@ command_mends() {
   bytecode_is ""
 }
 
-@test "modules without a source, in a ZIP file, not yet loaded, or of another loader count not" {
+@test "modules without source, in a ZIP file, not yet loaded, or of another loader do not count" {
   make_site
   cat >"$SITE/store.py" <<'END_OF_SITE'
 import importlib.machinery
@@ -397,7 +398,7 @@ END_OF_SITE
   command_mends
 }
 
-@test "what the service's environment says of bytecode is in the command" {
+@test "the command contains the service's environment settings for bytecode" {
   make_site
   compile
   export PYTHONOPTIMIZE=2 PYTHONPYCACHEPREFIX="$BATS_TEST_TMPDIR/a cache"
@@ -407,7 +408,7 @@ END_OF_SITE
   contains "$command" "python3"
   contains "$command" " -OO -X 'pycache_prefix=$BATS_TEST_TMPDIR/a cache' -m compileall -q "
   contains "$command" "$quoted"
-  # of the standard library, too, but that is none of a test's business
+  # Includes the standard library, which the test ignores.
   command="${command%% -q *} -q $quoted"
   env -u PYTHONOPTIMIZE -u PYTHONPYCACHEPREFIX bash -c "$command"
   run -0 "$PROGRAM" --check "$SITE/store.py"

@@ -1,15 +1,15 @@
 #!/usr/bin/env bats
 # ways: one
 #
-# How the app is named, found and imported, and what happens when that fails.
+# How the app is named, found and imported, and what happens if that fails.
 
 load helpers
 
 EX_SOFTWARE=70
 EX_CONFIG=78
 
-# write FILE: a file in the directory of the test, from standard input. ANSWER in it becomes a whole
-# app with that name, which answers the expression behind it.
+# write FILE: writes a file from standard input into the test's directory. A line "ANSWER NAME
+# EXPRESSION" becomes an app of that name that answers with the value of the expression.
 write() {
   mkdir -p "$(dirname "$BATS_TEST_TMPDIR/$1")"
   sed -E 's/^ANSWER ([a-z]+) (.*)/\
@@ -18,15 +18,15 @@ def \1(environ, start_response):\
     return [(str(\2) + "\\n").encode()]/' >"$BATS_TEST_TMPDIR/$1"
 }
 
-# answers [OPTION]... APPLICATION TEXT: the app says the text, and all ends well.
+# answers [OPTION]... APPLICATION TEXT: the app answers with the text, and the process exits with 0.
 answers() {
   serve "${@:1:$#-1}"
   equal "$(http /)" "${!#}"
   equal "$(exit_status)" 0
 }
 
-# fails STATUS [OPTION]... APPLICATION TEXT...: the client sees a plain 500 and nothing else, the
-# process ends with the status, and the log contains the texts, which stand behind "--".
+# fails STATUS [OPTION]... APPLICATION -- TEXT...: the client gets a plain 500 without details, the
+# process exits with the status, and the log contains the texts.
 fails() {
   local expected=$1 words=()
   shift
@@ -46,33 +46,33 @@ fails() {
   for text in "$@"; do
     logged "$text"
   done
-  # the one line of the program itself names the app or the option
+  # The program's only line names the app or the option.
   equal "$(grep -c '^wsgi-once: ' "$LOG")" 1
 }
 
 # ---- modules ----
 
-@test "module:callable" {
+@test "module:callable is loaded" {
   answers application_and_app:app "app"
   answers application_and_app:application "application"
 }
 
-@test "package.module:object.attribute" {
+@test "package.module:object.attribute is loaded" {
   answers house.room:table.app "in the house"
   answers house.room:Table.app "in the house"
 }
 
-@test "module:factory() is called once" {
+@test "module:factory() is loaded, and the factory is called once" {
   answers "factory:make()" "made 1 time(s)"
   answers "factory:Site.make()" "made 1 time(s)"
 }
 
-@test "a module alone: application, else app" {
+@test "a module without a callable is searched for application, then for app" {
   answers application_and_app "application"
   answers hello "Hello."
 }
 
-@test "a module in the working directory" {
+@test "a module in the working directory is loaded" {
   write here.py <<<'ANSWER app "in the working directory"'
   cd "$BATS_TEST_TMPDIR"
   answers here:app "in the working directory"
@@ -80,26 +80,26 @@ fails() {
 
 # ---- files ----
 
-@test "a .wsgi file: application, else app" {
+@test "a .wsgi file is searched for application, then for app" {
   printf '%s\n' 'ANSWER app "app"' 'ANSWER application "application"' | write both.wsgi
   write one.wsgi <<<'ANSWER app "only app"'
   answers "$BATS_TEST_TMPDIR/both.wsgi" "application"
   answers "$BATS_TEST_TMPDIR/one.wsgi" "only app"
 }
 
-@test "a .py file, and one of its callables" {
+@test "a .py file is loaded, with or without a callable" {
   answers "$APPS/application_and_app.py" "application"
   answers "$APPS/application_and_app.py:app" "app"
   answers "$APPS/factory.py:make()" "made 1 time(s)"
   answers "$APPS/factory.py:Site.make()" "made 1 time(s)"
 }
 
-@test "a .wsgi file and one of its callables" {
+@test "a .wsgi file is loaded with a callable" {
   printf '%s\n' 'ANSWER app "app"' 'ANSWER application "application"' | write both.wsgi
   answers "$BATS_TEST_TMPDIR/both.wsgi:app" "app"
 }
 
-@test "a module that is called wsgi, as in a project of Django; a file of that name comes first" {
+@test "a module called wsgi, as in Django projects, is loaded unless a file of that name exists" {
   mkdir "$BATS_TEST_TMPDIR/blog"
   write blog/wsgi.py <<<'ANSWER application "the module"'
   answers --directory="$BATS_TEST_TMPDIR" blog.wsgi:application "the module"
@@ -110,7 +110,7 @@ fails() {
   answers --directory="$BATS_TEST_TMPDIR" blog.wsgi:application "the file"
 }
 
-@test "relative paths count from the working directory" {
+@test "relative paths are resolved against the working directory" {
   write blog.wsgi <<<'ANSWER application __file__'
   write below/blog.py <<<'ANSWER application __file__'
   cd "$BATS_TEST_TMPDIR"
@@ -121,7 +121,7 @@ fails() {
   answers ../below/blog.py:application "$BATS_TEST_TMPDIR/below/../below/blog.py"
 }
 
-@test "a path with characters that no module's name has" {
+@test "a path need not be a valid module name" {
   for name in "my-app.py" "my app.py" "4.2.py" "größe.py" "my.app.wsgi" "class.py"; do
     write "$name" <<<"ANSWER application \"this is $name\""
     answers "$BATS_TEST_TMPDIR/$name" "this is $name"
@@ -133,14 +133,14 @@ fails() {
   answers "$BATS_TEST_TMPDIR/a dir with spaces/my-app.wsgi" "spaces"
 }
 
-@test "a symbolic link to a file" {
+@test "a symbolic link to a file is loaded" {
   write elsewhere/real.wsgi <<<'ANSWER application "linked"'
   mkdir "$BATS_TEST_TMPDIR/site"
   ln -s ../elsewhere/real.wsgi "$BATS_TEST_TMPDIR/site/link.wsgi"
   answers "$BATS_TEST_TMPDIR/site/link.wsgi" "linked"
 }
 
-@test "a file imports its neighbours, also without --python-path and from another directory" {
+@test "a file imports from its own directory without --python-path, from any working directory" {
   write neighbour.py <<<'name = "the neighbour"'
   printf '%s\n' 'import neighbour' 'ANSWER application neighbour.name' |
     tee >(write app.py) | write app.wsgi
@@ -150,21 +150,21 @@ fails() {
   answers "$BATS_TEST_TMPDIR/app.py" "the neighbour"
 }
 
-@test "the neighbours of a .py file can import it" {
+@test "a module next to a .py file can import that file" {
   printf '%s\n' 'value = "set before"' 'import plugin' 'ANSWER application plugin.value' |
     write main_file.py
   printf '%s\n' 'import main_file' 'value = main_file.value' | write plugin.py
   answers "$BATS_TEST_TMPDIR/main_file.py" "set before"
 }
 
-@test "a .wsgi file imports the module of the same name" {
+@test "a .wsgi file can import the module of the same name" {
   write blog.py <<<'ANSWER application "from the module"'
   write blog.wsgi <<<'from blog import application'
   answers "$BATS_TEST_TMPDIR/blog.wsgi" "from the module"
 }
 
-# is_like_a_module [OPTION]... FILE: what is true of the code in the file is what Python itself says
-# of the same code when it imports it as a module.
+# is_like_a_module [OPTION]... FILE: code in the file finds itself in the same environment as when
+# Python imports the same code as a module.
 is_like_a_module() {
   local reference=$BATS_FILE_TMPDIR/facts
   [[ -s $reference ]] || (
@@ -179,7 +179,7 @@ is_like_a_module() {
   http / | diff "$reference" -
 }
 
-@test "a file is a module like others, whatever it is called, at import and in a request" {
+@test "a file of any name behaves like a module, at import and in a request" {
   mkdir "$BATS_TEST_TMPDIR/a.b c"
   cd "$BATS_TEST_TMPDIR/a.b c"
   is_like_a_module facts:app # the control
@@ -192,14 +192,14 @@ is_like_a_module() {
   is_like_a_module link.wsgi:app
 }
 
-@test "the functions of the C library of Python find their modules from the code of a file" {
+@test "C functions of Python's library can import modules when called from a file" {
   printf '%s\n' 'import time' 'when = "2026-01-02", "%Y-%m-%d"' 'def day():' \
     '    return time.strptime(*when).tm_yday' 'ANSWER app (day(), "_strptime" in globals())' |
     write minimal.wsgi
   answers "$BATS_TEST_TMPDIR/minimal.wsgi" "(2, False)"
 }
 
-@test "the traceback of a file that fails has the lines of the file, and no other" {
+@test "the traceback of a failing file contains only lines of that file" {
   for name in broken.py broken.wsgi 4.2.py; do
     : >"$LOG"
     printf '%s\n' 'def connect():' '    raise LookupError("no database")' 'connect()' |
@@ -213,7 +213,7 @@ is_like_a_module() {
   done
 }
 
-@test "a file is a module like others with all activations, and when workers import it" {
+@test "a file behaves like a module with every activation and with --import=worker" {
   cp "$APPS/facts.py" "$BATS_TEST_TMPDIR/facts.wsgi"
   for way in accept inetd listener server; do
     WAY=$way is_like_a_module "$BATS_TEST_TMPDIR/facts.wsgi"
@@ -221,19 +221,19 @@ is_like_a_module() {
   is_like_a_module --import=worker "$BATS_TEST_TMPDIR/facts.wsgi"
 }
 
-@test "a .py file with the name of a module that nobody has imported" {
+@test "a .py file can have the name of a library module that is not imported" {
   write json.py <<<'ANSWER application "not the library"'
   answers "$BATS_TEST_TMPDIR/json.py" "not the library"
 }
 
-@test "a .py file with the name of a module that is in use already" {
+@test "a .py file with the name of a module already in use is refused" {
   write os.py <<<'ANSWER application "not the library"'
   fails $EX_SOFTWARE "$BATS_TEST_TMPDIR/os.py" -- "'os'" "rename the file"
 }
 
-# ---- where ----
+# ---- directories ----
 
-@test "--directory comes first: relative files, --python-path and the app count from there" {
+@test "--directory is applied first: files, --python-path and the app are relative to it" {
   mkdir "$BATS_TEST_TMPDIR/site"
   cp "$APPS/whereabouts.py" "$BATS_TEST_TMPDIR/site/"
   write site/lib/library.py <<<'ANSWER app "from lib"'
@@ -247,7 +247,7 @@ is_like_a_module() {
   equal "$(http /)" "from lib"
 }
 
-@test "--python-path: the first one given comes first, and all before the standard library" {
+@test "--python-path is searched in the order given, before the standard library" {
   for directory in one two; do
     write $directory/chosen.py <<<"ANSWER app \"$directory\""
     write $directory/only_$directory.py <<<"ANSWER app \"only $directory\""
@@ -261,34 +261,34 @@ is_like_a_module() {
   answers "$one" "$two" wave:app "not the library"
 }
 
-# ---- what fails ----
+# ---- failures ----
 
-@test "a module that does not exist" {
+@test "a missing module is reported" {
   fails $EX_SOFTWARE there_is_no:app -- "ModuleNotFoundError" "'there_is_no:app'"
 }
 
-@test "a module that a module cannot import" {
+@test "a missing module needed by another module is reported" {
   write needs.py <<<'import there_is_no'
   fails $EX_SOFTWARE --python-path="$BATS_TEST_TMPDIR" needs:app -- \
     "Traceback (most recent call last)" "needs.py\", line 1" "No module named 'there_is_no'"
 }
 
-@test "a file that does not exist" {
+@test "a missing file is reported" {
   fails $EX_SOFTWARE "$BATS_TEST_TMPDIR/there_is_no.wsgi" -- "there_is_no.wsgi" "No such file"
 }
 
-@test "a file that is a directory" {
+@test "a directory in place of a file is reported" {
   mkdir "$BATS_TEST_TMPDIR/folder.py"
   fails $EX_SOFTWARE "$BATS_TEST_TMPDIR/folder.py" -- "folder.py" "directory"
 }
 
-@test "a syntax error" {
+@test "a syntax error is reported" {
   write typo.py <<<'def app(environ, start_response'
   fails $EX_SOFTWARE --python-path="$BATS_TEST_TMPDIR" typo:app -- "SyntaxError" "typo.py\", line 1"
   fails $EX_SOFTWARE "$BATS_TEST_TMPDIR/typo.py" -- "SyntaxError" "typo.py\", line 1"
 }
 
-@test "an exception at import" {
+@test "an exception at import is reported with its traceback" {
   printf '%s\n' 'def connect():' '    raise LookupError("no database")' 'connect()' |
     write broken.py
   fails $EX_SOFTWARE --python-path="$BATS_TEST_TMPDIR" broken:app -- \
@@ -297,7 +297,7 @@ is_like_a_module() {
     "Traceback (most recent call last)" "in connect" "LookupError: no database"
 }
 
-@test "sys.exit at import is no success" {
+@test "sys.exit at import is a failure" {
   for argument in "" 0 3 '"configure me first"'; do
     write quits.py <<<"import sys; sys.exit($argument)"
     fails $EX_SOFTWARE --python-path="$BATS_TEST_TMPDIR" quits:app -- "SystemExit" "'quits:app'"
@@ -305,60 +305,60 @@ is_like_a_module() {
   logged "configure me first"
 }
 
-@test "KeyboardInterrupt at import is no success" {
+@test "KeyboardInterrupt at import is a failure" {
   write quits.py <<<"raise KeyboardInterrupt"
   fails $EX_SOFTWARE --python-path="$BATS_TEST_TMPDIR" quits:app -- "KeyboardInterrupt"
 }
 
-@test "an exception whose text has several lines is still told in one line" {
+@test "a multi-line exception text is logged in one line" {
   write lines.py <<<'raise ValueError("one\ntwo\nthree")'
   fails $EX_SOFTWARE --python-path="$BATS_TEST_TMPDIR" lines:app -- "ValueError"
   grep -q "^wsgi-once: .*one.*three" "$LOG"
 }
 
-@test "an attribute that does not exist" {
+@test "a missing attribute is reported" {
   fails $EX_SOFTWARE hello:nothing -- "AttributeError" "'nothing'" "'hello:nothing'"
   fails $EX_SOFTWARE house.room:table.chair -- "AttributeError" "'chair'"
 }
 
-@test "neither application nor app" {
+@test "a module with neither application nor app is reported" {
   fails $EX_SOFTWARE house -- "neither 'application' nor 'app'"
 }
 
-@test "what is not callable" {
+@test "an object that is not callable is reported" {
   fails $EX_SOFTWARE counter:count -- "not callable" "int"
   write makes.py <<<'make = lambda: "text"'
   fails $EX_SOFTWARE --python-path="$BATS_TEST_TMPDIR" "makes:make()" -- "not callable" "str"
 }
 
-@test "a factory that raises" {
+@test "an exception in a factory is reported with its traceback" {
   write makes.py <<<'def make(): raise LookupError("no database")'
   fails $EX_SOFTWARE --python-path="$BATS_TEST_TMPDIR" "makes:make()" -- \
     "Traceback (most recent call last)" "in make" "LookupError: no database"
 }
 
-@test "a name that names nothing" {
+@test "an incomplete application name is refused" {
   for name in hello: :app "hello:()" :; do
     fails $EX_CONFIG "$name" -- "'$name'" "module:callable"
   done
 }
 
-@test "--directory to where one cannot go" {
+@test "a --directory that does not exist is reported" {
   fails $EX_CONFIG --directory="$BATS_TEST_TMPDIR/nowhere" hello:app -- \
     "--directory" "'$BATS_TEST_TMPDIR/nowhere'" "No such file or directory"
 }
 
-@test "what the app left running at its failed import does not keep the process" {
+@test "a thread left by a failed import does not keep the process running" {
   printf '%s\n' 'import threading' \
     'threading.Thread(target=threading.Event().wait, daemon=True).start()' 'raise ValueError' |
     write starts.py
   fails $EX_SOFTWARE --python-path="$BATS_TEST_TMPDIR" starts:app -- "ValueError"
 }
 
-# ---- what it costs ----
+# ---- cost ----
 
-# Changes a file without a trace in its size and time of modification, which is what the compiled
-# code is matched with: from then on one sees whether it was compiled anew.
+# Changes a file but not its size and modification time, by which Python matches compiled code with
+# its source. Whether the change has an effect shows whether the file was compiled again.
 change_unnoticed() {
   local file=$BATS_TEST_TMPDIR/$1
   cp --preserve=timestamps "$file" "$file.was"
@@ -374,13 +374,13 @@ change_unnoticed() {
   ls "$BATS_TEST_TMPDIR"/__pycache__/once.*.pyc
   change_unnoticed once.py 's/"one"/"two"/'
   answers "$BATS_TEST_TMPDIR/once.py" "one"
-  # the control: when the change is noticed, it counts
+  # Control: a change of the modification time takes effect.
   touch --date=2001-01-01 "$BATS_TEST_TMPDIR/once.py"
   answers "$BATS_TEST_TMPDIR/once.py" "two"
 }
 
-@test "a .wsgi file leaves the compiled code of the .py file of the same name alone" {
-  # Python's name for that code leaves out the suffix of the source: the two would take turns.
+@test "a .wsgi file does not replace the compiled code of the .py file of the same name" {
+  # Python derives the name of compiled code without the suffix: the two would overwrite each other.
   unset PYTHONDONTWRITEBYTECODE
   write blog.py <<<'ANSWER application "from blog.py"'
   printf '%s\n' 'from blog import application' '# longer than the other' | write blog.wsgi
@@ -391,7 +391,7 @@ change_unnoticed() {
   done
 }
 
-@test "files of the same size and time do not get each other's code" {
+@test "files of the same size and time do not get each other's compiled code" {
   unset PYTHONDONTWRITEBYTECODE
   write blog.py <<<'ANSWER application "1"'
   write blog.wsgi <<<'ANSWER application "2"'
@@ -402,15 +402,15 @@ change_unnoticed() {
   done
 }
 
-@test "garbage is not collected while importing, and is in the request, with the import frozen" {
+@test "garbage collection is off during the import and on in requests, with the import frozen" {
   serve collector:app
   run -0 http /
   equal "${lines[0]}" "import: (False, False)"
   equal "${lines[1]}" "request: (True, True)"
 }
 
-@test "no Python module is imported but by the interpreter and the app" {
-  # gc: switches the collector. faulthandler: the traceback when --request-timeout passes. Both are
+@test "only the interpreter and the app import Python modules" {
+  # gc switches the collector; faulthandler prints the traceback of --request-timeout. Both are
   # built into the interpreter.
   local allowed=(faulthandler gc)
   serve modules:app
@@ -424,7 +424,7 @@ change_unnoticed() {
   run -1 grep -vxFf "$BATS_TEST_TMPDIR/pythons" "$BATS_TEST_TMPDIR/ours"
 }
 
-@test "a colon in the name of a directory is no separator" {
+@test "a colon in a directory name is no separator" {
   mkdir "$BATS_TEST_TMPDIR/a:b"
   cp "$APPS/hello.py" "$BATS_TEST_TMPDIR/a:b"
   serve "$BATS_TEST_TMPDIR/a:b/hello.py"
@@ -433,7 +433,7 @@ change_unnoticed() {
   equal "$(http /)" "Hello."
 }
 
-@test "a file whose module puts something else in its place is taken as that" {
+@test "a module that replaces itself in sys.modules is used in its replaced form" {
   cat >"$BATS_TEST_TMPDIR/stands_in.py" <<'END'
 import sys
 import types
@@ -460,18 +460,18 @@ END
 
 # ---- bytecode ----
 
-# serves_site TEXT: a server of site/start.py, with a log of its own. Python may not write bytecode,
-# as in the sandbox of a service, unless a test says so.
+# serves_site TEXT: serves site/start.py with an empty log. Python must not write bytecode, as in
+# the sandbox of a service, unless the test allows it.
 serves_site() {
   : >"$LOG"
   WAY=server answers "$BATS_TEST_TMPDIR/site/start.py" "$1"
 }
 
-mend() {
+fix_bytecode() {
   bash -c "$(sed -n 's/^wsgi-once: bytecode .* to compile them once, run: //p' "$LOG")"
 }
 
-@test "a server says that bytecode is stale, and what mends it" {
+@test "a server reports stale bytecode and the command that fixes it" {
   write site/part1.py <<<'name = "one"'
   printf '%s\n' 'import part1' 'ANSWER app part1.name' | write site/start.py
   touch --date=2001-01-01 "$BATS_TEST_TMPDIR"/site/*.py
@@ -483,12 +483,12 @@ mend() {
   touch --date=2001-01-02 "$BATS_TEST_TMPDIR/site/part1.py"
   serves_site one
   logged "bytecode is missing for 0 and stale for 1 of "
-  mend
+  fix_bytecode
   serves_site one
   not_logged bytecode
 }
 
-@test "a server says that many modules have no bytecode, and what mends it" {
+@test "a server reports many modules without bytecode and the command that fixes it" {
   mkdir "$BATS_TEST_TMPDIR/site"
   touch "$BATS_TEST_TMPDIR"/site/part{1..19}.py
   {
@@ -497,12 +497,12 @@ mend() {
   } | write site/start.py
   serves_site all
   logged "bytecode is missing for 20 and stale for 0 of "
-  mend
+  fix_bytecode
   serves_site all
   not_logged bytecode
 }
 
-@test "a server that may write bytecode says nothing of it" {
+@test "a server that can write bytecode does not report it" {
   unset PYTHONDONTWRITEBYTECODE
   write site/part1.py <<<'name = "one"'
   printf '%s\n' 'import part1' 'ANSWER app part1.name' | write site/start.py

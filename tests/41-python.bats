@@ -1,21 +1,22 @@
 #!/usr/bin/env bats
 # ways: one
 #
-# Which interpreter runs the app, and in which surroundings. The reference is what the interpreter
-# of the distribution says of itself.
+# Which interpreter runs the app, and in which environment. The reference is the distribution's own
+# interpreter.
 
 load helpers
 
 EX_CONFIG=78
 PYTHON=/usr/bin/python3
 
-# python EXPRESSION: its value as repr() shows it, in the distribution's interpreter.
+# python EXPRESSION: prints its value in the distribution's interpreter, in the format of repr().
 python() {
   env -u PYTHONHOME -u PYTHONPATH "$PYTHON" -c "import os, sys; print(repr($1))"
 }
 
-# shows [OPTION]...: keeps what the app sees of its interpreter; `seen KEY` is one value of it.
-shows() {
+# inspect [OPTION]...: records what the app sees of its interpreter; `seen KEY` prints one value of
+# it.
+inspect() {
   serve "$@" interpreter:app
   SEEN_VALUES=$(http /)
   equal "$(exit_status)" 0
@@ -25,7 +26,8 @@ seen() {
   sed -n "s/^$1=//p" <<<"$SEEN_VALUES"
 }
 
-# make_venv [ARGUMENT]...: an environment in $VENV, with a module that exists only there.
+# make_venv [ARGUMENT]...: makes a virtual environment in $VENV, with a module that exists only
+# there.
 make_venv() {
   VENV=$BATS_TEST_TMPDIR/venv
   "$PYTHON" -m venv --without-pip "$@" "$VENV"
@@ -33,8 +35,8 @@ make_venv() {
   echo >"$SITE/only_in_venv.py"
 }
 
-# refused TEXT...: the client sees 500, the exit status is EX_CONFIG, the log is one line with the
-# texts.
+# refused TEXT...: the client gets 500, the exit status is EX_CONFIG, and the log is one line with
+# the texts.
 refused() {
   run -0 http / --include
   contains "$output" "HTTP/1.1 500 "
@@ -48,8 +50,8 @@ refused() {
 
 # ---- the distribution's interpreter ----
 
-@test "the interpreter is the distribution's" {
-  shows
+@test "the distribution's interpreter runs the app" {
+  inspect
   for what in version prefix exec_prefix base_prefix base_exec_prefix; do
     equal "$(seen $what)" "$(python "sys.$what")"
   done
@@ -58,14 +60,14 @@ refused() {
   contains "$(seen flask)" "/dist-packages/flask/"
 }
 
-@test "sys.path: --python-path, the application's directory, then the interpreter's own" {
+@test "sys.path is --python-path, the app's directory, then the interpreter's own path" {
   local asked
   asked=$(python "['$APPS', os.getcwd()]")
-  shows
+  inspect
   equal "$(seen path)" "${asked%]}, $(python "sys.path[1:]" | tr -d '[')"
 }
 
-@test "another python3 that comes first in PATH changes nothing" {
+@test "another python3 earlier in PATH has no effect" {
   local name ours
   ours=$(python "'%d.%d' % sys.version_info[:2]" | tr -d "'")
   mkdir -p "$BATS_TEST_TMPDIR/other/bin" "$BATS_TEST_TMPDIR/other/lib/python$ours"
@@ -74,7 +76,7 @@ refused() {
     chmod +x "$BATS_TEST_TMPDIR/other/bin/$name"
   done
   echo >"$BATS_TEST_TMPDIR/other/lib/python$ours/os.py"
-  PATH=$BATS_TEST_TMPDIR/other/bin:$PATH shows
+  PATH=$BATS_TEST_TMPDIR/other/bin:$PATH inspect
   for what in version prefix exec_prefix base_prefix; do
     equal "$(seen $what)" "$(python "sys.$what")"
   done
@@ -84,8 +86,8 @@ refused() {
   not_logged "the wrong one"
 }
 
-@test "a wrong PYTHONHOME changes nothing" {
-  # Without the app's own subprocess: that one would obey it.
+@test "an invalid PYTHONHOME has no effect" {
+  # Not with interpreter:app: its subprocess would obey the variable.
   PYTHONHOME=/nonsense serve hello:app
   equal "$(http /)" "Hello."
   equal "$(exit_status)" 0
@@ -94,32 +96,32 @@ refused() {
   [[ $(get_environ path /) != *nonsense* ]]
 }
 
-@test "PYTHONPATH counts, behind --python-path" {
+@test "PYTHONPATH is used after --python-path" {
   mkdir "$BATS_TEST_TMPDIR/lib"
-  PYTHONPATH=$BATS_TEST_TMPDIR/lib shows
+  PYTHONPATH=$BATS_TEST_TMPDIR/lib inspect
   local asked
   asked=$(python "['$BATS_TEST_TMPDIR/lib', *sys.path[1:]]")
   contains "$(seen path)" ", ${asked#[}"
   [[ $(seen path) == "['$APPS', "* ]]
 }
 
-@test "other variables of Python are obeyed, such as PYTHONWARNINGS" {
+@test "other variables of Python, such as PYTHONWARNINGS, take effect" {
   echo 'import warnings; warnings.warn("beware"); from hello import app' >"$BATS_TEST_TMPDIR/w.py"
   PYTHONWARNINGS=error serve --python-path="$BATS_TEST_TMPDIR" w:app
   equal "$(status /)" 500
   logged "UserWarning: beware"
 }
 
-@test "sys.argv has one word" {
-  shows
+@test "sys.argv has one element" {
+  inspect
   equal "$(python "len($(seen argv))")" 1
 }
 
 # ---- virtual environments ----
 
-@test "--venv: the environment's packages, the distribution's standard library" {
+@test "--venv uses the environment's packages and the distribution's standard library" {
   make_venv
-  shows --venv="$VENV"
+  inspect --venv="$VENV"
   equal "$(seen prefix)" "'$VENV'"
   equal "$(seen exec_prefix)" "'$VENV'"
   equal "$(seen base_prefix)" "$(python sys.base_prefix)"
@@ -129,45 +131,45 @@ refused() {
   contains "$(seen executable)" "'$VENV/bin/python"
 }
 
-@test "--venv: sys.path is what the environment's own interpreter has" {
+@test "--venv gives the sys.path of the environment's own interpreter" {
   make_venv
-  shows --venv="$VENV"
+  inspect --venv="$VENV"
   PYTHON=$VENV/bin/python
   contains "$(seen path)" "$(python "sys.path[1:]" | tr -d '[')"
 }
 
-@test "--venv with a relative path counts from --directory" {
+@test "a relative --venv is resolved against --directory" {
   make_venv
-  shows --directory="$BATS_TEST_TMPDIR" --venv=venv
+  inspect --directory="$BATS_TEST_TMPDIR" --venv=venv
   equal "$(seen prefix)" "'$VENV'"
   equal "$(seen only_in_venv)" "'$SITE/only_in_venv.py'"
 }
 
-@test "--venv with a slash at its end" {
+@test "--venv accepts a trailing slash" {
   make_venv
-  shows --venv="$VENV/"
+  inspect --venv="$VENV/"
   equal "$(seen prefix)" "'$VENV'"
   equal "$(seen only_in_venv)" "'$SITE/only_in_venv.py'"
 }
 
-@test "the packages of the distribution are there only if the environment wants them" {
+@test "the distribution's packages are visible only if the environment includes them" {
   make_venv
-  shows --venv="$VENV"
+  inspect --venv="$VENV"
   equal "$(seen flask)" None
   rm -r "$VENV"
   make_venv --system-site-packages
-  shows --venv="$VENV"
+  inspect --venv="$VENV"
   contains "$(seen flask)" "/dist-packages/flask/"
   equal "$(seen only_in_venv)" "'$SITE/only_in_venv.py'"
 }
 
-@test "a subprocess of sys.executable is in the same environment" {
+@test "a subprocess of sys.executable runs in the same environment" {
   make_venv
-  shows --venv="$VENV"
+  inspect --venv="$VENV"
   contains "$(seen child)" "['$VENV', $(python sys.base_prefix), '$VENV/bin/python"
 }
 
-@test "an environment of another minor version: one line that names both" {
+@test "an environment of another minor version is refused with a line that names both versions" {
   make_venv
   local ours
   ours=$(python "'%d.%d' % sys.version_info[:2]" | tr -d "'")
@@ -176,14 +178,14 @@ refused() {
   refused "$VENV" "3.7.4" "$ours" "-m venv"
 }
 
-@test "an environment made by virtualenv, of another minor version" {
+@test "an environment made by virtualenv for another minor version is refused" {
   make_venv
   sed -i 's/^version = .*/version_info = 3.7.4.final.0/' "$VENV/pyvenv.cfg"
   serve --venv="$VENV" hello:app
   refused "$VENV" "3.7.4" "-m venv"
 }
 
-@test "minor versions are compared as numbers: 3.1 and 3.110 are others than 3.11" {
+@test "minor versions are compared as numbers: 3.1 and 3.110 differ from 3.11" {
   make_venv
   local ours other
   ours=$(python "'%d.%d' % sys.version_info[:2]" | tr -d "'")
@@ -195,23 +197,23 @@ refused() {
   done
 }
 
-@test "another patch level of the same minor version is fine" {
+@test "an environment of another patch level is accepted" {
   make_venv
   local ours
   ours=$(python "'%d.%d' % sys.version_info[:2]" | tr -d "'")
   sed -i "s/^version = .*/version = $ours.99/" "$VENV/pyvenv.cfg"
-  shows --venv="$VENV"
+  inspect --venv="$VENV"
   equal "$(seen prefix)" "'$VENV'"
 }
 
-@test "the keys of pyvenv.cfg are read like Python reads them: case and blanks do not matter" {
+@test "keys of pyvenv.cfg are read as Python reads them, regardless of case and blanks" {
   make_venv
   sed -i 's/^version = .*/  Version=3.7.4  /' "$VENV/pyvenv.cfg"
   serve --venv="$VENV" hello:app
   refused "3.7.4"
 }
 
-@test "an environment whose home is elsewhere still uses the distribution's standard library" {
+@test "an environment with another home uses the distribution's standard library" {
   make_venv
   mkdir -p "$BATS_TEST_TMPDIR/elsewhere/bin"
   sed -i "s|^home = .*|home = $BATS_TEST_TMPDIR/elsewhere/bin|" "$VENV/pyvenv.cfg"
@@ -221,7 +223,7 @@ refused() {
   [[ $(get_environ path /) != *elsewhere* ]]
 }
 
-@test "what is no virtual environment" {
+@test "a directory that is no virtual environment is refused" {
   for venv in "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/nowhere"; do
     : >"$LOG"
     serve --venv="$venv" hello:app
@@ -231,8 +233,8 @@ refused() {
 
 # ---- locale ----
 
-@test "files and streams are UTF-8, whatever the locale is" {
-  # Under systemd no locale is set at all.
+@test "files and streams use UTF-8 in any locale" {
+  # systemd sets no locale at all.
   unset LANG LANGUAGE "${!LC_@}" PYTHONUTF8 PYTHONIOENCODING
   for locale in none LANG=C LANG=POSIX LC_ALL=C LANG=C.UTF-8 LANG=xx_XX.nonsense; do
     : >"$LOG"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # ways: one
 #
-# The server's workers: that each request has a process of its own, how many there are, and what
-# they have of the import. How the server ends and reloads is not the matter here.
+# The server's workers: each request has its own process, how many workers there are, and what they
+# inherit from the import. Stopping and reloading are tested elsewhere.
 
 load helpers
 
@@ -12,7 +12,7 @@ CLIENTS=()
 
 # ---- starting and stopping ----
 
-# Those that a process has started, and those that these have, and so on.
+# descendants PID: prints the children of a process, their children, and so on.
 descendants() {
   local child
   for child in $(pgrep -P "$1"); do
@@ -21,8 +21,8 @@ descendants() {
   done
 }
 
-# Instead of the helpers': a server that is killed leaves it to its workers to end, which those that
-# wait for a test that failed never would; nor would the test's clients.
+# Replaces the function of helpers.bash. A killed server leaves its workers to exit by themselves,
+# which workers that wait for a failed test, and its clients, never would.
 stop() {
   local job pids=()
   for job in $(jobs -p); do
@@ -33,12 +33,13 @@ stop() {
   ACTIVATOR=
 }
 
-# start_server [OPTION]... APPLICATION: with the first request; it does not end by itself.
+# start_server [OPTION]... APPLICATION: starts a server that does not exit when idle. It starts with
+# the first request.
 start_server() {
   serve --idle-timeout=0 "$@"
 }
 
-# hand_over DESCRIPTOR... -- [OPTION]... APPLICATION: starts a server before anybody has asked.
+# hand_over DESCRIPTOR... -- [OPTION]... APPLICATION: starts a server before the first request.
 hand_over() {
   local descriptors=()
   stop
@@ -52,12 +53,12 @@ hand_over() {
   ACTIVATOR=$!
 }
 
-# The leak checker cannot work in a process that was forked off one with threads.
+# The leak checker does not work in a process forked from one with threads.
 forgo_leak_check() {
   export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
 }
 
-# turn_to PATH-OR-PORT: requests go there from now on.
+# turn_to PATH-OR-PORT: directs further requests there.
 # shellcheck disable=SC2034 # http reads them
 turn_to() {
   if [[ $1 == */* ]]; then
@@ -69,7 +70,8 @@ turn_to() {
   fi
 }
 
-# start_idle_server [OPTION]... APPLICATION: it has a unix socket, and nobody has asked yet.
+# start_idle_server [OPTION]... APPLICATION: starts a server of a unix socket before the first
+# request.
 start_idle_server() {
   ADDRESS=$BATS_TEST_TMPDIR/socket
   turn_to "$ADDRESS"
@@ -78,7 +80,7 @@ start_idle_server() {
   eventually test -S "$ADDRESS"
 }
 
-# Ends the server, and all of its workers, as systemd does.
+# Ends the server and all its workers, as systemd does.
 end_server() {
   local server
   server=$(server)
@@ -86,9 +88,9 @@ end_server() {
   eventually test ! -e "/proc/$server"
 }
 
-# start_peers: sockets for an import to connect to: "peer" and, on the loopback address, one whose
-# port is in the file "port". They stay until `stop`; so the server has to be started before, which
-# imports nothing before the first request.
+# start_peers: makes sockets for an import to connect to: "peer" and, on the loopback address, one
+# whose port is in the file "port". They exist until `stop`, so call this after the server is
+# started; it imports nothing before the first request.
 start_peers() {
   rm -f "$FIFOS/peer" "$FIFOS/port"
   "$TESTS/hand-over" listen:"$FIFOS/peer" listen-tcp:"$FIFOS/port" -- \
@@ -110,12 +112,12 @@ workers() {
   pgrep -P "$(template)" | sort
 }
 
-# It waits for something.
+# sleeps PID: the process waits for something.
 sleeps() {
   [[ $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) == S* ]]
 }
 
-# There are so many workers, and no more are coming.
+# has_workers N: there are N workers, and no more are being forked.
 has_workers() {
   local pid pids
   mapfile -t pids < <(workers 2>/dev/null)
@@ -131,16 +133,16 @@ has_lines() {
   [[ -f $2 ]] && (($(wc -l <"$2") == $1))
 }
 
-# value KEY TEXT: of a line KEY=VALUE.
+# value KEY TEXT: prints the value of a line KEY=VALUE.
 value() {
   sed -n "s/^$1=//p" <<<"$2"
 }
 
 # ---- requests that wait ----
 
-# ask NAME...: a request in the background for each, see the app waits.py; what curl says is in the
-# file "answer-NAME" then. CLIENTS are their processes.
-ask() {
+# start_requests NAME...: starts a request in the background for each name, see tests/apps/waits.py.
+# The status that curl prints goes to the file "answer-NAME". CLIENTS are the processes.
+start_requests() {
   local name
   for name; do
     status "/$name" >"$FIFOS/answer-$name" 2>&1 3>&- 4>&- &
@@ -148,12 +150,12 @@ ask() {
   done
 }
 
-# hold NAME...: the same for requests that go on until `release` is called, and waits for them.
+# hold NAME...: starts requests that last until `release` is called, and waits until they run.
 hold() {
   local name
   for name; do
     mkfifo "$FIFOS/$name"
-    ask "$name"
+    start_requests "$name"
     eventually grep -qsx "begin $name" "$FIFOS/notes"
   done
 }
@@ -165,7 +167,7 @@ release() {
   done
 }
 
-# All clients have ended, and each got its answer.
+# All clients have exited, and each got its answer.
 all_answered() {
   local client file
   for client in "${CLIENTS[@]}"; do
@@ -176,12 +178,12 @@ all_answered() {
   done
 }
 
-# How many requests the app had at the same time, at most.
+# Prints the maximum number of concurrent requests in the app.
 most_at_once() {
   awk '/^begin/ { n++ } /^end/ { n-- } n > most { most = n } END { print most + 0 }' "$FIFOS/notes"
 }
 
-# Connections that nobody has accepted yet.
+# Prints the number of connections that are not accepted yet.
 backlog() {
   if [[ $FAMILY == unix ]]; then
     # proc_pid_net(5): such a connection has no inode yet, but the address of the listener.
@@ -199,33 +201,33 @@ has_backlog() {
 
 # ---- a process for each request ----
 
-@test "each request has a new process, in which nothing is left of another request" {
+@test "each request runs in a new process without traces of other requests" {
   local expected='' server='' pids=()
   start_server process:app
   for _ in 1 2 3 4; do
     run -0 http /
     pids+=("$(value pid "$output")")
     : "${server:=$(server)}" "${expected:=$(sed 1d <<<"$output")}"
-    # count, variable, attribute, directory and umask; as well as what was imported where.
+    # Count, variable, attribute, directory and umask, and which process imported what.
     equal "$(sed 1d <<<"$output")" "$expected"
     equal "$(value count "$output")" 1
     equal "$(value variable "$output")" None
     equal "$(value attribute "$output")" False
   done
   equal "$(printf '%s\n' "${pids[@]}" | sort -u | wc -l)" 4
-  # It was one server all the time, which has imported the app once.
+  # The server stayed the same and imported the app once.
   equal "$(server)" "$server"
   equal "$(wc -l <"$FIFOS/imports")" 1
   equal "$(cat "$STATUSES")" ""
 }
 
-@test "the app is told so" {
+@test "the environ says run_once and multiprocess" {
   start_server environ:app
   equal "$(get_environ wsgi.run_once /)" True
   equal "$(get_environ wsgi.multiprocess /)" True
 }
 
-@test "a worker is a process group of its own" {
+@test "each worker has its own process group" {
   start_idle_server --spare=2 hello:app
   eventually has_workers 2
   for pid in $(workers); do
@@ -235,7 +237,7 @@ has_backlog() {
 
 # ---- --spare ----
 
-@test "--spare: so many workers wait before anybody asks, and serve the next requests" {
+@test "--spare: that many workers wait before the first request, and serve the next requests" {
   local spares
   for number in 1 2 5; do
     start_idle_server --spare="$number" process:app
@@ -245,12 +247,12 @@ has_backlog() {
   done
 }
 
-@test "--spare: without it, there are two" {
+@test "--spare: the default is two" {
   start_idle_server hello:app
   eventually has_workers 2
 }
 
-@test "--spare: one that had its request is replaced, the others stay" {
+@test "--spare: a used worker is replaced, and the others stay" {
   local before pid
   start_idle_server --spare=3 process:app
   eventually has_workers 3
@@ -264,7 +266,7 @@ has_backlog() {
   done
 }
 
-@test "--spare: while all are busy, others are forked, and serve" {
+@test "--spare: if all spares are busy, more workers are forked" {
   start_idle_server --spare=2 waits:app
   hold a b c d e
   equal "$(status /free)" 200
@@ -282,10 +284,10 @@ exceed_max_workers() {
   FAMILY=$1
   start_server --spare=1 --max-workers=2 waits:app
   hold a b
-  ask c d e f
+  start_requests c d e f
   eventually has_backlog 4
   eventually has_workers 2
-  # One is enough for all of them, one after the other, while b still goes on.
+  # One worker serves all of them, one after the other, while b is still running.
   release a
   for name in c d e f; do
     eventually grep -qsx "end $name" "$FIFOS/notes"
@@ -296,15 +298,15 @@ exceed_max_workers() {
   equal "$(most_at_once)" 2
 }
 
-@test "--max-workers: further connections wait until one ends, and none is reset" {
+@test "--max-workers: further connections wait until a worker exits, and none is reset" {
   exceed_max_workers unix
 }
 
-@test "--max-workers: so it is over TCP" {
+@test "--max-workers: further connections over TCP wait as well" {
   exceed_max_workers tcp
 }
 
-@test "--max-workers: spares count, and there are no more of them than it allows" {
+@test "--max-workers limits spares and workers together" {
   start_idle_server --spare=5 --max-workers=2 waits:app
   eventually has_workers 2
   hold a
@@ -314,10 +316,10 @@ exceed_max_workers() {
   eventually has_workers 2
 }
 
-@test "--max-workers: one is enough" {
+@test "--max-workers=1 serves all requests" {
   start_server --max-workers=1 waits:app
   hold a
-  ask b c d
+  start_requests b c d
   eventually has_backlog 3
   release a
   all_answered
@@ -326,7 +328,7 @@ exceed_max_workers() {
 
 # ---- listeners ----
 
-# start_with_listeners [OPTION]... APPLICATION: LISTENERS are where it can be asked then.
+# start_with_listeners [OPTION]... APPLICATION: starts a server with the listeners LISTENERS.
 start_with_listeners() {
   local directory=$BATS_TEST_TMPDIR/listeners
   mkdir "$directory"
@@ -336,7 +338,7 @@ start_with_listeners() {
   LISTENERS=("$directory/a" "$directory/b" "$(<"$directory/port")")
 }
 
-@test "several listeners at once: a spare serves whichever has a client" {
+@test "several listeners: a spare serves whichever has a client" {
   start_with_listeners process:app
   for _ in 1 2 3; do
     for listener in "${LISTENERS[@]}"; do
@@ -344,13 +346,13 @@ start_with_listeners() {
       eventually has_workers 1
       spare=$(workers)
       equal "$(value pid "$(http /)")" "$spare"
-      # Until it has gone, it is one of the workers.
+      # It counts as a worker until it has exited.
       eventually test ! -e "/proc/$spare"
     done
   done
 }
 
-@test "several listeners at once: while one keeps a worker busy, the others are served" {
+@test "several listeners: while a request on one keeps a worker busy, the others are served" {
   start_with_listeners waits:app
   for i in 0 1 2; do
     turn_to "${LISTENERS[i]}"
@@ -365,7 +367,7 @@ start_with_listeners() {
   all_answered
 }
 
-# wait_at LISTENER NAME...: clients whose requests wait there before anybody accepts them.
+# wait_at LISTENER NAME...: starts clients whose requests wait at the listener to be accepted.
 wait_at() {
   local name said=$BATS_TEST_TMPDIR/said
   [[ -p $said ]] || mkfifo "$said"
@@ -377,8 +379,8 @@ wait_at() {
   done
 }
 
-# Any order is fair in which nobody's turn comes after two clients of another listener.
-@test "several listeners at once: load on one does not keep the others waiting" {
+# Any order is fair in which no client waits for two clients of another listener.
+@test "several listeners: load on one does not starve the others" {
   local client served i
   mkfifo "$FIFOS/import"
   start_with_listeners --max-workers=1 waits_at_import:app
@@ -396,9 +398,9 @@ wait_at() {
   done
 }
 
-# Each process serves one connection and knows nothing of the others, so it begins at any of the
-# listeners. That 64 of them never begin at the second one of two is as likely as 1 in 2^64.
-@test "--single, several listeners: load on one does not keep the other waiting for ever" {
+# Each process serves one connection and knows nothing of the others, so it starts with a random
+# listener. The probability that none of 64 starts with the second of two is 1 in 2^64.
+@test "--single with several listeners: load on one does not starve the other" {
   local a=$FIFOS/listener-a b=$FIFOS/listener-b
   # shellcheck disable=SC2016 # for the shells in there
   "$TESTS/hand-over" listen:"$a" listen:"$b" -- sh -c '
@@ -427,9 +429,9 @@ signal.pause()' "$a" "$FIFOS/load" 3>&- 4>&- &
   contains "$(<"$FIFOS/answer-b")" "answer to b"
 }
 
-# ---- what a worker has of the import ----
+# ---- what a worker inherits from the import ----
 
-@test "after-fork hooks have run in the spares before anybody asks, once in each" {
+@test "after-fork hooks run once in each spare, before the first request" {
   local pid
   start_idle_server --spare=3 after_fork:app
   eventually has_workers 3
@@ -439,19 +441,19 @@ signal.pause()' "$a" "$FIFOS/load" 3>&- 4>&- &
   equal "$(grep -cx "$pid" "$FIFOS/forked")" 1
 }
 
-@test "after-fork hooks, and what they start, have the signals that requests have" {
+@test "after-fork hooks and their children have the signal mask of requests" {
   start_server blocked_signals:app
   equal "$(http /)" "set() set()"
 }
 
-@test "the same random numbers do not come twice" {
+@test "random numbers do not repeat" {
   local numbers
   start_server random_number:app
   numbers=$(for _ in 1 2 3 4 5; do http /; done)
   equal "$(sort -u <<<"$numbers" | grep -c '^0\.')" 5
 }
 
-@test "the garbage collector is on, but leaves what was there before the fork alone" {
+@test "the garbage collector is on, and objects from before the fork are frozen" {
   start_server frozen:app
   equal "$(http /)" "enabled: True
 frozen before each fork: True
@@ -466,7 +468,7 @@ first call: False
 this call: True"
 }
 
-@test "output that the import has left in the buffers is written once" {
+@test "buffered output of the import is written once" {
   start_idle_server --spare=3 buffers:app
   for _ in 1 2 3; do
     equal "$(http /)" "Hello."
@@ -475,7 +477,7 @@ this call: True"
   equal "$(grep -o "buffered by Python" "$LOG" | wc -l)" 1
 }
 
-@test "so is output in the buffers of the C library" {
+@test "output buffered by the C library is written once" {
   start_idle_server --spare=3 buffers:app
   for _ in 1 2 3; do
     equal "$(http /)" "Hello."
@@ -484,7 +486,7 @@ this call: True"
   equal "$(grep -o "buffered by the C library" "$LOG" | wc -l)" 1
 }
 
-@test "a worker has no socket but its connection, nor any other descriptor of the server" {
+@test "a worker has no descriptor of the server except its connection" {
   for options in --import=server --import=worker --warm-up=/; do
     start_server "$options" descriptors:app
     run -0 http /
@@ -493,21 +495,21 @@ this call: True"
   done
 }
 
-@test "what systemd tells the server is hidden from the app and what it starts" {
+@test "systemd's variables are hidden from the app and its children" {
   local hidden='^(NOTIFY_SOCKET|WATCHDOG_[A-Z]+|LISTEN_[A-Z]+)='
   export WATCHDOG_USEC=10000000 WATCHDOG_PID=1
   for where in server worker; do
     start_server --import="$where" environ_at_import:app
     run -0 http /
-    # the control: the rest of the environment is there, three times
+    # Control: the rest of the environment is there, three times.
     equal "$(grep -c '^FIFOS=' <<<"$output")" 3
     equal "$(grep -cE "$hidden" <<<"$output")" 0
   done
 }
 
-# ---- no descriptors left ----
+# ---- out of descriptors ----
 
-# How often a process has gone to sleep by itself.
+# pauses PID: prints the number of voluntary context switches.
 pauses() {
   sed -n 's/^voluntary_ctxt_switches:\s*//p' "/proc/$1/status"
 }
@@ -516,12 +518,12 @@ has_paused() {
   (($(pauses "$1") >= $2))
 }
 
-# Processor time, in the ticks of proc_pid_stat(5): of user and kernel.
+# ticks PID: prints the processor time, user and system, in the ticks of proc_pid_stat(5).
 ticks() {
   sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'
 }
 
-@test "without descriptors for connections, a spare waits without haste, and says so once" {
+@test "without free descriptors, a spare waits without spinning and logs it once" {
   local client server spare before
   start_idle_server --spare=1 hello:app
   eventually has_workers 1
@@ -532,13 +534,13 @@ ticks() {
   client=$!
   logged "Too many open files"
   before=$(ticks "$spare")
-  # Each pause is one; what spins has none.
+  # Each pause is a voluntary context switch; a busy loop has none.
   eventually has_paused "$spare" $(($(pauses "$spare") + 10))
   (($(ticks "$spare") - before <= 20))
   equal "$(cat "$FIFOS/answer")" ""
   equal "$(grep -c "Too many open files" "$LOG")" 1
   equal "$(wc -l <"$LOG")" 1
-  # Nothing has died.
+  # No process has exited.
   equal "$(server) $(workers)" "$server $spare"
   prlimit --pid "$spare" --nofile=1024:
   wait "$client"
@@ -548,12 +550,12 @@ ticks() {
   equal "$(wc -l <"$LOG")" 1
 }
 
-# traced INJECTION: from now on the program runs under strace(1), which injects that.
+# traced INJECTION: from now on, the program runs under strace(1) with this fault injection.
 traced() {
   UNTRACED=${UNTRACED:-$PROGRAM}
   PROGRAM=$BATS_TEST_TMPDIR/traced
-  # -D: the program itself stays the process that LISTEN_PID names. Leaks are not looked for, since
-  # that needs ptrace(2), too.
+  # -D: the program itself stays the process that LISTEN_PID names. Leak detection is off because it
+  # needs ptrace(2), which strace uses.
   export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
   printf '#!/bin/sh\nexec strace -D -f -o "%s" -e trace=accept4 -e "inject=%s" "%s" "$@"\n' \
     "$BATS_TEST_TMPDIR/trace" "$1" "$UNTRACED" >"$PROGRAM"
@@ -564,7 +566,7 @@ has_injected() {
   (($(grep -c INJECTED "$BATS_TEST_TMPDIR/trace") == $1))
 }
 
-@test "so it does when the system has no descriptors or no memory for it" {
+@test "if the system is out of descriptors or memory, a spare waits and logs it once" {
   for error in ENFILE EMFILE ENOBUFS ENOMEM; do
     traced "accept4:error=$error:when=1..3"
     : >"$LOG"
@@ -576,7 +578,7 @@ has_injected() {
   done
 }
 
-@test "a client that has gone before it was accepted is not worth a word" {
+@test "a client that disconnects before it is accepted is not logged" {
   traced "accept4:error=ECONNABORTED:when=1..3"
   start_server --spare=1 hello:app
   equal "$(status /)" 200
@@ -586,7 +588,7 @@ has_injected() {
 
 # ---- --import=worker ----
 
-@test "--import=worker: each worker imports for itself, before anybody asks" {
+@test "--import=worker: each worker imports the app before the first request" {
   local spares pid
   start_idle_server --import=worker --spare=3 process:app
   eventually has_lines 3 "$FIFOS/imports"
@@ -598,18 +600,18 @@ has_injected() {
   equal "$(value importer "$output")" "$pid"
   equal "$(value count "$output")" 1
   grep -qx "$pid" <<<"$spares"
-  # The one that takes its place does the same.
+  # Its replacement does the same.
   eventually has_lines 4 "$FIFOS/imports"
 }
 
-@test "--import=server: the template imports for all" {
+@test "--import=server: the template imports the app for all workers" {
   start_idle_server --import=server --spare=3 process:app
   eventually has_workers 3
   equal "$(cat "$FIFOS/imports")" "$(template)"
   equal "$(value importer "$(http /)")" "$(template)"
 }
 
-@test "--import=worker: an app may leave its work to a thread that the import has started" {
+@test "--import=worker: an app may use a thread started by the import" {
   start_server --import=worker thread_at_import:app
   for _ in 1 2 3; do
     equal "$(http /)" "asked, answered in the background"
@@ -619,7 +621,7 @@ has_injected() {
 
 # ---- what an import leaves behind ----
 
-@test "a thread that the import has started is named in the log, once" {
+@test "a thread started by the import is logged once" {
   forgo_leak_check
   start_server thread_at_import:app
   for _ in 1 2 3; do
@@ -630,7 +632,7 @@ has_injected() {
   contains "$(cat "$LOG")" "--import=worker"
 }
 
-@test "so is one that Python knows nothing of" {
+@test "a thread that Python does not know is logged once" {
   forgo_leak_check
   start_server library_thread:app
   for _ in 1 2 3; do
@@ -641,7 +643,7 @@ has_injected() {
   contains "$(cat "$LOG")" "--import=worker"
 }
 
-@test "so is one that the warm-up has started" {
+@test "a thread started by the warm-up is logged once" {
   forgo_leak_check
   start_server --warm-up=/ starts_thread_once:app
   for _ in 1 2 3; do
@@ -652,7 +654,7 @@ has_injected() {
   contains "$(cat "$LOG")" "--import=worker"
 }
 
-@test "connections that the import has made are named in the log, once" {
+@test "connections made by the import are logged once" {
   start_server connects_at_import:app
   start_peers
   for _ in 1 2 3; do
@@ -665,7 +667,7 @@ has_injected() {
   contains "$(cat "$LOG")" "--import=worker"
 }
 
-@test "an event loop that the import has made is named in the log as that, once" {
+@test "an event loop made by the import is logged once as an event loop" {
   start_server loop_at_import:app
   for _ in 1 2 3; do
     equal "$(http /)" "Hello."
@@ -673,11 +675,11 @@ has_injected() {
   equal "$(wc -l <"$LOG")" 1
   contains "$(cat "$LOG")" "the import left behind an event loop (descriptor "
   contains "$(cat "$LOG")" "--import=worker"
-  # the pair of sockets that wakes it up is a part of it
+  # The socket pair that wakes it up belongs to it.
   not_logged "a connection ("
 }
 
-@test "an event loop and a connection of the import are both named" {
+@test "an event loop and a connection of the import are both logged" {
   start_server loop_and_connection_at_import:app
   start_peers
   equal "$(http /)" "Hello."
@@ -686,7 +688,7 @@ has_injected() {
   contains "$(cat "$LOG")" "a connection to $FIFOS/peer"
 }
 
-@test "datagram sockets that the import has connected (syslog, statsd) are not worth a word" {
+@test "datagram sockets connected by the import (syslog, statsd) are not logged" {
   start_server datagrams_at_import:app
   for _ in 1 2 3; do
     equal "$(http /)" "Hello."
@@ -694,7 +696,7 @@ has_injected() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "--import=worker: threads and connections of the import are not worth a word" {
+@test "--import=worker: threads and connections of the import are not logged" {
   forgo_leak_check
   for app in thread_at_import library_thread connects_at_import loop_at_import; do
     start_server --import=worker $app:app
@@ -705,7 +707,7 @@ has_injected() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "nor is an import that leaves neither" {
+@test "an import that leaves no threads or connections logs nothing" {
   for app in hello tidies_up environ; do
     start_server $app:app
     start_peers
@@ -719,20 +721,20 @@ has_injected() {
 
 # ---- --warm-up ----
 
-# seen FIELD TEXT: the field of the requests in what lazy.py says, separated by spaces.
+# seen FIELD TEXT: prints this field of the requests in an answer of lazy.py, separated by spaces.
 seen() {
   cut -d ' ' -f "$1" <<<"$2" | xargs
 }
 
-@test "--warm-up: the app has one request before the first fork" {
+@test "--warm-up: the app serves one request before the first fork" {
   start_idle_server --spare=2 --warm-up=/login?next=/ lazy:app
   eventually has_workers 2
-  # Before anybody has asked; in the template; by GET.
+  # Before any client; in the template; with GET.
   local version
   version=$("$PROGRAM" --version | cut -d ' ' -f 2)
   equal "$(cat "$FIFOS/notes")" \
     "lazily $(template) GET localhost /login next=/ wsgi-once/$version (warm-up)"
-  # Each worker knows of that one and of its own, and need not import any more.
+  # Each worker knows the warm-up and its own request, and need not import anything.
   for _ in 1 2 3; do
     run -0 http /own
     equal "$(seen 1 "$output")" "lazily already"
@@ -743,7 +745,7 @@ seen() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "--warm-up: without it, there is no such request" {
+@test "without --warm-up, there is no such request" {
   start_idle_server --spare=2 lazy:app
   eventually has_workers 2
   test ! -e "$FIFOS/notes"
@@ -753,13 +755,13 @@ seen() {
   done
 }
 
-@test "--warm-up: http://host/path says the host, too" {
+@test "--warm-up=http://host/path sets the host" {
   start_server --warm-up=http://www.example.org:8000/login?next=/ lazy:app
   run -0 http /own
   equal "$(head -n 1 <<<"$output" | cut -d ' ' -f 3-6)" "GET www.example.org:8000 /login next=/"
 }
 
-@test "--warm-up: with --import=worker, each worker has one of its own before anybody asks" {
+@test "--warm-up with --import=worker: each worker is warmed up before the first request" {
   start_idle_server --spare=2 --import=worker --warm-up=/login lazy:app
   eventually has_lines 2 "$FIFOS/notes"
   eventually has_workers 2
@@ -770,7 +772,7 @@ seen() {
   equal "$(cut -d ' ' -f 2 <<<"$output" | uniq | wc -l)" 1
 }
 
-@test "--warm-up: an answer that is an error is logged, and harms nothing else" {
+@test "--warm-up: an error answer is logged and does no other harm" {
   for path in /404 /500 /raises /exits; do
     : >"$LOG"
     start_server --warm-up=$path lazy:app
@@ -782,14 +784,14 @@ seen() {
   done
 }
 
-@test "--warm-up: a redirection is none" {
+@test "--warm-up: a redirect is no error" {
   start_server --warm-up=/302 lazy:app
   run -0 http /own
   equal "$(seen 5 "$output")" "/302 /own"
   equal "$(cat "$LOG")" ""
 }
 
-@test "--warm-up: a large answer is taken in" {
+@test "--warm-up: a large answer is read to the end" {
   for where in server worker; do
     start_server --import="$where" --warm-up=/big lazy:app
     run -0 http /own
@@ -798,9 +800,9 @@ seen() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "--warm-up: it leaves no process behind" {
+@test "--warm-up leaves no process behind" {
   start_idle_server --spare=1 --warm-up=/ hello:app
-  # Also no zombie.
+  # No zombie either.
   eventually has_workers 1
   equal "$(pgrep -P "$(server)" | wc -l)" 1
 }

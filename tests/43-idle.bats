@@ -1,16 +1,16 @@
 #!/usr/bin/env bats
 # ways: one
 #
-# A server that nobody asks anything ends, and systemd starts the next one when somebody does. What
-# happens to requests that come at that very moment is seen in 47-load.bats.
+# An idle server exits, and systemd starts the next one with the next connection. 47-load.bats tests
+# requests that arrive at that moment.
 
 load server
 
-@test "--idle-timeout: without requests for so long it exits with 0, and no process is left" {
+@test "--idle-timeout: an idle server exits with 0 and leaves no process behind" {
   for where in server worker; do
     serve --idle-timeout=50ms --spare=3 --import="$where" holds:app
     hold
-    # The server, the template, three spares and the worker: what has to be gone later.
+    # The server, the template, three spares and the worker: all must exit.
     eventually has_processes 6
     finishes "the beginning, the end"
     equal "$(exit_status)" 0
@@ -19,14 +19,14 @@ load server
   equal "$(cat "$LOG")" ""
 }
 
-@test "--idle-timeout: so does one to which nobody has said anything" {
+@test "--idle-timeout: a server that has received no request exits" {
   run -0 "$TESTS/hand-over" listen:"$BATS_TEST_TMPDIR/socket" -- \
     "$PROGRAM" --access-log=none --idle-timeout=1ms --python-path="$APPS" hello:app
   equal "$output" ""
   equal "$(processes)" ""
 }
 
-@test "--idle-timeout: so does one whose client has left without a word" {
+@test "--idle-timeout: a server whose client disconnects without a request exits" {
   for steps in "" end reset; do
     serve --idle-timeout=1ms hello:app
     # shellcheck disable=SC2086 # none, or one
@@ -37,7 +37,7 @@ load server
   equal "$(cat "$LOG")" ""
 }
 
-@test "--idle-timeout: the next request starts the next server" {
+@test "--idle-timeout: the next request starts another server" {
   serve --idle-timeout=1ms holds:app
   local first second
   read -r _ first < <(http /)
@@ -47,7 +47,7 @@ load server
   [[ -n $second && $second != "$first" ]]
 }
 
-@test "--idle-timeout=0: it never ends" {
+@test "--idle-timeout=0: the server never exits" {
   serve_on holds:app
   local first
   first=$(template)
@@ -70,13 +70,13 @@ load server
   done
 }
 
-# No server has ended but those that were asked about.
+# Checks that no server has exited except those that `exit_status` has reported.
 not_ended_before() {
   touch "$BATS_TEST_TMPDIR/asked"
   equal "$(wc -l <"$STATUSES")" "$(wc -l <"$BATS_TEST_TMPDIR/asked")"
 }
 
-@test "--idle-timeout: nor is one whose client takes its time" {
+@test "--idle-timeout: a server with a slow client is not idle" {
   serve --idle-timeout=1ms --spare=1 --max-workers=1 hello:app
   mkfifo "$FIFOS/pause"
   talk send 'GET / HTTP/1.1\r\nHost: a\r\n' meet "$FIFOS/pause" send '\r\n' read \
@@ -92,7 +92,7 @@ not_ended_before() {
   equal "$(exit_status)" 0
 }
 
-@test "a process that the app's hooks fork with each worker does not hold up the end" {
+@test "a process that an app's hook forks with each worker does not delay the exit" {
   serve forks_with_workers:app
   equal "$(http /)" "Hello."
   equal "$(exit_status)" 0

@@ -1,25 +1,25 @@
 #!/usr/bin/env bats
 # ways: one
 #
-# The end of a server that was told to end. Its running requests do not suffer, and the connections
-# that come meanwhile wait for the next server. What happens under load is seen in 47-load.bats.
+# Stopping the server. Running requests finish, and new connections wait for the next server.
+# 47-load.bats tests this under load.
 
 load server
 
-# ends_with STATUS: the server, and with it all others.
+# ends_with STATUS: the server exits with the status, and no process is left.
 ends_with() {
   equal "$(exit_status)" "$1"
   equal "$(processes)" ""
 }
 
-# stop_server SIGNAL: and waits until it and the request that is held are all that is left, so that
-# nobody accepts connections any more.
+# stop_server SIGNAL: stops the server and waits until only it and the held request are left, so
+# that no process accepts connections.
 stop_server() {
   kill -s "$1" "$SERVER"
   eventually are_left "$SERVER" "$WORKER"
 }
 
-@test "SIGTERM and SIGINT end a server that has nothing to do: it exits with 0, none is left" {
+@test "SIGTERM and SIGINT stop an idle server: it exits with 0 and leaves no process behind" {
   for signal in TERM INT; do
     for where in server worker; do
       serve_on --import="$where" --spare=3 holds:app
@@ -31,7 +31,7 @@ stop_server() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "running requests finish; connections that come meanwhile get the next server" {
+@test "running requests finish, and new connections get the next server" {
   for signal in TERM INT; do
     for where in server worker; do
       serve_on --import="$where" holds:app
@@ -53,21 +53,21 @@ stop_server() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "content that is still being sent when the server is stopped arrives" {
+@test "content still being sent when the server is stopped reaches the app" {
   serve_on --spare=1 catches:app
   mkfifo "$FIFOS/pause"
   talk send 'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n' \
     expect '100 Continue\r\n\r\n' meet "$FIFOS/pause" send hello read \
     >"$BATS_TEST_TMPDIR/answer" 3>&- &
   local talking=$!
-  read_fifo "$FIFOS/pause" # it has arrived in the app
+  read_fifo "$FIFOS/pause" # the app is reading
   kill "$SERVER"
   wait "$talking"
   ends_with 0
   contains "$(cat "$BATS_TEST_TMPDIR/answer")" "nothing raised"
 }
 
-@test "--stop-timeout: a request that takes longer is logged, and killed with its process group" {
+@test "--stop-timeout: a request that takes longer is logged and killed with its process group" {
   for where in server worker; do
     serve_on --import="$where" --stop-timeout=200ms holds:app
     hold '?child'
@@ -93,7 +93,7 @@ stop_server() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "--stop-timeout=0: a request may take as long as it wants" {
+@test "--stop-timeout=0: a request may take any time" {
   serve_on --stop-timeout=0 holds:app
   hold
   stop_server TERM
@@ -114,7 +114,7 @@ stop_server() {
   contains "$output" "$WORKER"
 }
 
-@test "a server waits for what a request has left running; a second SIGTERM kills it at once" {
+@test "a server waits for processes left by a request; a second SIGTERM kills them at once" {
   local signals child
   for signals in 1 2; do
     mkfifo "$FIFOS/release"
@@ -139,7 +139,7 @@ stop_server() {
   not_logged "left running"
 }
 
-@test "a second SIGTERM kills at once, also with --stop-timeout=0" {
+@test "a second SIGTERM kills at once with --stop-timeout=0" {
   serve_on --stop-timeout=0 holds:app
   hold
   stop_server TERM
@@ -147,8 +147,8 @@ stop_server() {
   ends_with 0
 }
 
-# stop_stopped_template OPTION...: the server is told to end, and its template, to which the running
-# request belongs, does not end by itself.
+# stop_stopped_template WHERE STOP-TIMEOUT: tells the server to stop while its template, the parent
+# of the running request, is stopped and does not exit.
 stop_stopped_template() {
   serve_on --import="$1" --stop-timeout="$2" holds:app
   hold '?child'
@@ -160,7 +160,7 @@ has_taken_signals() {
   grep -qx $'ShdPnd:\t0*' "/proc/$SERVER/status"
 }
 
-@test "a second SIGTERM kills at once, while workers still belong to the template" {
+@test "a second SIGTERM kills workers that still belong to the template" {
   for where in server worker; do
     stop_stopped_template "$where" 5min
     eventually has_taken_signals
@@ -171,7 +171,7 @@ has_taken_signals() {
   done
 }
 
-@test "--stop-timeout kills while workers still belong to the template" {
+@test "--stop-timeout kills workers that still belong to the template" {
   for where in server worker; do
     stop_stopped_template "$where" 100ms
     ends_with 0
@@ -191,7 +191,7 @@ has_taken_signals() {
   is_gone "$worker"
 }
 
-@test "SIGTERM ends an import that has left its process group" {
+@test "SIGTERM kills an import that has left its process group" {
   for where in server worker; do
     rm -f "$FIFOS/begun" "$FIFOS/end"
     run_listening --import="$where" leaves_group:at_import
@@ -202,7 +202,8 @@ has_taken_signals() {
   done
 }
 
-# signal_all SIGNAL...: each to all processes, as `systemctl kill` and systemd's stop do.
+# signal_all SIGNAL...: sends each signal to all processes, as `systemctl kill` and systemd's stop
+# do.
 signal_all() {
   local signal all
   mapfile -t all < <(processes)
@@ -211,7 +212,7 @@ signal_all() {
   done
 }
 
-@test "SIGTERM or SIGINT to all processes, as systemd sends it, lets the running request finish" {
+@test "SIGTERM or SIGINT to all processes, as from systemd, lets the running request finish" {
   for signal in TERM INT; do
     for where in server worker; do
       serve_on --import="$where" --spare=2 holds:app
@@ -226,7 +227,7 @@ signal_all() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "SIGHUP and SIGCONT to all processes after SIGTERM (SendSIGHUP=yes) change nothing" {
+@test "SIGHUP and SIGCONT to all processes after SIGTERM (SendSIGHUP=yes) have no effect" {
   for where in server worker; do
     serve_on --import="$where" --spare=2 holds:app
     hold
@@ -239,7 +240,7 @@ signal_all() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "other signals to all processes harm nobody: USR1, USR2, WINCH, and a pause" {
+@test "USR1, USR2, WINCH, and STOP followed by CONT, to all processes do no harm" {
   for where in server worker; do
     serve_on --import="$where" --spare=2 holds:app
     hold
@@ -260,7 +261,7 @@ signal_all() {
   not_logged "wsgi-once: "
 }
 
-@test "other signals to all processes do not harm an import" {
+@test "other signals to all processes have no effect on an import" {
   for where in server worker; do
     serve_held_import "$where"
     signal_all USR1 USR2 WINCH CONT
@@ -277,14 +278,14 @@ signal_all() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "what survives signals shows to the application as the default, which it can put back" {
+@test "signals that do not end a worker appear as SIG_DFL to the app, which can restore it" {
   for where in server worker; do
     serve_on --import="$where" handlers:app
     equal "$(http '/?SIGHUP,SIGINT,SIGTERM,SIGUSR1,SIGUSR2')" "[True, True, True, True, True]"
   done
 }
 
-@test "SIGTERM to all processes does not wait for spares and template" {
+@test "SIGTERM to all processes does not wait for the spares and the template" {
   for where in server worker; do
     serve_on --import="$where" --spare=3 holds:app
     eventually has_processes 5
@@ -295,7 +296,7 @@ signal_all() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "children of a request die of signals that their parent survives, as the app expects" {
+@test "signals that do not end a worker still kill the children of a request" {
   for where in server worker; do
     serve --idle-timeout=0 --import="$where" terminates:app
     equal "$(http '/?SIGTERM,SIGHUP,SIGINT,SIGUSR1,SIGUSR2')" \
@@ -303,7 +304,7 @@ signal_all() {
   done
 }
 
-@test "SIGTERM during an import ends the server with 0; who waits gets the next one" {
+@test "SIGTERM during an import stops the server with 0, and clients get the next server" {
   for where in server worker; do
     serve_held_import "$where"
     kill "$SERVER"
@@ -316,8 +317,8 @@ signal_all() {
   done
 }
 
-# serve_held_import WHERE: a server, and a client that waits for the import, which is held: of a
-# process WORKER with a child CHILD.
+# serve_held_import WHERE: starts a server and a client that waits for the held import in process
+# WORKER, which has a child CHILD.
 serve_held_import() {
   stop # or a worker of the last server would import once more
   rm -rf "$FIFOS/was imported"
@@ -329,7 +330,7 @@ serve_held_import() {
   find_server
 }
 
-@test "SIGTERM or SIGINT to all processes during an import ends the server with 0, too" {
+@test "SIGTERM or SIGINT to all processes during an import stops the server with 0" {
   for signal in TERM INT; do
     for where in server worker; do
       serve_held_import "$where"
@@ -344,7 +345,7 @@ serve_held_import() {
   done
 }
 
-@test "SIGTERM while nobody is served yet, and nobody waits any more, leaves no process" {
+@test "SIGTERM before the first connection leaves no process behind" {
   for where in server worker; do
     rm -rf "$FIFOS/was imported"
     run_listening --import="$where" held_at_import:app
@@ -356,7 +357,7 @@ serve_held_import() {
   equal "$(cat "$LOG")" ""
 }
 
-# run_listening OPTION...: a server of a socket to which nobody connects; its app is being imported.
+# run_listening OPTION...: starts a server whose app is being imported; no client connects.
 run_listening() {
   [[ -p $FIFOS/begun ]] || mkfifo "$FIFOS/begun" "$FIFOS/end"
   rm -f "$BATS_TEST_TMPDIR/socket"
@@ -367,7 +368,7 @@ run_listening() {
   SERVER=$(pgrep -P "$HANDING")
 }
 
-@test "a server that was killed: spares and template leave by themselves, the request finishes" {
+@test "if the server is killed, spares and template exit and the running request finishes" {
   for where in server worker; do
     serve_on --import="$where" --spare=3 holds:app
     hold
@@ -381,7 +382,7 @@ run_listening() {
   done
 }
 
-@test "a server that was killed while the app was imported: none stays" {
+@test "if the server is killed during the import, no process is left" {
   for where in server worker; do
     rm -rf "$FIFOS/was imported"
     run_listening --import="$where" held_at_import:app

@@ -2,12 +2,12 @@
 # ways: one
 # lasts: 28 s
 #
-# Another application takes over from the one that runs. Each test changes an app of its own, which
-# answers with a word. That no connection is lost meanwhile is seen in 47-load.bats.
+# Reloading the app. Each test changes its own app, which answers with a word. 47-load.bats tests
+# that no connection is lost.
 
 load server
 
-# More than the setup of helpers.bash.
+# Extends the setup of helpers.bash.
 eval "basic_$(declare -f setup)"
 setup() {
   basic_setup
@@ -15,9 +15,9 @@ setup() {
   mkdir "$SITE"
 }
 
-# app WORD [LINE]...: prints an app that answers with the word, after these lines. /hold: the
-# beginning of the answer comes at once, and the word when the test lets go. Each import leaves a
-# line in a file.
+# app WORD [LINE]...: prints an app that runs these lines and answers with the word. For /hold, the
+# beginning of the answer is sent at once, and the word when the test releases the request. Each
+# import adds a line to the file "imports".
 app() {
   local word=$1
   shift
@@ -43,7 +43,7 @@ def app(environ, start_response):
 END
 }
 
-# Lines of an app: its import waits for begin_import and for end_import.
+# Lines of an app whose import waits for begin_import and then for end_import.
 HELD='for fifo in "w", "r":
     open(os.environ["FIFOS"] + "/import" + fifo, fifo).close()'
 
@@ -60,12 +60,12 @@ end_import() {
   timeout 20 sh -c ': >"$FIFOS/importr"'
 }
 
-# write NAME: standard input becomes the content of a file of the app, in place.
+# write NAME: writes standard input to a file of the app, in place.
 write() {
   cat >"$SITE/$1"
 }
 
-# replace NAME: the same by way of another file, so that none ever sees a half.
+# replace NAME: replaces a file of the app atomically by standard input.
 replace() {
   cat >"$BATS_TEST_TMPDIR/replacement"
   mv "$BATS_TEST_TMPDIR/replacement" "$SITE/$1"
@@ -83,22 +83,22 @@ has_one_template() {
   [[ $(template) =~ ^[0-9]+$ ]]
 }
 
-# becomes WORD: waits until that app has taken over, and nobody of another one waits for connections
-# any more: they would be children of the server, too.
+# becomes WORD: waits until that app has taken over and the server has one child, the new template.
+# The spares of an old template are children of the server as well until they exit.
 becomes() {
   eventually answers "$1"
   eventually has_one_template
 }
 
-# is_settled TEMPLATE: another template has taken over, and nobody of the old one waits for
-# connections any more: they would be children of the server now.
+# is_settled TEMPLATE: another template has taken over, and the old one's spares, which are then
+# children of the server, have exited.
 is_settled() {
   local now
   now=$(template) || :
   [[ $now =~ ^[0-9]+$ && $now != "$1" ]]
 }
 
-# reload: tells the server to, and waits until the new app has taken over.
+# reload: sends SIGHUP to the server and waits until the new app has taken over.
 reload() {
   local old
   old=$(template)
@@ -106,7 +106,7 @@ reload() {
   eventually is_settled "$old"
 }
 
-# stays WORD: all requests are answered by that app, from the same server.
+# stays WORD: the same server answers all requests with that app.
 stays() {
   local n
   for n in {1..6}; do
@@ -116,7 +116,7 @@ stays() {
   equal "$(cat "$STATUSES")" ""
 }
 
-@test "SIGHUP: new requests get the new app, a running one ends with the old one" {
+@test "SIGHUP: new requests get the new app, and running ones finish with the old app" {
   for where in server worker; do
     app one | replace shop.py
     serve_site --import="$where"
@@ -131,7 +131,7 @@ stays() {
   not_logged Traceback
 }
 
-@test "SIGHUP: the modules of the app are imported anew, too" {
+@test "SIGHUP: the app's modules are imported again" {
   app one "from goods import price" 'print("price:", price, flush=True)' | replace shop.py
   echo "price = 5" | replace goods.py
   serve_site
@@ -141,15 +141,15 @@ stays() {
   logged "price: 6"
 }
 
-@test "SIGHUP: an app that cannot be imported is logged, and the old one goes on" {
+@test "SIGHUP: if the new app cannot be imported, this is logged and the old app stays" {
   local broken=(
     "def :"                                              # a syntax error
     "import no_such_module"                              # an exception
-    "import os, signal; os.kill(os.getpid(), signal.SIGKILL)" # the process dies
-    "import sys; sys.exit(3)"                            # it wants to end
-    "import os; os._exit(3)"                             # it ends without a word
-    "import os; os._exit(0)"                             # even with success
-    "del app"                                            # there is none
+    "import os, signal; os.kill(os.getpid(), signal.SIGKILL)" # killed by a signal
+    "import sys; sys.exit(3)"                            # an exit by exception
+    "import os; os._exit(3)"                             # a silent exit
+    "import os; os._exit(0)"                             # a silent exit with success
+    "del app"                                            # no callable
   )
   for line in "${broken[@]}"; do
     app one | replace shop.py
@@ -174,14 +174,14 @@ stays() {
   done
 }
 
-# To the server, its templates, its workers.
+# signal_all SIGNAL: sends it to the server, its templates and its workers.
 signal_all() {
   local all
   mapfile -t all < <(processes)
   kill -s "$1" "${all[@]}"
 }
 
-@test "SIGHUP to all processes is a reload, too: running requests finish" {
+@test "SIGHUP to all processes reloads, and running requests finish" {
   for where in server worker; do
     app one | replace shop.py
     serve_site --import="$where" --spare=2
@@ -198,7 +198,7 @@ signal_all() {
   equal "$(grep -v "^wsgi-once: reloaded" "$LOG")" ""
 }
 
-@test "SIGHUP to all processes during the first import is not lost, and harms nobody" {
+@test "SIGHUP to all processes during the first import is not lost and does no harm" {
   for where in server worker; do
     rm -f "$FIFOS"/import[wr]
     hold_imports
@@ -218,7 +218,7 @@ signal_all() {
   done
 }
 
-@test "SIGHUP to all processes while a new app is being imported does not end its import" {
+@test "SIGHUP to all processes during a reload does not end the new import" {
   hold_imports
   app one | replace shop.py
   serve_site
@@ -228,7 +228,7 @@ signal_all() {
   begin_import
   app three | replace shop.py
   signal_all HUP
-  stays one # the signal has arrived, as well
+  stays one # and the signal has arrived
   end_import
   eventually answers three
   equal "$(cat "$FIFOS/imports")" $'one\ntwo\nthree'
@@ -236,7 +236,7 @@ signal_all() {
   not_logged "cannot reload"
 }
 
-@test "SIGHUP: while a new app is being imported the old one serves" {
+@test "SIGHUP: the old app serves while the new one is being imported" {
   hold_imports
   app one | replace shop.py
   serve_site
@@ -251,7 +251,7 @@ signal_all() {
   stays two
 }
 
-@test "SIGHUP: a second one is not lost while a new app is being imported" {
+@test "SIGHUP: a second signal during a reload is not lost" {
   hold_imports
   app one | replace shop.py
   serve_site
@@ -260,13 +260,13 @@ signal_all() {
   begin_import
   app three | replace shop.py
   kill -HUP "$SERVER"
-  stays one # the signal has arrived, as well
+  stays one # and the signal has arrived
   end_import
   eventually answers three
   equal "$(tail -n 1 "$FIFOS/imports")" three
 }
 
-@test "SIGHUP: many in a row end with the newest app" {
+@test "SIGHUP: after many signals in a row, the newest app is served" {
   app 0 | replace shop.py
   serve_site
   for n in {1..20}; do
@@ -278,7 +278,7 @@ signal_all() {
   not_logged "cannot reload"
 }
 
-@test "SIGHUP: during the first import it is not lost, and harms nobody" {
+@test "SIGHUP during the first import is not lost and does no harm" {
   hold_imports
   app one "$HELD" | replace shop.py
   serve --idle-timeout=0 --python-path="$SITE" shop:app
@@ -296,7 +296,7 @@ signal_all() {
   equal "$(cat "$STATUSES")" ""
 }
 
-@test "SIGHUP: it reloads what has not changed, too, and each time" {
+@test "SIGHUP reloads an unchanged app each time" {
   app one | replace shop.py
   serve_site
   for n in {2..6}; do
@@ -307,7 +307,7 @@ signal_all() {
   not_logged Traceback
 }
 
-@test "SIGTERM while a new app is being imported ends all" {
+@test "SIGTERM during a reload ends all processes" {
   hold_imports
   app one | replace shop.py
   serve_site
@@ -322,7 +322,7 @@ signal_all() {
   equal "$(processes)" ""
 }
 
-@test "the idle server may end during a reload, no request is lost" {
+@test "an idle server can exit during a reload without losing a request" {
   hold_imports
   app one | replace shop.py
   serve --idle-timeout=1ms --python-path="$SITE" shop:app
@@ -332,7 +332,7 @@ signal_all() {
   kill -HUP "$SERVER"
   begin_import
   finishes "the beginning, one"
-  # The old one leaves now. Who comes has to wait for the new one, of this server or of the next.
+  # The old server exits now. A client has to wait for the new app, from this server or the next.
   http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
   local waiting=$!
   end_import
@@ -345,7 +345,7 @@ signal_all() {
   equal "$(exit_status)" 0
 }
 
-@test "--reload: a source file that is written, or replaced, is reloaded" {
+@test "--reload: a source file that is written or replaced is reloaded" {
   app one | write shop.py
   serve_site --reload
   stays one
@@ -356,7 +356,7 @@ signal_all() {
   equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
 }
 
-@test "--reload: an app that was named as a file is reloaded, too" {
+@test "--reload: an app named as a file is reloaded" {
   app one | write shop.wsgi
   sed -i 's/^def app(/def application(/' "$SITE/shop.wsgi"
   serve_on --reload "$SITE/shop.wsgi"
@@ -367,7 +367,7 @@ signal_all() {
   eventually answers three
 }
 
-@test "--reload: a file that comes beside it, or goes, is a change" {
+@test "--reload: a file created or removed next to the app is a change" {
   app one 'try:
     from goods import price
 except ImportError:
@@ -382,7 +382,7 @@ except ImportError:
   eventually answers "price 6"
 }
 
-@test "--reload: a module of a package in a subdirectory is a source, too" {
+@test "--reload: a module of a package in a subdirectory is watched" {
   mkdir -p "$SITE/goods/tools"
   : | tee "$SITE/goods/__init__.py" >"$SITE/goods/tools/__init__.py"
   echo "price = 5" | write goods/tools/hammers.py
@@ -396,7 +396,7 @@ except ImportError:
   eventually answers "price 7"
 }
 
-@test "--reload: a module that only the new app imports is watched from then on" {
+@test "--reload: a module imported only by the new app is watched" {
   mkdir "$SITE/goods"
   echo "price = 5" | write goods/hammers.py
   app one | write shop.py
@@ -408,7 +408,7 @@ except ImportError:
   eventually answers "price 6"
 }
 
-@test "--reload: broken source is logged and leaves the old app, until it is fixed" {
+@test "--reload: broken source is logged, and the old app stays until it is fixed" {
   app one | write shop.py
   serve_site --reload
   echo "def :" | write shop.py
@@ -420,7 +420,7 @@ except ImportError:
   stays two
 }
 
-@test "--reload: a change while the new app is being imported is not lost" {
+@test "--reload: a change during a reload is not lost" {
   hold_imports
   app one | write shop.py
   serve_site --reload
@@ -445,7 +445,7 @@ except ImportError:
   eventually answers two
 }
 
-@test "--reload: the request after a save gets the new code, though time and size are the same" {
+@test "--reload: the request after a save gets the new code even if time and size are unchanged" {
   unset PYTHONDONTWRITEBYTECODE
   echo "price = 1000" | write goods.py
   touch -d "2020-01-01 00:00" "$SITE/goods.py"
@@ -463,7 +463,7 @@ except ImportError:
   done
 }
 
-@test "--reload: a request on a connection from before the save gets the new code" {
+@test "--reload: a connection made before the save gets the new code" {
   app one | write shop.py
   serve_site --reload
   mkfifo "$FIFOS/connected" "$FIFOS/saved"
@@ -477,7 +477,7 @@ except ImportError:
   equal "$(tail -n 1 "$BATS_TEST_TMPDIR/answer")" two
 }
 
-@test "--reload: while a new app is being imported, requests wait for it" {
+@test "--reload: requests wait while the new app is being imported" {
   hold_imports
   app one | write shop.py
   serve_site --reload
@@ -492,7 +492,7 @@ except ImportError:
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" two
 }
 
-@test "--reload: SIGHUP makes requests wait as well" {
+@test "--reload: requests wait for a reload by SIGHUP as well" {
   hold_imports
   app one | write shop.py
   serve_site --reload
@@ -513,7 +513,7 @@ except ImportError:
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" one
 }
 
-@test "--reload: a start with broken code does not end it, and the fix is served" {
+@test "--reload: a server started with broken code keeps running and serves the fix" {
   local broken=(
     "def :"
     "import no_such_module"
@@ -537,19 +537,19 @@ except ImportError:
   done
 }
 
-@test "--reload: an import that hangs when it is tried again is ended by --import-timeout" {
+@test "--reload: an import that hangs when it is retried is killed by --import-timeout" {
   local template
   serve --idle-timeout=0 --reload --import-timeout=100ms --spare=2 hangs_at_import:app
   equal "$(status /)" 500
   find_server
   template=$(pgrep -P "$SERVER")
-  kill -STOP "$template" # so that nothing it says wakes the server up
+  kill -STOP "$template" # so that no message of it wakes the server
   equal "$(status /)" 500
   kill -CONT "$template"
   equal "$(grep -c "import timed out (--import-timeout)" "$LOG")" 2
 }
 
-@test "--reload: a fix that is no source is served, too" {
+@test "--reload: a fix outside of the sources is served" {
   app one 'open(os.environ["FIFOS"] + "/needed").close()' | write shop.py
   serve --idle-timeout=0 --reload --python-path="$SITE" shop:app
   equal "$(status /)" 500
@@ -557,7 +557,7 @@ except ImportError:
   equal "$(http /)" one
 }
 
-@test "--reload: an app that is not there yet is served once it is" {
+@test "--reload: an app that does not exist yet is served once it does" {
   serve --idle-timeout=0 --reload --python-path="$SITE" shop:app
   equal "$(status /)" 500
   app one | write shop.py
@@ -569,7 +569,7 @@ except ImportError:
   equal "$(http /)" two
 }
 
-@test "--reload: what only the broken app imports is looked at for the fix" {
+@test "--reload: modules imported only by the broken app are watched for the fix" {
   mkdir "$SITE/goods"
   echo "price =" | write goods/hammers.py
   app one | write shop.py
@@ -580,7 +580,7 @@ except ImportError:
   equal "$(http /)" two
 }
 
-@test "--reload: a server without anything to do ends, broken or not" {
+@test "--reload: an idle server exits, whether the app is broken or not" {
   serve --reload hello:app
   equal "$(http /)" "Hello."
   equal "$(exit_status)" 0
@@ -591,17 +591,17 @@ except ImportError:
   equal "$(exit_status)" 70
 }
 
-# was_imported WORD: that app is the last one that was.
+# was_imported WORD: that app was imported last.
 was_imported() {
   [[ $(tail -n 1 "$FIFOS/imports") == "$1" ]]
 }
 
-# app_file NAME WORD: an app of this file.
+# app_file NAME WORD: writes an app to this file.
 app_file() {
   app "$2" | sed 's/^def app(/def application(/' | write "$1"
 }
 
-@test "--reload: an app file of any name, below any directory, is a source" {
+@test "--reload: an app file of any name, in any directory, is watched" {
   local name
   for name in app.cgi app my-packages/app.py dist-packages/app.wsgi site-packages/app; do
     mkdir -p "$SITE/${name%app*}"
@@ -609,14 +609,14 @@ app_file() {
     serve_on --reload "$SITE/$name"
     equal "$(http /)" one
     app_file "$name" two
-    eventually was_imported two # not by a request
+    eventually was_imported two # without a request
     equal "$(http /)" two
     app_file "$name" six
     equal "$(http /)" six
   done
 }
 
-@test "--reload: an app file that is a link is as its target is" {
+@test "--reload: an app file that is a link is watched through its target" {
   mkdir "$SITE/elsewhere" "$SITE/again"
   for name in app.py app; do
     app_file "elsewhere/$name" one
@@ -625,14 +625,14 @@ app_file() {
     serve_on --reload "$SITE/$name"
     equal "$(http /)" one
     app_file "elsewhere/$name" two
-    eventually was_imported two # not by a request
+    eventually was_imported two # without a request
     equal "$(http /)" two
     ln -sfn "again/$name" "$SITE/$name"
     equal "$(http /)" ten
   done
 }
 
-@test "--reload: an app that changes its sources whenever it is imported answers nevertheless" {
+@test "--reload: an app that changes its sources at each import still answers" {
   app one 'with open(os.path.dirname(__file__) + "/version.py", "a") as file:
     print("version = 1", file=file)' | write shop.py
   serve_site --reload
@@ -640,7 +640,7 @@ app_file() {
   equal "$(http / --max-time 10)" one
 }
 
-@test "--reload: a request waits for a worker that is busy, and then for the code" {
+@test "--reload: a request waits for a busy worker and then for the new code" {
   app one | write shop.py
   serve_site --reload --max-workers=1
   hold
@@ -653,7 +653,7 @@ app_file() {
   equal "$(http /)" two
 }
 
-@test "--reload: clients that say nothing are sent away after --head-timeout, and are in no way" {
+@test "--reload: silent clients are closed after --head-timeout and block nobody" {
   serve_on --reload --head-timeout=100ms hello:app
   local n clients=()
   for n in 1 2 3 4; do
@@ -666,14 +666,14 @@ app_file() {
   wait "${clients[@]}"
 }
 
-# The import leaves a process behind that ends when the test lets it, the first time.
+# Lines of an app whose first import leaves a process behind that ends when the test releases it.
 # shellcheck disable=SC2016 # it is for the other shell
 LEAVES='import subprocess
 if not os.path.exists(os.environ["FIFOS"] + "/left"):
     os.mkfifo(os.environ["FIFOS"] + "/left")
     subprocess.Popen(["sh", "-c", "trap : TERM; until cat \"$FIFOS/left\"; do :; done"])'
 
-@test "--reload: whoever comes when the idle server only waits for other processes is not lost" {
+@test "--reload: an idle server that waits for leftover processes serves a new client" {
   local first waiting
   local -A statuses=([200]=0 [500]=70)
   for first in 200 500; do
@@ -697,7 +697,7 @@ if not os.path.exists(os.environ["FIFOS"] + "/left"):
   done
 }
 
-# may_open N: from now on the server can have so many descriptors.
+# may_open N: limits the server to N descriptors.
 may_open() {
   prlimit --pid "$SERVER" --nofile="$1:"
 }
@@ -710,17 +710,17 @@ count_descriptors() {
   find "/proc/$SERVER/fd" -type l | wc -l
 }
 
-expect_guests() {
-  eventually sleeps # else it may be about to close some
+note_descriptors() {
+  eventually sleeps # otherwise it may be about to close some
   DESCRIPTORS=$(count_descriptors)
 }
 
-# has_guests N: the server has accepted so many since it was to expect them.
-has_guests() {
+# has_accepted N: the server has accepted N clients since note_descriptors.
+has_accepted() {
   sleeps && (($(count_descriptors) == DESCRIPTORS + $1)) && sleeps
 }
 
-@test "--reload: clients wait while the server has no descriptors left, and it does not spin" {
+@test "--reload: clients wait while the server is out of descriptors, and it does not spin" {
   serve_on --reload hello:app
   may_open 6 # else poll(2) fails, too
   http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
@@ -735,18 +735,18 @@ has_guests() {
   equal "$(grep -c "cannot accept" "$LOG")" 1
 }
 
-@test "--reload: whoever waits in a server that cannot go on is answered 500" {
+@test "--reload: if the server cannot continue, waiting clients get 500" {
   app one | write shop.py
   serve_on --reload --max-workers=1 --python-path="$SITE" shop:app
   hold
   local first
   first=$(template)
-  expect_guests
+  note_descriptors
   status / >"$BATS_TEST_TMPDIR/status" 3>&- &
   local waiting=$!
   talk read >"$BATS_TEST_TMPDIR/silent" 3>&- &
   local silent=$!
-  eventually has_guests 2
+  eventually has_accepted 2
   may_open 6
   kill -KILL "$first"
   finishes "the beginning, one"
@@ -761,18 +761,18 @@ has_taken_signals() {
   grep -qx "ShdPnd:.0*" "/proc/$SERVER/status"
 }
 
-@test "--reload: SIGHUP again and again does not keep a client from code that is new enough" {
+@test "--reload: repeated SIGHUP does not keep a client from code that is new enough" {
   hold_imports
   app one | write shop.py
   serve_site --reload
   app two "$HELD" | write shop.py
   begin_import
-  expect_guests
+  note_descriptors
   mkfifo "$FIFOS/asked"
   talk send 'GET / HTTP/1.0\r\n\r\n' meet "$FIFOS/asked" read >"$BATS_TEST_TMPDIR/answer" 3>&- &
   local waiting=$!
   read_fifo "$FIFOS/asked"
-  eventually has_guests 1
+  eventually has_accepted 1
   for _ in 1 2; do
     kill -HUP "$SERVER"
     eventually has_taken_signals
@@ -783,7 +783,7 @@ has_taken_signals() {
   equal "$(tail -n 1 "$BATS_TEST_TMPDIR/answer")" two
 }
 
-@test "--reload: an import that writes sources does not make for reloads without end" {
+@test "--reload: an import that writes sources does not cause endless reloads" {
   app one 'directory = os.path.dirname(__file__)
 with open(directory + "/same.py", "w") as file:
     print("version = 1", file=file)
@@ -796,13 +796,13 @@ with open(directory + "/version.py", "a") as file:
   reload_another
   equal "$(wc -l <"$FIFOS/imports")" "$imports"
   sed -i 's/^WORD = .*/WORD = "two"/' "$SITE/shop.py"
-  eventually was_imported two # not by a request
+  eventually was_imported two # without a request
   equal "$(http /)" two
   sed -i 's/^WORD = .*/WORD = "three"/' "$SITE/shop.py"
   equal "$(http /)" three
 }
 
-@test "--reload: a directory that is named by a link, from wherever, is as its target is" {
+@test "--reload: a directory named by a link is watched through its target" {
   mkdir "$SITE/v1" "$SITE/v2"
   app one | write v1/shop.py
   app two | write v2/shop.py
@@ -812,7 +812,7 @@ with open(directory + "/version.py", "a") as file:
     "--directory=.. --python-path=${SITE##*/}/now" now/shop.py; do
     ln -sfn v1 now
     [[ $options == */shop.py ]] || options+=" shop"
-    # shellcheck disable=SC2086 # these are several
+    # shellcheck disable=SC2086 # several words
     serve_on --reload $options:app
     equal "$(http /)" one
     ln -sfn v2 now
@@ -820,7 +820,7 @@ with open(directory + "/version.py", "a") as file:
   done
 }
 
-@test "--reload: a directory that comes, and what comes into it, may be a package" {
+@test "--reload: a new directory, and files created in it, may be a package" {
   app one | write shop.py
   serve_site --reload
   app two "import goods.tools.hammers" | write shop.py
@@ -839,18 +839,18 @@ with open(directory + "/version.py", "a") as file:
   equal "$(http /)" three
 }
 
-# is_waiting SPARE: it has nothing more to do until a connection comes.
+# is_waiting SPARE: it sleeps until a connection arrives.
 is_waiting() {
   [[ -n $1 && $(sed -n 's/^State:.\(.\).*/\1/p' "/proc/$1/status") == S ]]
 }
 
-# has_one_spare [OTHER]: and that is not the other one. Sets SPARE.
+# has_one_spare [OTHER]: the template has one spare, which is not the other one. Sets SPARE.
 has_one_spare() {
   SPARE=$(pgrep -P "$TEMPLATE")
   [[ $SPARE =~ ^[0-9]+$ && $SPARE != "${1-}" ]] && is_waiting "$SPARE"
 }
 
-@test "--reload: spares that the server has not heard of leave without a word when it is killed" {
+@test "--reload: if the server is killed, spares it does not know of exit silently" {
   serve_on --reload --spare=1 hello:app
   TEMPLATE=$(template)
   eventually has_one_spare
@@ -862,9 +862,9 @@ has_one_spare() {
   not_logged "cannot accept"
 }
 
-# What is no source is changed first; then the server of another socket has the time to notice a
-# change of its own source and to reload, which is what the first one should not have done.
-@test "--reload: other files are no change" {
+# Files that are no sources are changed first. Then the server of another socket gets the time to
+# notice a change of its source and to reload, which the first one must not do.
+@test "--reload: changes of other files are ignored" {
   app one | write shop.py
   mkdir "$SITE/empty"
   serve_site --reload
@@ -904,7 +904,7 @@ reload_another() {
   )
 }
 
-@test "without --reload, a change is not looked at" {
+@test "without --reload, changes are ignored" {
   app one | write shop.py
   serve_site
   app two | write shop.py
@@ -912,19 +912,19 @@ reload_another() {
   stays one
 }
 
-@test "--reload: with --import=worker it is refused" {
+@test "--reload is refused with --import=worker" {
   run --separate-stderr -64 "$PROGRAM" --reload --import=worker hello:app
   says_one_line "--reload" "--import"
 }
 
-@test "a reload succeeds though there are as many workers as there may be" {
+@test "a reload succeeds while --max-workers is reached" {
   app one | replace shop.py
   serve_site --max-workers=1
   hold
   app two | replace shop.py
   reload
   equal "$(http /)" two
-  # The old request counts, too: this one waits for its end.
+  # The old request counts as well: this one waits for its end.
   http / >"$BATS_TEST_TMPDIR/waits" &
   local waits=$!
   finishes "the beginning, one"
@@ -936,8 +936,8 @@ is_newest_template_older_than() {
   (($(ps -o etimes= -p "$(pgrep -n -P "$SERVER")") > $1))
 }
 
-# There are four slots: for one worker, for one spare each of two templates, and for one more.
-@test "a reload waits for a slot, however long that takes: its import is over" {
+# There are four slots: one worker, one spare for each of two templates, and one more.
+@test "a reload waits for a slot as long as necessary, because its import is complete" {
   local clients=() n
   app 0 | replace shop.py
   serve_site --max-workers=1 --spare=1 --import-timeout=2s
@@ -950,7 +950,7 @@ is_newest_template_older_than() {
   logged "cannot fork a worker until another one exits"
   eventually is_newest_template_older_than 2
   not_logged "--import-timeout"
-  # A child of the template before, so the server does not hear of its end.
+  # A child of the old template: the server is not told of its end.
   kill -KILL "$WORKER"
   equal "$(http /)" 4
   write_fifo "$FIFOS/end"
@@ -961,7 +961,7 @@ is_newest_template_older_than() {
   not_logged "cannot reload"
 }
 
-@test "what an import has started ends when another app takes over, or the server ends" {
+@test "processes started by an import end when another app takes over or the server exits" {
   local start='import subprocess
 with open(os.environ["FIFOS"] + "/started", "a") as file:
     print(subprocess.Popen(["sleep", "3600"]).pid, file=file)'
@@ -979,7 +979,7 @@ with open(os.environ["FIFOS"] + "/started", "a") as file:
   eventually is_gone "${started[1]}"
 }
 
-@test "a template that hangs does not keep another one from taking over" {
+@test "a template that hangs does not prevent the next reload" {
   app one | replace shop.py
   serve_site
   local old
@@ -992,9 +992,9 @@ with open(os.environ["FIFOS"] + "/started", "a") as file:
   stays two
 }
 
-# Each has one spare, so the second answer comes from a worker that was forked after the server was
-# told that the new app is ready.
-@test "what an import has started ends however many templates hang" {
+# Each template has one spare, so the second answer comes from a worker that was forked after the
+# server learned that the new app is ready.
+@test "processes started by an import end no matter how many templates hang" {
   local start='import subprocess
 with open(os.environ["FIFOS"] + "/started", "a") as file:
     print(subprocess.Popen(["sleep", "3600"]).pid, file=file)' hanging=() started n

@@ -2,17 +2,16 @@
 # ways: load
 # lasts: 20 s
 #
-# What a request may take of the machine, and of the patience of the server: --limit-..., and
-# clients that are slow, silent or gone.
+# What a request may consume, --limit-..., and clients that are slow, silent or disconnect.
 
-# Each test sets TEMPLATE for itself.
+# Each test sets its own TEMPLATE.
 # shellcheck disable=SC2030,SC2031
 load server
 
 NOBODY=64123 # no user of this machine has that number
 
-# says PATH TEXT: the program has logged the end of a request, with all there is to say.
-says() {
+# logs_end PATH TEXT: the program has logged the end of the request once, with process and text.
+logs_end() {
   logged "wsgi-once: GET /$1: "
   local line
   line=$(grep -F "wsgi-once: GET /$1: " "$LOG")
@@ -23,8 +22,8 @@ says() {
 
 # ---- resources ----
 
-@test "limits that cannot be set: the client is told, and the app does not run without them" {
-  # Leaks are not looked for, since that needs ptrace(2), too.
+@test "if limits cannot be set, the client gets 500 and the app does not run" {
+  # Leak detection is off because it needs ptrace(2), which strace uses.
   export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
   printf '#!/bin/sh\nexec strace -D -f -o "%s" -e inject=prlimit64:error=EPERM "%s" "$@"\n' \
     "$BATS_TEST_TMPDIR/trace" "$PROGRAM" >"$BATS_TEST_TMPDIR/traced"
@@ -34,16 +33,16 @@ says() {
   logged "cannot set --limit-files: Operation not permitted"
 }
 
-@test "--limit-cpu: a request that computes for too long is ended" {
+@test "--limit-cpu: a request that exceeds it is killed" {
   serve_misbehaving --limit-cpu=1s
   hold
   run -52 http /burns
-  says burns --limit-cpu
+  logs_end burns --limit-cpu
   finishes "the beginning, the end"
   serves_as_before
 }
 
-@test "--limit-cpu: so is one that ignores SIGXCPU" {
+@test "--limit-cpu: a request that ignores SIGXCPU is killed" {
   serve_misbehaving --limit-cpu=1s
   run -52 http /burns_on
   logged "wsgi-once: GET /burns_on: "
@@ -51,7 +50,7 @@ says() {
   serves_as_before
 }
 
-@test "--limit-cpu: waiting costs nothing, nor does what other requests compute" {
+@test "--limit-cpu: neither waiting nor other requests count" {
   serve_misbehaving --limit-cpu=1s --spare=1
   hold
   run -52 http /burns
@@ -60,7 +59,7 @@ says() {
   serves_as_before
 }
 
-@test "--limit-memory: Python raises MemoryError, and the client sees 500" {
+@test "--limit-memory: Python raises MemoryError, and the client gets 500" {
   serve_misbehaving --limit-memory=256M
   hold
   equal "$(status /eats)" 500
@@ -69,21 +68,21 @@ says() {
   serves_as_before
 }
 
-@test "--limit-memory: without it, there is as much as the app wants" {
+@test "without --limit-memory, the app can allocate more" {
   serve_misbehaving
   equal "$(http /eats_in_c)" "all was there"
 }
 
-@test "--limit-memory: a library that crashes without memory takes nothing with it" {
+@test "--limit-memory: a library that crashes without memory affects only its request" {
   serve_misbehaving --limit-memory=256M
   hold
   run -52 http /eats_in_c
-  says eats_in_c "signal 11"
+  logs_end eats_in_c "signal 11"
   finishes "the beginning, the end"
   serves_as_before
 }
 
-@test "--limit-files: opening more is an error that the app sees" {
+@test "--limit-files: the app gets an error when it opens more" {
   serve_misbehaving --limit-files=30
   hold
   equal "$(http /opens)" "True OSError 24" # EMFILE
@@ -92,10 +91,10 @@ says() {
   run -1 grep '^wsgi-once: ' "$LOG"
 }
 
-# The bomb itself goes off at 64 processes.
-@test "--limit-processes: a fork bomb is bounded, and gone with its request" {
+# The fork bomb stops at 64 processes by itself.
+@test "--limit-processes: a fork bomb is limited and ends with its request" {
   ((EUID == 0)) || skip "only root can become a user without other processes"
-  # The other user needs the program, the apps and the fifos.
+  # The other user needs access to the program, the apps and the fifos.
   chmod a+x "$BATS_RUN_TMPDIR" "${BATS_TEST_TMPDIR%/*}"
   chmod a+rwx "$BATS_TEST_TMPDIR"
   cp -r "$APPS" "$BATS_TEST_TMPDIR/apps"
@@ -117,7 +116,7 @@ END
   local client=$! bomb
   bomb=$(pid_of multiplies)
   logged "stopped by BlockingIOError"
-  # The server may fork more workers meanwhile, which are not counted: it has no such limit.
+  # The server may fork more workers meanwhile; the limit does not apply to it.
   serves_as_before
   local count
   count=$(pgrep -c -g "$bomb")
@@ -133,9 +132,9 @@ END
   serves_as_before
 }
 
-@test "the limits are those of the app, not of the server" {
+@test "limits apply to the app, not to the server" {
   serve_misbehaving --limit-cpu=7s --limit-memory=512M --limit-files=77 --limit-processes=555
-  # Whole seconds, beyond what was used before the request.
+  # Whole seconds, plus what was used before the request.
   [[ $(http /tells_limits) =~ ^[78]\ 536870912\ 77\ 555$ ]]
   local process
   for process in "$SERVER" "$TEMPLATE"; do
@@ -143,12 +142,12 @@ END
   done
 }
 
-# limits_of PID: the soft ones.
+# limits_of PID: prints the soft limits.
 limits_of() {
   sed -nE 's/^Max (cpu time|data size|open files|processes) +([^ ]+) .*/\1: \2/p' "/proc/$1/limits"
 }
 
-@test "what is 0, or not given, is not limited" {
+@test "a limit of 0 and a missing limit mean no limit" {
   serve_misbehaving --limit-cpu=0 --limit-memory=0 --limit-files=0 --limit-processes=0
   local none
   none=$(http /tells_limits)
@@ -157,14 +156,14 @@ limits_of() {
   [[ $none == "$(soft cpu) $(soft memory) $(soft files) $(soft processes)" ]]
 }
 
-# soft RESOURCE: the limit of this shell, as Python says it.
+# soft RESOURCE: prints the soft limit of this shell in Python's format.
 soft() {
   python3 -ISc 'import resource, sys
 kind = {"cpu": "CPU", "memory": "DATA", "files": "NOFILE", "processes": "NPROC"}[sys.argv[1]]
 print(resource.getrlimit(getattr(resource, "RLIMIT_" + kind))[0])' "$1"
 }
 
-@test "a limit above the hard one of the process stays at that" {
+@test "a limit above the hard limit of the process is reduced to that" {
   (
     ulimit -n 200
     serve_misbehaving --limit-files=100000
@@ -173,7 +172,7 @@ print(resource.getrlimit(getattr(resource, "RLIMIT_" + kind))[0])' "$1"
   )
 }
 
-@test "the limits are there with Accept=yes as well" {
+@test "limits apply with Accept=yes as well" {
   WAY=accept serve --limit-memory=256M --limit-files=77 misbehaves:app
   [[ $(http /tells_limits) =~ \ 268435456\ 77\  ]]
   equal "$(status /eats)" 500
@@ -182,7 +181,7 @@ print(resource.getrlimit(getattr(resource, "RLIMIT_" + kind))[0])' "$1"
 
 # ---- clients ----
 
-# client NAME STEP...: one that goes on in the background, with its conversation in a file.
+# client NAME STEP...: starts a client in the background, with its conversation in a file.
 client() {
   local name=$1
   shift
@@ -190,12 +189,13 @@ client() {
   CLIENTS+=($!)
 }
 
-# A fifo is good for one meeting: who came late would meet whoever comes next.
+# met NAME: waits for a client's `meet` at the fifo. Each fifo serves one meeting, because a late
+# reader would get the next one.
 met() {
   read_fifo "$FIFOS/$1"
 }
 
-@test "clients that send a byte at a time keep nobody else waiting" {
+@test "clients that send one byte at a time delay nobody else" {
   CLIENTS=()
   serve_misbehaving --max-workers=4
   local steps name byte meeting
@@ -224,7 +224,7 @@ met() {
   done
 }
 
-@test "clients that say nothing keep nobody waiting, as long as there are fewer than workers" {
+@test "silent clients delay nobody as long as there are fewer of them than workers" {
   CLIENTS=()
   serve_misbehaving --max-workers=4 --head-timeout=0
   local name
@@ -238,7 +238,7 @@ met() {
   serves_as_before
 }
 
-@test "with as many of them as workers, the next client waits for --head-timeout" {
+@test "with as many silent clients as workers, the next client waits for --head-timeout" {
   CLIENTS=()
   serve_misbehaving --max-workers=2 --head-timeout=300ms
   local name
@@ -255,19 +255,19 @@ met() {
   equal "$(grep -c '^wsgi-once: ' "$LOG")" 0
 }
 
-# spares_wait: the template has its two spares, which sleep, and no other child.
+# spares_wait: the template has two spares, which sleep, and no other child.
 spares_wait() {
   [[ $(ps -o stat= --ppid "$TEMPLATE" | cut -c1 | tr -d '\n') == SS ]]
 }
 
-@test "clients that leave, at any moment, are forgotten" {
+@test "clients that disconnect at any moment are forgotten" {
   local request='POST /reads HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n' i family
   for family in unix tcp; do
     FAMILY=$family serve_misbehaving --head-timeout=0 --read-timeout=0 --write-timeout=0 \
       --request-timeout=0
     eventually spares_wait
     for i in 0 1 17 "${#request}"; do
-      # not in the middle of an escape
+      # Not in the middle of an escape.
       [[ ${request:0:i} != *\\ ]]
       run talk send "${request:0:i}" reset
       run talk send "${request:0:i}" end reset
@@ -281,6 +281,6 @@ spares_wait() {
 
 # ---- endurance ----
 
-@test "a thousand requests leave nothing behind" {
+@test "a thousand requests leak nothing" {
   "$TESTS/endurance" 1000
 }

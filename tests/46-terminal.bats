@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # ways: one
 #
-# Who asks the terminal, in a request or at import, gets an answer: what somebody types there, or
-# the end of the file at once. No process is ever stopped, and no client waits for nobody.
+# An app that reads from the terminal, in a request or at import, gets what the user types there, or
+# the end of file at once. No process is ever stopped, and no client waits forever.
 
-# Each test sets PROMPT for itself.
+# Each test sets its own PROMPT.
 # shellcheck disable=SC2030,SC2031,SC2034
 load server
 
@@ -21,9 +21,9 @@ teardown() {
   judge_log
 }
 
-# sit_down [--background] [OPTION]... APPLICATION: starts a server at a terminal. What that shows is
-# in the log.
-sit_down() {
+# start_at_terminal [--background] [OPTION]... APPLICATION: starts a server at a terminal, whose
+# output goes to the log.
+start_at_terminal() {
   local where=()
   if [[ $1 == --background ]]; then
     where=("$1")
@@ -35,7 +35,7 @@ sit_down() {
       3>&- 4>&-
   }
   # shellcheck disable=SC2153 # set by coproc
-  DESK=$KEYBOARD_PID
+  TERMINAL=$KEYBOARD_PID
   TARGET=(--unix-socket "$FIFOS/socket")
   ORIGIN=http://localhost
   eventually test -S "$FIFOS/socket"
@@ -46,73 +46,73 @@ type_in() {
   printf '%b' "$1" >&"${KEYBOARD[1]}"
 }
 
-# ask PATH: begins a request, which `answered` ends.
-ask() {
+# start_request PATH: starts a request; `answer_has` waits for its end.
+start_request() {
   http "$1" --include >"$FIFOS/answer" 3>&- &
   CLIENT=$!
 }
 
-# answered TEXT: the answer has it.
-answered() {
+# answer_has TEXT: the answer contains the text.
+answer_has() {
   wait "$CLIENT"
   contains "$(cat "$FIFOS/answer")" "$1"
 }
 
-# what_stops: the processes that are stopped.
-what_stops() {
+# Prints the state of the processes that are stopped.
+stopped_processes() {
   local pid
   for pid in $(relatives); do
     grep -s '^State:.T' "/proc/$pid/status"
   done
 }
 
-@test "at a terminal, a request has a usable prompt" {
-  sit_down prompts:app
-  ask /input
+@test "at a terminal, a request can prompt for input" {
+  start_at_terminal prompts:app
+  start_request /input
   logged "What? "
   type_in 'words\n'
-  answered words
-  ask /getpass
+  answer_has words
+  start_request /getpass
   logged "Secret? "
   type_in 'hidden words\n'
-  answered "hidden words"
+  answer_has "hidden words"
   equal "$(grep -c hidden "$LOG")" 0
-  ask /child
+  start_request /child
   type_in 'more words\n'
-  answered "more words"
+  answer_has "more words"
 }
 
-@test "at a terminal, breakpoint() in a request can be used, again and again" {
-  sit_down prompts:app
+@test "at a terminal, breakpoint() works in one request after another" {
+  start_at_terminal prompts:app
   for value in one two; do
     : >"$LOG"
-    ask /breakpoint
+    start_request /breakpoint
     logged "(Pdb) "
     type_in "value = '$value'\ncontinue\n"
-    answered "$value"
+    answer_has "$value"
   done
 }
 
-@test "at a terminal, breakpoint() and input() at import can be used" {
+@test "at a terminal, breakpoint() and input() work at import" {
   export PROMPT=breakpoint
-  sit_down prompts:app
-  ask /
+  start_at_terminal prompts:app
+  start_request /
   logged "(Pdb) "
   type_in 'value = "set at import"\ncontinue\n'
-  answered "set at import"
+  answer_has "set at import"
 }
 
-@test "at a terminal, Ctrl-C ends the server, also during a prompt, and the terminal is as it was" {
-  sit_down prompts:app
+@test "at a terminal, Ctrl-C stops the server even during a prompt and restores the terminal" {
+  start_at_terminal prompts:app
   equal "$(http /hello)" hello
   type_in '\x03'
   logged "ended 0"
   logged "echo on"
-  wait "$DESK"
+  wait "$TERMINAL"
   : >"$LOG"
   rm "$FIFOS/socket"
-  sit_down prompts:app
-  ask /breakpoint
+  start_at_terminal prompts:app
+  start_request /breakpoint
   logged "(Pdb) "
   type_in '\x03'
   eventually has_processes 2 # the template and the spares have left
@@ -122,27 +122,27 @@ what_stops() {
   eventually none_is_left
 }
 
-@test "in the background of a terminal, whoever asks it gets the end of the file" {
-  sit_down --background prompts:app
+@test "in the background of a terminal, reading from it gets the end of file" {
+  start_at_terminal --background prompts:app
   for name in input breakpoint child; do
     equal "$(status /$name)" 500
   done
-  # it turns to standard input when there is no terminal
+  # getpass reads standard input if there is no terminal.
   equal "$(status /getpass)" 500
-  equal "$(what_stops)" ""
+  equal "$(stopped_processes)" ""
   logged EOFError
   eventually grep -qE "BdbQuit|SystemExit" "$LOG" # the latter from Python 3.14 on
 }
 
-@test "in the background of a terminal, an import that asks fails" {
+@test "in the background of a terminal, an import that prompts fails" {
   export PROMPT=input
-  sit_down --background prompts:app
+  start_at_terminal --background prompts:app
   equal "$(status /)" 500
   logged EOFError
   logged "ended 70"
 }
 
-@test "whoever asks a terminal of somebody else, or a pipe, gets the end of the file" {
+@test "reading from a foreign terminal or from a pipe gets the end of file" {
   for kind in terminal pipe; do
     "$TESTS/hand-over" 0="$kind" listen:"$FIFOS/socket" -- \
       "$PROGRAM" --python-path="$APPS" --access-log=none --idle-timeout=0 prompts:app \

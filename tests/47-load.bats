@@ -2,53 +2,52 @@
 # ways: floods
 # lasts: 120 s
 #
-# Nothing is lost while servers end and begin, or apps take over from each other, under load.
+# No request is lost under load while servers exit and start, or apps are reloaded.
 
 load server
 
-# ---- the end of idle servers --------------------------------------------------------------------
+# ---- the exit of idle servers -------------------------------------------------------------------
 
-# idle_ends FAMILY ROUNDS AT-ONCE OPTION...: requests at the moment at which the server ends.
+# idle_ends FAMILY ROUNDS AT-ONCE OPTION...: sends requests at the moment at which the server exits.
 idle_ends() {
   FAMILY=$1 serve "${@:4}" holds:app
   run -0 "$TESTS/boundary" "$ADDRESS" "$2" "$3"
   [[ $output =~ ^"$(($2 * $3)) answered, "([0-9]+)" rounds by the same server, "([0-9]+)" by " ]]
-  # It was that moment: often the server had ended, often it had not.
+  # The moment was found: often the server had exited, often it had not.
   ((BASH_REMATCH[1] > $2 / 10 && BASH_REMATCH[2] > $2 / 10))
-  # And all servers but the last, which may not have ended yet, ended because they were idle.
+  # All servers but the last, which may still be running, exited because they were idle.
   (($(grep -cx 0 "$STATUSES") >= BASH_REMATCH[2] - 1))
   equal "$(grep -vcx 0 "$STATUSES")" 0
   equal "$(cat "$LOG")" ""
 }
 
-@test "1,000 requests that come when the idle server ends are answered" {
+@test "1,000 requests at the moment the idle server exits are answered" {
   idle_ends unix 1000 1 --idle-timeout=1ms
 }
 
-@test "1,050 requests that come three at once when the idle server ends are answered" {
+@test "1,050 requests, three at once, at the moment the idle server exits are answered" {
   idle_ends tcp 350 3 --idle-timeout=10ms --spare=1
 }
 
-@test "200 requests that come when the idle server ends are answered by workers that import" {
+@test "200 requests at the moment the idle server exits are answered with --import=worker" {
   idle_ends unix 100 2 --idle-timeout=10ms --import=worker
 }
 
 # ---- wrk ----------------------------------------------------------------------------------------
 
-# load_begins: eight clients, each of which makes one request after the other, for the time of
-# WRK_SECONDS.
-load_begins() {
+# start_load: starts eight clients that send one request after the other for WRK_SECONDS.
+start_load() {
   command -v wrk >/dev/null || skip "wrk is not there"
   wrk --threads=2 --connections=8 --timeout=20s --duration="${WRK_SECONDS:-10}s" "$ORIGIN/" \
     >"$BATS_TEST_TMPDIR/wrk" 2>&1 3>&- &
   WRK=$!
 }
 
-load_goes_on() {
+load_is_running() {
   kill -0 "$WRK" 2>/dev/null
 }
 
-# All requests of the load, which were more than a few, were answered, and well.
+# All requests of the load, and more than a few, succeeded.
 nothing_failed() {
   wait "$WRK"
   local summary
@@ -59,18 +58,18 @@ nothing_failed() {
   [[ $summary != *"Socket errors"* && $summary != *"Non-2xx"* ]]
 }
 
-# another_serves SERVER: it is not that one. The first request starts one, in case that the load has
-# ended; what answers the second is what was found, which has come so far that SIGTERM stops it.
+# another_serves SERVER: another server is running. The first request starts one if the load has
+# ended; after the second is answered, the server found handles SIGTERM.
 another_serves() {
   http / >/dev/null && find_server && [[ $SERVER != "$1" ]] && http / >/dev/null
 }
 
-# restart_under_load COMMAND: which stops the server SERVER.
+# restart_under_load COMMAND: runs a command that stops the server SERVER, again and again.
 restart_under_load() {
   local restarts=0 old
-  load_begins
+  start_load
   eventually another_serves none
-  while load_goes_on; do
+  while load_is_running; do
     old=$SERVER
     "$1"
     eventually another_serves "$old"
@@ -86,7 +85,7 @@ stop_main_process() {
   kill "$SERVER"
 }
 
-# Each once, as systemd does with KillMode=control-group. Some may have ended in between.
+# Signals each process once, as systemd does with KillMode=control-group. Some may have exited.
 stop_all_processes() {
   local pid
   for pid in $(processes); do
@@ -94,9 +93,9 @@ stop_all_processes() {
   done
 }
 
-@test "wrk notices when a connection ends without an answer" {
+@test "wrk reports a connection that ends without an answer" {
   FAMILY=tcp serve --idle-timeout=0 "$(broken_app)"
-  WRK_SECONDS=1 load_begins
+  WRK_SECONDS=1 start_load
   wait "$WRK"
   contains "$(cat "$BATS_TEST_TMPDIR/wrk")" "Socket errors"
 }
@@ -117,13 +116,13 @@ END
   echo "$BATS_TEST_TMPDIR/broken.py"
 }
 
-@test "restarts under load: no request fails" {
+@test "no request fails when the server is restarted under load" {
   FAMILY=tcp serve --idle-timeout=0 hello:app
   restart_under_load stop_main_process
   equal "$(cat "$LOG")" ""
 }
 
-@test "restarts under load, when SIGTERM comes to all processes: no request fails" {
+@test "no request fails when SIGTERM to all processes restarts the server under load" {
   FAMILY=tcp serve --idle-timeout=0 hello:app
   restart_under_load stop_all_processes
 }
@@ -139,12 +138,12 @@ greets() {
   [[ $(http /) == "$1." ]]
 }
 
-@test "reloads under load: no request fails" {
+@test "no request fails during reloads under load" {
   local reloads=0
   write_app 0
   FAMILY=tcp serve_on "$BATS_TEST_TMPDIR/greeting.py"
-  load_begins
-  while load_goes_on; do
+  start_load
+  while load_is_running; do
     reloads=$((reloads + 1))
     write_app "$reloads"
     kill -HUP "$SERVER"
@@ -157,13 +156,13 @@ greets() {
   equal "$(sort "$LOG" | uniq | wc -l)" 1 # that it was reloaded
 }
 
-@test "reloads that fail, under load: no request fails" {
+@test "no request fails during failing reloads under load" {
   local failures=0
   write_app 0
   FAMILY=tcp serve_on "$BATS_TEST_TMPDIR/greeting.py"
   echo "def :" >"$BATS_TEST_TMPDIR/greeting.py"
-  load_begins
-  while load_goes_on; do
+  start_load
+  while load_is_running; do
     failures=$((failures + 1))
     kill -HUP "$SERVER"
     eventually has_failed "$failures"
@@ -180,8 +179,8 @@ has_failed() {
 
 # ---- threads ------------------------------------------------------------------------------------
 
-# The kernel may tell any of them that a worker has ended.
-@test "threads that the import left do not keep the server from seeing that its workers end" {
+# The kernel may deliver SIGCHLD to any of them.
+@test "threads left by the import do not hide the exit of workers from the server" {
   serve_on four_threads:app
   equal "$(http "/[1-2000]" | grep -cx "Hello.")" 2000
 }

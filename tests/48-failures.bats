@@ -2,13 +2,13 @@
 # ways: one
 # lasts: 40 s
 #
-# A worker that goes wrong takes nothing with it; and what happens when the app cannot be imported.
+# A failing worker affects nothing else; and what happens if the app cannot be imported.
 
-# Each test sets TEMPLATE for itself.
+# Each test sets its own TEMPLATE.
 # shellcheck disable=SC2030,SC2031
 load server
 
-# The sanitizer, too, is to let a worker die by the signal.
+# The sanitizer must let a signal kill the worker, too.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:handle_segv=0:handle_abort=0
 
 EX_SOFTWARE=70
@@ -18,22 +18,22 @@ NONSENSE='nonsense\r\n\r\n'
 
 # ---- processes ----
 
-# family_of PID: the processes below it, zombies included.
-family_of() {
+# descendants PID: prints all processes below it, including zombies.
+descendants() {
   local child
   for child in $(pgrep -P "$1"); do
     echo "$child"
-    family_of "$child"
+    descendants "$child"
   done
 }
 
 no_zombie() {
   local pids
-  pids=$(family_of "$SERVER" | paste -sd,)
+  pids=$(descendants "$SERVER" | paste -sd,)
   [[ $(ps -o stat= -p "$pids") != *Z* ]]
 }
 
-# spares_wait NUMBER: the template has so many children, and all of them sleep.
+# spares_wait NUMBER: the template has that many children, and all of them sleep.
 spares_wait() {
   local states
   states=$(ps -o stat= --ppid "$TEMPLATE" | cut -c1 | tr -d '\n')
@@ -42,16 +42,16 @@ spares_wait() {
 
 # ---- requests ----
 
-# The server, its template and a request that is held have not noticed anything.
-all_is_well() {
+# The server, its template and a held request are unaffected.
+nothing_else_is_affected() {
   finishes "the beginning, the end"
   serves_as_before
   serves_as_before
   eventually no_zombie
 }
 
-# one_line TARGET PID TEXT: one line of the program is about the request, with all that it has to
-# say.
+# one_line TARGET PID TEXT: exactly one line of the program is about the request, with the process,
+# the text and a duration.
 one_line() {
   logged "wsgi-once: GET $1: "
   local line
@@ -62,31 +62,31 @@ one_line() {
   [[ $line =~ [0-9.]+\ ?m?s$ ]] || equal "$line" "a duration at its end"
 }
 
-# ---- workers that die ----
+# ---- crashes ----
 
-# dies PATH TEXT: the client of a request sees the end of the connection and nothing else.
-dies() {
+# crashes PATH TEXT: the client's connection ends without an answer, and the log has the text.
+crashes() {
   run -52 http "/$1?q=1"
   one_line "/$1?q=1" "$(pid_of "$1")" "$2"
 }
 
-@test "a worker that segfaults, aborts or exits takes nothing with it" {
+@test "a worker that segfaults, aborts or exits affects nothing else" {
   serve_misbehaving
   hold
-  dies segfaults "signal 11"
-  dies aborts "signal 6"
-  dies exits "status 3"
-  dies exits_quietly "exited with status 0 (os._exit)"
-  all_is_well
+  crashes segfaults "signal 11"
+  crashes aborts "signal 6"
+  crashes exits "status 3"
+  crashes exits_quietly "exited with status 0 (os._exit)"
+  nothing_else_is_affected
 }
 
-# ends DEED[?QUERY] TEXT: likewise.
+# ends DEED[?QUERY] TEXT: the same for a deed with a query.
 ends() {
   run -52 http "/$1"
   one_line "/$1" "$(pid_of "${1%%\?*}")" "$2"
 }
 
-@test "what the application made of its worker is told: another program, exit() of C, os._exit" {
+@test "the log tells apart another program, exit() of C and os._exit as the end of a worker" {
   serve_misbehaving --limit-cpu=1h
   hold
   ends becomes_another_program "became the program 'sh' (exec), which exited with status 0 after"
@@ -98,18 +98,18 @@ ends() {
   ends takes_another_name "exited with status 0 (os._exit)"
   ends forks_who_exits "exited with status 0 (os._exit)"
   ends runs_another_program "exited with status 0 (os._exit)"
-  all_is_well
+  nothing_else_is_affected
 }
 
-@test "what an application does itself is not put down to limits that have not been reached" {
+@test "the app's own exit is not attributed to limits that were not reached" {
   serve_misbehaving --limit-cpu=0
   hold
-  dies exits_for_now "exited with status 75"
-  dies ends_as_after_limit "signal 24"
-  all_is_well
+  crashes exits_for_now "exited with status 75"
+  crashes ends_as_after_limit "signal 24"
+  nothing_else_is_affected
 }
 
-@test "a worker that is killed from outside takes nothing with it" {
+@test "a worker killed from outside affects nothing else" {
   serve_misbehaving
   hold
   http /is_deaf 3>&- 4>&- &
@@ -119,7 +119,7 @@ ends() {
   wait "$client" || code=$?
   equal "$code" 52
   one_line /is_deaf "$victim" "signal 9"
-  all_is_well
+  nothing_else_is_affected
 }
 
 @test "a worker that exits in the middle of its answer cuts it off" {
@@ -127,10 +127,10 @@ ends() {
   hold
   run -18 http /exits_midway
   one_line /exits_midway "$(pid_of exits_midway)" "os._exit"
-  all_is_well
+  nothing_else_is_affected
 }
 
-@test "many crashes one after the other are no reason to give up" {
+@test "many crashes in a row do not stop the server" {
   serve_misbehaving
   local i
   for i in {1..30}; do
@@ -141,7 +141,7 @@ ends() {
   equal "$(grep -c '^wsgi-once: GET /segfaults?' "$LOG")" 30
 }
 
-@test "the line about a request cannot be forged by its target" {
+@test "a request target cannot forge a log line" {
   serve_misbehaving
   run talk send 'GET /segfaults?\x1b[31m\xff HTTP/1.1\r\nHost: a\r\n\r\n' read
   run -52 http "/segfaults?$(printf 'x%.0s' {1..2000})"
@@ -150,7 +150,7 @@ ends() {
   equal "$(http /well)" "$TEMPLATE"
 }
 
-@test "spares that are killed while they wait are replaced" {
+@test "spares killed while they wait are replaced" {
   serve_misbehaving --spare=2
   eventually spares_wait 2
   local spares
@@ -165,13 +165,13 @@ ends() {
   serves_as_before
 }
 
-@test "when the template is killed, the app is imported anew, and running requests go on" {
+@test "if the template is killed, the app is imported again, and running requests finish" {
   serve_misbehaving
   hold
   kill -KILL "$TEMPLATE"
   eventually is_gone "$TEMPLATE"
   equal "$(status /well)" 200
-  # An old spare may have got that one: then its parent is the server.
+  # An old spare may have served that request: then its parent is the server.
   new_template() {
     local parent
     parent=$(http /well)
@@ -185,19 +185,19 @@ ends() {
   eventually no_zombie
 }
 
-# ---- workers that write where they should not ----
+# ---- workers that overwrite shared memory ----
 
-# What a worker may write over all that it shares with the server. Small numbers are states.
+# Patterns for overwriting all memory shared with the server. Small numbers are states.
 PATTERNS=(00 ff 03 04000000 seed-1 seed-2)
 
-# hold_scribbling PATTERN: holds a request that writes over it again and again.
+# hold_scribbling PATTERN: holds a request that overwrites the shared memory again and again.
 hold_scribbling() {
   mkfifo "$FIFOS/begun" "$FIFOS/end"
   http "/scribbles_on?$1" >"$BATS_TEST_TMPDIR/held" 2>/dev/null 3>&- &
   read -rt 20 WORKER <>"$FIFOS/begun"
 }
 
-@test "a worker that writes over all that it shares: others are served, reloaded, and stopped" {
+@test "a worker that overwrites shared memory does not prevent requests, reload and stop" {
   local pattern
   for pattern in "${PATTERNS[@]}"; do
     : >"$LOG"
@@ -228,7 +228,7 @@ has_other_template() {
   [[ $now != "$TEMPLATE" ]] && is_gone "$TEMPLATE"
 }
 
-@test "a worker that writes over all that it shares: the server ends when it is idle" {
+@test "a worker that overwrites shared memory does not prevent the idle server from exiting" {
   local pattern
   for pattern in "${PATTERNS[@]}"; do
     rm -f "$FIFOS/begun" "$FIFOS/end"
@@ -245,9 +245,9 @@ has_other_template() {
 
 # ---- --request-timeout ----
 
-# overdue PATH STATUS: a request that hangs is answered with this status (000: not at all), is
-# ended, and is in the log; nothing else is harmed.
-overdue() {
+# exceeds_timeout PATH STATUS: a request that hangs is answered with this status (000: not at all),
+# killed, and logged; nothing else is affected.
+exceeds_timeout() {
   serve_misbehaving --request-timeout=2s --linger-timeout=100ms
   local path=$1 begin
   begin=$(status "/$path?q=1") || :
@@ -261,32 +261,32 @@ overdue() {
   eventually no_zombie
 }
 
-@test "--request-timeout: an app that loops in C is answered for with 504, and ended" {
-  overdue loops_in_c 504
+@test "--request-timeout: an app that loops in C is killed and the client gets 504" {
+  exceeds_timeout loops_in_c 504
   logged "in loops_in_c"
 }
 
-@test "--request-timeout: an app that hangs is ended with its children" {
-  overdue hangs_with_child 504
+@test "--request-timeout: an app that hangs is killed with its children" {
+  exceeds_timeout hangs_with_child 504
   logged "in hangs_with_child"
   eventually is_gone "$(pid_of child)"
 }
 
-@test "--request-timeout: an app that blocks all signals is killed by the server" {
-  overdue is_deaf 000
+@test "--request-timeout: the server kills an app that blocks all signals" {
+  exceeds_timeout is_deaf 000
 }
 
 @test "--request-timeout: a worker that left its process group and blocks all signals is killed" {
-  overdue leaves_group 000
+  exceeds_timeout leaves_group 000
   run ! is_gone "$(pid_of child)" # in a process group of its own
 }
 
-@test "--request-timeout: an app that stops itself is killed by the server, which says so once" {
-  overdue is_stopped 000
+@test "--request-timeout: the server kills an app that stops itself and logs it once" {
+  exceeds_timeout is_stopped 000
   equal "$(grep -c "did not exit after --request-timeout" "$LOG")" 1
 }
 
-@test "--request-timeout: the log shows all threads of Python" {
+@test "--request-timeout: the log shows the traceback of all Python threads" {
   serve --idle-timeout=0 --request-timeout=1s hangs:with_thread
   equal "$(status /)" 504
   logged "in with_thread"
@@ -295,7 +295,7 @@ overdue() {
   contains "$(grep -F "GET /: worker " "$LOG")" "--request-timeout"
 }
 
-# The deadline is that of one request: another one begins later.
+# The timeout is that of one request: the other one starts later.
 @test "--request-timeout: other requests are unaffected" {
   serve_misbehaving --request-timeout=3s
   http /loops_in_c 3>&- 4>&- >/dev/null &
@@ -311,26 +311,26 @@ overdue() {
 
 # ---- what a request leaves behind ----
 
-@test "a child that a request leaves in its process group is killed at its end" {
+@test "a child left in the request's process group is killed when the request ends" {
   serve_misbehaving
   hold
   equal "$(http /leaves_child)" left
   eventually is_gone "$(pid_of leaves_child)"
   eventually is_gone "$(pid_of child)"
-  all_is_well
+  nothing_else_is_affected
 }
 
-@test "so is the child of a worker that is killed" {
+@test "a child of a killed worker is killed" {
   serve_misbehaving
   hold
   run -52 http /dies_with_child
   one_line /dies_with_child "$(pid_of dies_with_child)" "signal 9"
   eventually is_gone "$(pid_of child)"
-  all_is_well
+  nothing_else_is_affected
 }
 
-# memory_is_removed NUMBER: what so many requests have shared. The test removes it if nobody else
-# does.
+# memory_is_removed NUMBER: the shared memory of that many requests is removed. The test removes it
+# if nobody else has.
 memory_is_removed() {
   local names
   mapfile -t names < <(sed -n 's|^shares |/dev/shm/|p' "$LOG")
@@ -343,7 +343,7 @@ none_exists() {
   [[ -z $(ls "$@" 2>/dev/null) ]]
 }
 
-@test "what tidies up after a request has the time for it, however the request ends" {
+@test "a process that cleans up after a request gets the time for it however the request ends" {
   serve_on --request-timeout=2s --linger-timeout=100ms shares_memory:app
   http "/?is_deaf" 3>&- 4>&- &
   local client=$!
@@ -354,14 +354,14 @@ none_exists() {
   memory_is_removed 5 # with that of serve_on
 }
 
-@test "so does what tidies up after an import" {
+@test "a process that cleans up after an import gets the time for it" {
   serve --idle-timeout=1ms shares_at_import:app
   equal "$(http /)" Hello.
   equal "$(exit_status)" 0
   memory_is_removed 1
 }
 
-@test "what does not end on SIGTERM does not keep the next request waiting" {
+@test "a leftover process that ignores SIGTERM does not delay the next request" {
   mkfifo "$FIFOS/release"
   serve_misbehaving --max-workers=1 --leftover-timeout=0
   local child
@@ -374,7 +374,7 @@ none_exists() {
   not_logged "left running"
 }
 
-@test "it is killed later, also when the template has left" {
+@test "a leftover process is killed after --leftover-timeout even if the template has exited" {
   mkfifo "$FIFOS/release"
   serve_misbehaving --leftover-timeout=1s
   equal "$(http /leaves_stubborn)" left
@@ -388,7 +388,7 @@ none_exists() {
   equal "$(grep -c "killed the processes left running" "$LOG")" 2
 }
 
-@test "it keeps an idle server, which serves whoever comes meanwhile" {
+@test "a leftover process keeps an idle server running, which serves new clients" {
   mkfifo "$FIFOS/release"
   serve --idle-timeout=1ms --leftover-timeout=0 misbehaves:app
   equal "$(http /leaves_stubborn)" left
@@ -400,7 +400,7 @@ none_exists() {
   equal "$(exit_status)" 0
 }
 
-@test "a process that has begun a session of its own lives on, and is no zombie after that" {
+@test "a process in its own session keeps running and does not become a zombie" {
   serve_misbehaving
   equal "$(http /leaves_session)" left
   local child
@@ -415,7 +415,7 @@ none_exists() {
 
 # ---- imports that fail ----
 
-# Imports wait at the gate until something is written to it.
+# Makes imports wait at the gate until a byte is written to it.
 shut_gate() {
   [[ -z ${GATE:-} ]] || exec {GATE}>&-
   rm -f "$FIFOS/gate"
@@ -423,8 +423,8 @@ shut_gate() {
   exec {GATE}<>"$FIFOS/gate"
 }
 
-# package FILE: a module of the package `late`, from standard input. Before any module of it is
-# imported, the package waits for the gate.
+# package FILE: writes a module of the package `late` from standard input. The package waits at the
+# gate before any of its modules is imported.
 package() {
   mkdir "$FIFOS/late"
   shut_gate
@@ -436,27 +436,27 @@ END
   cat >"$FIFOS/late/$1"
 }
 
-# stand_in_line NUMBER REQUEST: a client that has sent its request; the answer is in a file.
-stand_in_line() {
+# start_client NUMBER REQUEST: starts a client that sends its request; the answer goes to a file.
+start_client() {
   mkfifo "$FIFOS/client-$1"
   talk send "$2" meet "$FIFOS/client-$1" read >"$FIFOS/answer-$1" 3>&- 4>&- &
   CLIENTS[$1]=$!
 }
 
-# Clients come while the app is imported; the fourth one sends nonsense.
-fill_the_line() {
+# Starts clients while the app is being imported; the fourth sends an invalid request.
+queue_clients() {
   local i
   CLIENTS=()
   rm -f "$FIFOS"/client-*
   for i in {1..6}; do
-    stand_in_line "$i" "$( ((i == 4)) && printf %s "$NONSENSE" || printf %s "$GET")"
+    start_client "$i" "$( ((i == 4)) && printf %s "$NONSENSE" || printf %s "$GET")"
   done
   for i in {1..6}; do
     read_fifo "$FIFOS/client-$i"
   done
 }
 
-line_was_answered() {
+queued_clients_were_answered() {
   local i
   for i in {1..6}; do
     wait "${CLIENTS[i]}"
@@ -468,8 +468,8 @@ no_server() {
   ! pgrep -P "$ACTIVATOR" >/dev/null
 }
 
-# fails MODULE [TEXT]...: with each way to import, all who wait are told, and each server that has
-# tried ends with a status that says so. Then the file is fixed.
+# fails MODULE [TEXT]...: with each value of --import, all waiting clients are answered, and each
+# server that tried exits with a failure. Then the file is fixed and the next server serves it.
 fails() {
   local where module=$1
   shift
@@ -482,9 +482,9 @@ fails() {
     [[ ! -e $FIFOS/broken ]] || cp "$FIFOS/broken" "$FIFOS/late/$module.py"
     serve --python-path="$FIFOS" --import=$where --import-timeout="${IMPORT_TIMEOUT:-5min}" \
       "late.$module:app"
-    fill_the_line
+    queue_clients
     printf '%99s' "" >&"$GATE"
-    line_was_answered
+    queued_clients_were_answered
     eventually no_server
     equal "$where $(sort -u "$STATUSES")" "$where $EX_SOFTWARE"
     local text
@@ -498,58 +498,58 @@ fails() {
   done
 }
 
-# The service manager gives a unit up that fails too often: the import is tried once for all.
-@test "one server is enough to tell all who wait that the app cannot be imported" {
+# The service manager gives up on a unit that fails too often: one attempt must serve all clients.
+@test "one server answers all waiting clients if the app cannot be imported" {
   package raising.py <<<'raise RuntimeError("no database")'
   local i
   for i in {1..5}; do
     shut_gate
     serve --python-path="$FIFOS" --max-workers=4 late.raising:app
-    fill_the_line
+    queue_clients
     printf '%99s' "" >&"$GATE"
-    line_was_answered
+    queued_clients_were_answered
     eventually no_server
     equal "$(cat "$STATUSES")" "$EX_SOFTWARE"
     : >"$STATUSES"
   done
 }
 
-@test "a module that is missing: all who wait are told, and the next connection tries again" {
+@test "a missing module: all waiting clients get 500, and the next connection tries again" {
   package other.py <<<""
   fails missing "late.missing" "GET /: answered 500"
 }
 
-@test "a syntax error in the app: likewise" {
+@test "a syntax error: all waiting clients get 500, and the next connection tries again" {
   package broken.py <<<'def app(:'
   fails broken SyntaxError "broken.py"
 }
 
-@test "an exception at import: likewise" {
+@test "an exception at import: all waiting clients get 500, and the next connection tries again" {
   package raising.py <<<'raise RuntimeError("no database")'
   fails raising Traceback "RuntimeError: no database"
 }
 
-@test "an import that segfaults: likewise" {
+@test "an import that segfaults: all waiting clients get 500, and the next connection tries again" {
   package crashing.py <<<'import ctypes; ctypes.string_at(0)'
   fails crashing "signal 11"
 }
 
-@test "an import that calls os._exit(0): likewise" {
+@test "os._exit(0) at import: all waiting clients get 500, and the next connection tries again" {
   package leaving.py <<<'os = __import__("os"); os._exit(0)'
   fails leaving
 }
 
-@test "an import that ends the process with a status of its own: likewise" {
+@test "os._exit(3) at import: all waiting clients get 500, and the next connection tries again" {
   package leaving.py <<<'os = __import__("os"); os._exit(3)'
   fails leaving "exited with status 3"
 }
 
-@test "an import that becomes another program, whatever its status: likewise" {
+@test "an import that execs: all waiting clients get 500, and the next connection tries again" {
   package becoming.py <<<'os = __import__("os"); os.execv("/bin/sh", ["sh", "-c", "exit 70"])'
   fails becoming "became the program 'sh' (exec), which exited with status 70"
 }
 
-@test "a hook of os.register_at_fork that ends spares is told" {
+@test "an os.register_at_fork hook that ends spares is logged, and the client gets 500" {
   printf '%s\n' "import os" "os.register_at_fork(after_in_child=lambda: os._exit(0))" \
     >"$FIFOS/hooked.py"
   serve "$FIFOS/hooked.py:os.getpid"
@@ -559,17 +559,17 @@ fails() {
   equal "$(exit_status)" "$EX_SOFTWARE"
 }
 
-@test "an import that calls sys.exit(): likewise" {
+@test "sys.exit() at import: all waiting clients get 500, and the next connection tries again" {
   package exiting.py <<<'import sys; sys.exit()'
   fails exiting SystemExit
 }
 
-@test "an import that calls sys.exit() with a status of success: likewise" {
+@test "sys.exit(0) at import: all waiting clients get 500, and the next connection tries again" {
   package exiting.py <<<'import sys; sys.exit(0)'
   fails exiting SystemExit
 }
 
-@test "an import that hangs longer than --import-timeout: likewise, with tracebacks" {
+@test "--import-timeout: all waiting clients get 500, and the tracebacks are logged" {
   package hanging.py <<'END'
 import threading, time
 
@@ -585,9 +585,9 @@ END
   IMPORT_TIMEOUT=2s fails hanging "--import-timeout" "in hang_here" "in hang_there"
 }
 
-# Each worker has a deadline of its own: one that passes while the template looks after another's is
-# not slept through.
-@test "many workers whose import hangs are given up" {
+# Each worker has its own deadline: the template must notice one that passes while it handles
+# another.
+@test "many workers whose imports hang are killed by --import-timeout" {
   local i
   for i in {1..3}; do
     serve --import=worker --spare=24 --max-workers=24 --import-timeout=200ms hangs_at_import:app
@@ -598,8 +598,8 @@ END
   done
 }
 
-# under COMMAND...: the program runs under this command from now on, in a process that stays the one
-# which LISTEN_PID names.
+# under COMMAND...: from now on, the program runs under this command, in the process that LISTEN_PID
+# names.
 under() {
   UNWRAPPED=${UNWRAPPED:-$PROGRAM}
   PROGRAM=$BATS_TEST_TMPDIR/wrapped
@@ -610,7 +610,7 @@ under() {
   chmod +x "$PROGRAM"
 }
 
-# cannot_start TEXT: a server without the means to run is started once for its client, who is told.
+# cannot_start TEXT: a server that cannot start runs once for its client, which gets 500.
 cannot_start() {
   : >"$LOG"
   : >"$STATUSES"
@@ -622,8 +622,8 @@ cannot_start() {
   equal "$(cat "$STATUSES")" "$EX_OSERR"
 }
 
-# 5 is what the dynamic linker needs; with 9 of them the app is served.
-@test "a server without descriptors for its own needs: all who wait are told" {
+# 5 are needed by the dynamic linker; with 9 of them the app is served.
+@test "a server without descriptors for itself answers waiting clients with 500" {
   local number
   export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
   for number in 5 6 7 8; do
@@ -632,21 +632,21 @@ cannot_start() {
   done
 }
 
-@test "so are they by a server that cannot fork" {
-  # Leaks are not looked for, since that needs ptrace(2), too.
+@test "a server that cannot fork answers waiting clients with 500" {
+  # Leak detection is off because it needs ptrace(2), which strace uses.
   export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
   under strace -D -f -o "$BATS_TEST_TMPDIR/trace" -e inject=clone,clone3,fork,vfork:error=EAGAIN
   cannot_start "cannot start the server: Resource temporarily unavailable"
 }
 
-@test "so are they by a server that cannot even accept, once it can" {
+@test "a server that cannot start answers waiting clients with 500 as soon as it can accept" {
   export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
   under strace -D -f -o "$BATS_TEST_TMPDIR/trace" -e inject=signalfd4:error=EMFILE \
     -e inject=accept4:error=ENFILE:when=1..2
   cannot_start "cannot start the server: Too many open files"
 }
 
-@test "an import that closes the server's descriptors ends visibly" {
+@test "an import that closes the server's descriptors ends with a failure" {
   serve closes_descriptors:app
   equal "$(status /)" 500
   equal "$(exit_status)" "$EX_SOFTWARE"
@@ -655,7 +655,7 @@ cannot_start() {
 
 # ---- access records ----
 
-# recorded N TEXT: the Nth access record is there, and contains the text.
+# recorded N TEXT: there are N access records, and the last contains the text.
 recorded() {
   eventually has_records "$1" && contains "$(records | tail -n1)" "$2"
 }
@@ -668,7 +668,7 @@ has_records() {
   (($(records | wc -l) == $1))
 }
 
-@test "a request whose worker dies is recorded by the server, without a status" {
+@test "the server records a request whose worker dies, without a status" {
   serve_misbehaving --access-log=stderr
   recorded 1 '"GET /well HTTP/1.1" 200 '
   run http /exits
@@ -677,7 +677,7 @@ has_records() {
   recorded 3 '"GET /dies_with_child" - - "-" "-"'
   run http /exits_midway
   recorded 4 '"GET /exits_midway" - - "-" "-"'
-  # A worker that could record its request has done so, and nobody else has.
+  # If the worker records the request itself, the server does not.
   http /reads
   eventually is_gone "$(pid_of reads)"
   eventually no_zombie
@@ -686,8 +686,8 @@ has_records() {
 
 # ---- standard error that nobody reads ----
 
-# serve_unread [OPTION]... APPLICATION: standard error, and output, is a pipe that is full, for as
-# long as `read_it` is not called. The pipe is descriptor 4, which `serve` closes for the program.
+# serve_unread [OPTION]... APPLICATION: standard output and error are a pipe that stays full until
+# `drain_pipe` is called. The pipe is descriptor 4, which `serve` closes for the program.
 serve_unread() {
   local unread=$BATS_TEST_TMPDIR/unread
   [[ -p $unread ]] || mkfifo "$unread"
@@ -696,12 +696,12 @@ serve_unread() {
   LOG=$unread serve "$@"
 }
 
-# Prints what comes now.
-read_it() {
+# Prints what is in the pipe now.
+drain_pipe() {
   dd <&4 bs=65536 iflag=nonblock status=none 2>/dev/null | tr -d '\0' || :
 }
 
-# Each of these logs something; none has to wait for long.
+# Each of these requests logs something; none may wait for long.
 @test "a full pipe as standard error stops neither requests nor the server" {
   serve_unread --idle-timeout=0 --access-log=stderr --spare=1 --max-workers=2 misbehaves:app
   TEMPLATE=$(http /well --max-time 10)
@@ -722,19 +722,19 @@ read_it() {
   eventually none_is_left
 }
 
-@test "a full pipe as standard error: what is said once there is room again is read" {
+@test "a full pipe as standard error: messages logged after there is room again are read" {
   serve_unread --idle-timeout=0 --access-log=stderr misbehaves:app
   run -52 http /dies_silently
-  read_it >"$BATS_TEST_TMPDIR/before"
-  says_again() {
+  drain_pipe >"$BATS_TEST_TMPDIR/before"
+  logs_again() {
     run http /dies_silently
-    read_it | grep -q 'wsgi-once: GET /dies_silently: worker [0-9]* was killed by signal 9'
+    drain_pipe | grep -q 'wsgi-once: GET /dies_silently: worker [0-9]* was killed by signal 9'
   }
-  eventually says_again
+  eventually logs_again
 }
 
-# So that a slot is free for the next one, and who waits for the unit's end need not.
-@test "a full pipe as standard error and output: a worker does not wait for it to end" {
+# So that its slot is free for the next worker, and the unit's stop is not delayed.
+@test "a full pipe as standard error and output does not delay the exit of a worker" {
   for WAY in accept server; do
     serve_unread --request-timeout=0 no_newline:app
     equal "$(http / --max-time 10)" answered
@@ -742,13 +742,13 @@ read_it() {
   done
 }
 
-@test "a full pipe as standard error and output: nor for buffers of the C library" {
+@test "a full pipe as standard output does not delay the exit through buffers of the C library" {
   WAY=accept serve_unread --request-timeout=0 --import=worker buffers_in_request:app
   equal "$(http / --max-time 10)" "Hello."
   equal "$(exit_status)" 0
 }
 
-@test "a full pipe as standard error: --request-timeout ends the request, the client first" {
+@test "a full pipe as standard error: --request-timeout answers the client and kills the request" {
   for WAY in accept server; do
     serve_unread --request-timeout=300ms hangs:in_sleep
     equal "$(status / --max-time 10)" 504
@@ -757,7 +757,7 @@ read_it() {
   done
 }
 
-@test "a full pipe as standard error: an app that cannot be imported, and a wrong option" {
+@test "a full pipe as standard error: failed imports and wrong options are answered 500" {
   for WAY in accept server; do
     serve_unread there_is_no:app
     equal "$(status / --max-time 10)" 500

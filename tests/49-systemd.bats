@@ -1,19 +1,19 @@
 #!/usr/bin/env bats
 # ways: load
 
-# Units of a real systemd, which is booted once for all tests: see tests/with-systemd. The files in
-# there are below $ROOT on the outside, sockets and fifos included.
+# Units of a real systemd, which is booted once for all tests: see tests/with-systemd. Its files,
+# including sockets and fifos, are visible from the outside below $ROOT.
 
 load booted
 
-# The types of service whose services say when they are ready again after a reload.
+# Prints the service types that report the end of a reload.
 notify_types() {
   echo notify
   if (($(systemd_version) >= 253)); then echo notify-reload; fi
 }
 
-# under_load COMMAND...: clients ask without a pause while the command is run several times, each
-# time when the service is up. None of them sees an error.
+# under_load COMMAND...: clients send requests without a pause while the command is run several
+# times, each time with the service active. No client gets an error.
 under_load() {
   local report=$BATS_TEST_TMPDIR/report wrk status=0
   nsenter --net --target "$SYSTEMD" wrk --connections 8 --threads 1 --timeout 60 --duration 300 \
@@ -30,7 +30,7 @@ under_load() {
     ! grep -E 'Non-2xx|Socket errors' "$report"
 }
 
-@test "the first connection starts the service, which tells systemd how it is doing" {
+@test "the first connection starts the service, which reports its state to systemd" {
   unit "--idle-timeout=1h --spare=2 pauses:app"
   mkfifo "$FIFOS/pause"
   equal "$(show ActiveState)" inactive
@@ -44,7 +44,7 @@ under_load() {
   eventually shows StatusText '*1 served, 0 running*2 spare*ends at ??:??:??*'
 }
 
-@test "an idle service ends with success, and the next connection starts it again" {
+@test "an idle service exits with success, and the next connection starts it again" {
   unit "--idle-timeout=100ms hello:app"
   equal "$(http /)" "Hello."
   eventually shows ActiveState inactive
@@ -56,7 +56,7 @@ under_load() {
   (($(show ExecMainStartTimestampMonotonic) > before))
 }
 
-@test "a request that runs when the unit is stopped has its whole answer" {
+@test "a request that is running when the unit is stopped gets its whole answer" {
   unit "pauses:app"
   mkfifo "$FIFOS/pause"
   http / >"$BATS_TEST_TMPDIR/answer" &
@@ -83,7 +83,7 @@ under_load() {
   equal "$(show Result)" success
 }
 
-@test "systemctl reload under load fails no request, and the process stays" {
+@test "systemctl reload under load fails no request and keeps the process" {
   local type before
   for type in $(notify_types); do
     unit "hello:app" "Type=$type"
@@ -95,7 +95,7 @@ under_load() {
   done
 }
 
-@test "systemctl reload takes up what has changed, unless that is broken" {
+@test "systemctl reload loads the changed app unless it is broken" {
   local app=$ROOT$PLACE/changing.py type before
   for type in $(notify_types); do
     cp "$APPS/hello.py" "$app"
@@ -115,7 +115,7 @@ under_load() {
   done
 }
 
-@test "an import that fails: 500 for who waits, a failed unit, and another try" {
+@test "if the import fails, waiting clients get 500, the unit fails, and the next client retries" {
   local client clients=()
   unit "told_at_import:app"
   mkfifo "$FIFOS/import"
@@ -124,7 +124,7 @@ under_load() {
     talk send 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' meet "$FIFOS/$client" read \
       >"$BATS_TEST_TMPDIR/$client" &
     clients+=($!)
-    read_fifo "$FIFOS/$client" # it has said its request
+    read_fifo "$FIFOS/$client" # it has sent its request
   done
   write_fifo "$FIFOS/import" broken
   for client in 1 2 3; do
@@ -139,13 +139,13 @@ under_load() {
   equal "$(show ActiveState)" active
 }
 
-# has_failed TIMES: so many starts of the service have failed, and no more.
+# has_failed TIMES: exactly that many starts of the service have failed.
 has_failed() {
   (($(inside journalctl --output cat --unit "$SERVICE" | grep -c "Failed with result") == $1))
 }
 
-# fails_at_start STATUS MESSAGE: clients are answered 500, and the service fails with that status,
-# once for each of them. FAILED: so many starts have failed before.
+# fails_at_start STATUS MESSAGE: clients are answered 500, and the service fails with that status
+# once for each client. FAILED is the number of earlier failures.
 fails_at_start() {
   local n before=${FAILED:-0}
   for n in 1 2; do
@@ -158,23 +158,23 @@ fails_at_start() {
   has_failed $((before + 2))
 }
 
-@test "a mistake that shows at the start: 500 for who waits, a failed unit, no other start" {
+@test "an unknown user in an option: waiting clients get 500, the unit fails once for each" {
   unit "--trusted-proxy=unix:no-such-user hello:app"
   fails_at_start 64 "no such user"
 }
 
-@test "an option that does not exist: likewise" {
+@test "an unknown option: waiting clients get 500, the unit fails once for each" {
   unit "--nonsense hello:app"
   fails_at_start 64 "unknown or ambiguous option '--nonsense'"
 }
 
-@test "no descriptors left: likewise" {
+@test "a server without descriptors: waiting clients get 500, the unit fails once for each" {
   unit "hello:app" "LimitNOFILE=8"
   fails_at_start 71 "Too many open files"
 }
 
-# What waits at such a socket would start the service again, too.
-@test "a socket of the wrong type beside a good one: likewise" {
+# Data waiting at such a socket would start the service again as well.
+@test "a socket of the wrong type next to a valid one: waiting clients get 500, the unit fails" {
   mkdir -p "$ROOT/run/systemd/system/$UNIT.socket.d"
   printf '%s\n' "[Socket]" "ListenDatagram=$PLACE/datagrams" \
     >"$ROOT/run/systemd/system/$UNIT.socket.d/wrong.conf"
@@ -188,7 +188,7 @@ s.send(b"two")' "$PLACE/datagrams"
   FAILED=1 fails_at_start 78 "descriptor 5 is not a stream socket"
 }
 
-@test "an import may take longer than TimeoutStartSec=" {
+@test "an import can take longer than TimeoutStartSec=" {
   unit "told_at_import:app" "TimeoutStartSec=2s"
   mkfifo "$FIFOS/import"
   http / >"$BATS_TEST_TMPDIR/answer" &
@@ -210,7 +210,7 @@ has_been() { # a time in microseconds
   ((${uptime/./}0000 > $1))
 }
 
-# fed TIMES: waits until the watchdog has been fed so often.
+# fed TIMES: waits until the watchdog has been fed that many times.
 fed() {
   local times before
   for ((times = 0; times < $1; times++)); do
@@ -223,13 +223,13 @@ is_fed_after() {
   (($(show WatchdogTimestampMonotonic) > $1))
 }
 
-@test "the watchdog is fed, while idle and while a request runs" {
+@test "the watchdog is fed while the server is idle and while a request is running" {
   unit "--idle-timeout=1h held:app" "WatchdogSec=2s"
   mkfifo "$FIFOS/hold"
   inside systemctl start "$SERVICE"
   local before
   before=$(show InvocationID)
-  # At least every two seconds, or systemd ends it.
+  # At least every two seconds, or systemd kills the service.
   fed 4
   http / >"$BATS_TEST_TMPDIR/answer" &
   open_fifo "$FIFOS/hold"
@@ -240,7 +240,7 @@ is_fed_after() {
   goes_on_as "$before"
 }
 
-@test "the watchdog notices a template that hangs, and the next connection starts anew" {
+@test "the watchdog detects a template that hangs, and the next connection starts a new server" {
   unit "--idle-timeout=1h hello:app" "WatchdogSec=1s"
   http /
   local server template
@@ -253,7 +253,7 @@ is_fed_after() {
   (($(show MainPID) != server))
 }
 
-@test "the template that is killed is replaced, and the service goes on" {
+@test "a killed template is replaced, and the service keeps running" {
   unit "--idle-timeout=1h hello:app"
   http /
   local server template before
@@ -265,7 +265,7 @@ is_fed_after() {
   goes_on_as "$before"
 }
 
-@test "a request that exceeds MemoryMax= is killed, and the service goes on" {
+@test "a request that exceeds MemoryMax= is killed, and the service keeps running" {
   unit "--idle-timeout=1h eats_memory:app" "MemoryMax=100M" "MemorySwapMax=0" "OOMPolicy=continue"
   http /hello
   needs_controller memory
@@ -279,7 +279,7 @@ is_fed_after() {
   goes_on_as "$before"
 }
 
-@test "what a request has left in a session of its own ends with the unit" {
+@test "a process left by a request in its own session ends with the unit" {
   local daemon
   unit "--idle-timeout=1h leaves_daemon:app"
   daemon=$(http /)

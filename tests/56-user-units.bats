@@ -5,18 +5,6 @@
 
 load installed
 
-# as_ada COMMAND [ARGUMENT]...
-as_ada() {
-  inside "$TESTS/as-user" ada "$@"
-}
-
-# ask NAME [PATH]: what ada's app says to her.
-ask() {
-  # shellcheck disable=SC2016 # for the shell in there
-  as_ada sh -c 'curl --silent --show-error --max-time 20 \
-    --unix-socket "$XDG_RUNTIME_DIR/wsgi-once/$0.sock" "http://localhost/$1"' "$1" "${2-}"
-}
-
 # users_conf NAME LINE...: writes a file of ada's.
 users_conf() {
   as_ada true # makes her
@@ -41,7 +29,7 @@ teardown() {
   users_conf mine "[App]" "Application=status:app" "Directory=/srv/apps"
   as_ada systemctl --user daemon-reload
   as_ada systemctl --user start wsgi-once-mine.socket
-  contains "$(ask mine)" $'Uid:\t'"$(inside id --user ada)"
+  contains "$(get_as_ada mine)" $'Uid:\t'"$(inside id --user ada)"
   equal "$(as_ada systemctl --user is-active wsgi-once-mine.service)" active
   # shellcheck disable=SC2016 # for the shell in there
   equal "$(as_ada sh -c 'stat --format "%A %U" "$XDG_RUNTIME_DIR/wsgi-once/mine.sock"')" \
@@ -53,8 +41,8 @@ teardown() {
   users_conf each "[App]" "Application=hello:app" "Directory=/srv/apps" "[Socket]" "Accept=yes"
   as_ada systemctl --user daemon-reload
   as_ada systemctl --user start wsgi-once-each.socket
-  equal "$(ask each)" "Hello."
-  equal "$(ask each)" "Hello."
+  equal "$(get_as_ada each)" "Hello."
+  equal "$(get_as_ada each)" "Hello."
   equal "$(as_ada systemctl --user show --property NAccepted --value wsgi-once-each.socket)" 2
 }
 
@@ -63,7 +51,7 @@ teardown() {
   as_ada systemctl --user daemon-reload
   as_ada systemctl --user start wsgi-once-mine.socket
   local answer
-  answer=$(ask mine)
+  answer=$(get_as_ada mine)
   contains "$answer" $'NoNewPrivs:\t1'
   contains "$answer" $'Seccomp:\t2'
   contains "$answer" "STATE_DIRECTORY=/home/ada/"
@@ -74,15 +62,15 @@ teardown() {
   users_conf mine "[App]" "Application=tries:app" "Directory=/srv/apps"
   as_ada systemctl --user daemon-reload
   as_ada systemctl --user start wsgi-once-mine.socket
-  equal "$(ask mine opens_socket/AF_NETLINK,SOCK_RAW)" EAFNOSUPPORT
-  equal "$(ask mine sets_up_io_uring)" EPERM
+  equal "$(get_as_ada mine opens_socket/AF_NETLINK,SOCK_RAW)" EAFNOSUPPORT
+  equal "$(get_as_ada mine sets_up_io_uring)" EPERM
   # the control
   as_ada systemctl --user stop wsgi-once-mine.service
   users_conf mine "[App]" "Application=tries:app" "Directory=/srv/apps" \
     "[Service]" "SystemCallFilter=" "RestrictAddressFamilies="
   as_ada systemctl --user daemon-reload
   for deed in opens_socket/AF_NETLINK,SOCK_RAW sets_up_io_uring; do
-    equal "$deed: $(ask mine "$deed")" "$deed: done"
+    equal "$deed: $(get_as_ada mine "$deed")" "$deed: done"
   done
 }
 
@@ -91,7 +79,7 @@ teardown() {
   users_conf mine "[App]" "Application=hello:app" "Directory=%h/site"
   as_ada systemctl --user daemon-reload
   as_ada systemctl --user start wsgi-once-mine.socket
-  equal "$(ask mine)" "Hello."
+  equal "$(get_as_ada mine)" "Hello."
 }
 
 @test "what is wrong with a user's file is in the user's journal, and the others are served" {
@@ -100,7 +88,7 @@ teardown() {
   as_ada systemctl --user daemon-reload
   eventually is_in_journal "bad.conf:2: unknown key 'Aplication' in [App]"
   as_ada systemctl --user start wsgi-once-good.socket
-  equal "$(ask good)" "Hello."
+  equal "$(get_as_ada good)" "Hello."
 }
 
 is_in_journal() {
@@ -113,7 +101,7 @@ is_in_journal() {
   cp "$ROOT"/usr/local/share/doc/wsgi-once/examples/user/* "$ROOT/home/ada/.config/systemd/user"
   as_ada systemctl --user daemon-reload
   as_ada systemctl --user enable --now wsgi-once-mine.socket
-  equal "$(ask mine)" "Hello."
+  equal "$(get_as_ada mine)" "Hello."
   run -0 as_ada systemd-analyze --user verify wsgi-once-mine.socket wsgi-once-mine.service
   equal "$output" ""
 }

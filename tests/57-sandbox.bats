@@ -58,7 +58,7 @@ teardown() {
 }
 
 outside() { # deed
-  curl --silent --show-error --max-time 30 --unix-socket "$ROOT/run/bare.sock" "$ORIGIN/$1"
+  get_from "$ROOT/run/bare.sock" "$1"
 }
 
 # refused DEED ANSWER...: one of these is what comes of it in the sandbox; outside, it can be done.

@@ -23,30 +23,17 @@ behind_proxy() {
   serve --proxy-protocol --trusted-proxy="$(peer)" "$@"
 }
 
-# shows KEY=VALUE...: the environ in the last answer has these strings.
-shows() {
-  local pair
-  for pair; do
-    equal "${pair%%=*}: $(value "${pair%%=*}")" "${pair%%=*}: '${pair#*=}'" || return
-  done
-}
-
-# value KEY: from there, as repr() shows it; nothing without such a key.
-value() {
-  sed -n "s/^$1=//p" <<<"$output"
-}
-
 # The request has a new ID, whatever came with it.
 shows_new_id() {
-  [[ $(value HTTP_X_REQUEST_ID) =~ ^\'[0-9a-f]{32}\'$ ]]
+  [[ $(environ_value HTTP_X_REQUEST_ID) =~ ^\'[0-9a-f]{32}\'$ ]]
 }
 
 # The ends of the connection itself; a unix socket has none.
 shows_own_ends() {
   case $FAMILY in
-    unix) shows REMOTE_ADDR= REMOTE_PORT= SERVER_NAME=www.example.org SERVER_PORT=80 ;;
-    tcp) shows REMOTE_ADDR=127.0.0.1 SERVER_NAME=127.0.0.1 SERVER_PORT="$ADDRESS" ;;
-    tcp6) shows REMOTE_ADDR=::1 "SERVER_NAME=[::1]" SERVER_PORT="${ADDRESS##*:}" ;;
+    unix) environ_has REMOTE_ADDR= REMOTE_PORT= SERVER_NAME=www.example.org SERVER_PORT=80 ;;
+    tcp) environ_has REMOTE_ADDR=127.0.0.1 SERVER_NAME=127.0.0.1 SERVER_PORT="$ADDRESS" ;;
+    tcp6) environ_has REMOTE_ADDR=::1 "SERVER_NAME=[::1]" SERVER_PORT="${ADDRESS##*:}" ;;
   esac
 }
 
@@ -75,9 +62,9 @@ refuses() {
   for header in "$V1" "$V2"; do
     run -0 talk send "$header$GET" read
     contains "$output" "HTTP/1.1 200 "
-    shows REMOTE_ADDR=192.0.2.1 REMOTE_PORT=56324 SERVER_NAME=198.51.100.2 SERVER_PORT=8443 \
+    environ_has REMOTE_ADDR=192.0.2.1 REMOTE_PORT=56324 SERVER_NAME=198.51.100.2 SERVER_PORT=8443 \
       HTTP_HOST=www.example.org PATH_INFO=/path wsgi.url_scheme=http
-    equal "$(value HTTPS)" ""
+    equal "$(environ_value HTTPS)" ""
     equal "$(exit_status)" 0
   done
   equal "$(cat "$LOG")" ""
@@ -90,7 +77,7 @@ refuses() {
   for header in 'PROXY TCP6 ::FFFF:192.0.2.7 2001:0DB8::0001 4711 443\r\n' \
     "$SIGNATURE"'\x21\x21\x00\x24'"$mapped$plain"'\x12\x67\x01\xbb'; do
     run -0 talk send "$header$GET" read
-    shows REMOTE_ADDR=192.0.2.7 REMOTE_PORT=4711 "SERVER_NAME=[2001:db8::1]" SERVER_PORT=443
+    environ_has REMOTE_ADDR=192.0.2.7 REMOTE_PORT=4711 "SERVER_NAME=[2001:db8::1]" SERVER_PORT=443
   done
 }
 
@@ -116,7 +103,7 @@ refuses() {
     shows_new_id
   done
   run -0 talk send "$LOCAL$request" read
-  shows REMOTE_ADDR=192.0.2.9 HTTP_X_REQUEST_ID=mine
+  environ_has REMOTE_ADDR=192.0.2.9 HTTP_X_REQUEST_ID=mine
 }
 
 @test "a client on a unix socket of the proxy is nobody we know" {
@@ -125,7 +112,7 @@ refuses() {
   behind_proxy --access-log=stderr --trusted-proxy=unix environ:app
   run -0 talk send "$SIGNATURE"'\x21\x31\x00\xd8'"$names"'GET / HTTP/1.1\r\nHost: a:81\r\n'\
 'X-Request-ID: mine\r\n\r\n' read
-  shows REMOTE_ADDR= REMOTE_PORT= SERVER_NAME=a SERVER_PORT=81
+  environ_has REMOTE_ADDR= REMOTE_PORT= SERVER_NAME=a SERVER_PORT=81
   # neither is it trusted, though unix sockets of this machine are
   shows_new_id
   logged '- - - ['
@@ -138,32 +125,32 @@ refuses() {
   run -0 talk send "${V2}GET https://a/ HTTP/1.0\r\n\r\n" read
   contains "$output" "HTTP/1.1 421 Misdirected Request"
   run -0 talk send "$V2_TLS$GET" read
-  shows wsgi.url_scheme=https HTTPS=on SERVER_PORT=8443 REMOTE_ADDR=192.0.2.1
+  environ_has wsgi.url_scheme=https HTTPS=on SERVER_PORT=8443 REMOTE_ADDR=192.0.2.1
   # the scheme of an absolute target is that of the URL: RFC 9112, 3.3
   run -0 talk send "${V2_TLS}GET https://a/ HTTP/1.0\r\n\r\n" read
-  shows wsgi.url_scheme=https HTTPS=on SERVER_PORT=8443
+  environ_has wsgi.url_scheme=https HTTPS=on SERVER_PORT=8443
   run -0 talk send "${V2_TLS}GET http://a/ HTTP/1.0\r\n\r\n" read
-  shows wsgi.url_scheme=http SERVER_PORT=80
-  equal "$(value HTTPS)" ""
+  environ_has wsgi.url_scheme=http SERVER_PORT=80
+  equal "$(environ_value HTTPS)" ""
 }
 
 @test "what a trusted client says in a field wins over what the proxy says of its connection" {
   behind_proxy --trusted-proxy=192.0.2.1 --trusted-field=X-Forwarded-Proto environ:app
   run -0 talk send "${V2_TLS}GET / HTTP/1.0\r\nX-Forwarded-Proto: http\r\n\r\n" read
-  shows wsgi.url_scheme=http
-  equal "$(value HTTPS)" ""
+  environ_has wsgi.url_scheme=http
+  equal "$(environ_value HTTPS)" ""
 }
 
 @test "the source, not the proxy, is whose request ID and fields are believed" {
   local fields='X-Request-ID: mine\r\nX-Forwarded-For: 203.0.113.9\r\n'
   behind_proxy --trusted-field=X-Forwarded-For environ:app
   run -0 talk send "${V1}GET / HTTP/1.0\r\n$fields\r\n" read
-  shows REMOTE_ADDR=192.0.2.1
+  environ_has REMOTE_ADDR=192.0.2.1
   shows_new_id
   # it is another front server that we trust, before the one that has connected
   behind_proxy --trusted-proxy=192.0.2.0/24 --trusted-field=X-Forwarded-For environ:app
   run -0 talk send "${V1}GET / HTTP/1.0\r\n$fields\r\n" read
-  shows REMOTE_ADDR=203.0.113.9 HTTP_X_REQUEST_ID=mine
+  environ_has REMOTE_ADDR=203.0.113.9 HTTP_X_REQUEST_ID=mine
 }
 
 @test "the access log has the source; also of what is refused" {
@@ -190,7 +177,7 @@ refuses() {
     done < <(grep -oE '\\x..|\\.|.' <<<"$header${OLD_GET}")
     run -0 talk "${steps[@]}" read
     contains "$output" "HTTP/1.1 200 "
-    shows REMOTE_ADDR=192.0.2.1
+    environ_has REMOTE_ADDR=192.0.2.1
   done
 }
 
@@ -215,7 +202,7 @@ refuses() {
   behind_proxy --max-request-line="${#line}" --max-field-section=32 environ:app
   run -0 talk send "$header$line\r\n\r\n" read
   contains "$output" "HTTP/1.1 200 "
-  shows REMOTE_ADDR=192.0.2.1
+  environ_has REMOTE_ADDR=192.0.2.1
   run -0 talk send "$header${line/GET/HEAD}\r\n\r\n" read
   contains "$output" "HTTP/1.1 414 "
 }
@@ -312,7 +299,7 @@ refuses() {
 @test "a warm-up comes from no proxy" {
   behind_proxy --warm-up=/ environ:app
   run -0 talk send "$V1$GET" read
-  shows REMOTE_ADDR=192.0.2.1
+  environ_has REMOTE_ADDR=192.0.2.1
   not_logged "warm-up"
   not_logged "aborted"
 }

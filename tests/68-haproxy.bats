@@ -74,8 +74,8 @@ administer() {
   "$TESTS/talk" "$BATS_TEST_TMPDIR/admin" send "$1\\n" read
 }
 
-# ask [SCHEME]: what the app sees of a client at 127.0.0.7, in $output.
-ask() {
+# get_through_haproxy [SCHEME]: sends a request from 127.0.0.7; $output is what the app sees of it.
+get_through_haproxy() {
   run -0 curl --silent --show-error --max-time 20 --insecure --interface 127.0.0.7 \
     "${1:-http}://127.0.0.1:$PORT/"
 }
@@ -97,7 +97,7 @@ is_up() {
     serve_behind "$family" environ:app
     for setting in send-proxy send-proxy-v2 "send-proxy-v2 proxy-v2-options crc32c,unique-id"; do
       front "$setting"
-      ask
+      get_through_haproxy
       shows "REMOTE_ADDR='127.0.0.7'" "SERVER_NAME='127.0.0.1'" "SERVER_PORT='$PORT'" \
         "wsgi.url_scheme='http'"
     done
@@ -112,14 +112,14 @@ is_up() {
   cat "$BATS_TEST_TMPDIR/certificate" "$BATS_TEST_TMPDIR/key" >"$BATS_TEST_TMPDIR/both"
   serve_behind unix environ:app
   front "send-proxy-v2-ssl"
-  ask
+  get_through_haproxy
   shows "REMOTE_ADDR='127.0.0.7'" "wsgi.url_scheme='http'"
   BIND="ssl crt $BATS_TEST_TMPDIR/both" front "send-proxy-v2-ssl"
-  ask https
+  get_through_haproxy https
   shows "REMOTE_ADDR='127.0.0.7'" "wsgi.url_scheme='https'" "HTTPS='on'"
   BIND="ssl crt $BATS_TEST_TMPDIR/both" \
     front "send-proxy-v2-ssl-cn proxy-v2-options crc32c,ssl,cert-cn"
-  ask https
+  get_through_haproxy https
   shows "REMOTE_ADDR='127.0.0.7'" "wsgi.url_scheme='https'"
   equal "$(cat "$LOG")" ""
 }
@@ -132,7 +132,7 @@ is_up() {
     eventually is_up
     eventually grep -q '"GET /health HTTP/1\.[01]" 200 ' "$LOG"
     contains "$(grep -F /health "$LOG")" "127.0.0.1 - - ["
-    ask
+    get_through_haproxy
     logged '"GET / HTTP/1.1" 200 '
     contains "$(grep -F '"GET / ' "$LOG")" "127.0.0.7 - - ["
     not_logged aborted
@@ -146,7 +146,7 @@ is_up() {
     serve_behind tcp --access-log=stderr hello:app
     front "send-proxy-v2 check $setting inter 20ms"
     eventually has_checked
-    ask
+    get_through_haproxy
     logged '"GET / HTTP/1.1" 200 '
     equal "$(grep -vcF '"GET / ' "$LOG")" 0
     : >"$LOG"

@@ -219,11 +219,6 @@ end_demo() {
   DEMO=
 }
 
-# ask NAME [PATH [CURL-ARGUMENT]...]
-ask() {
-  curl --silent --max-time 20 --unix-socket "$BATS_TEST_TMPDIR/$1" "http://localhost/${2-}" "${@:3}"
-}
-
 eval "common_$(declare -f teardown)"
 teardown() {
   [[ -z ${DEMO-} ]] || end_demo
@@ -232,8 +227,8 @@ teardown() {
 
 @test "make run serves the demo, on another address if told so, whatever environment is active" {
   VIRTUAL_ENV=/nowhere run_demo demo
-  equal "$(ask demo user/ada)" "Hello, ada."
-  equal "$(ask demo "" --data text=hi)" "You sent: hi"
+  equal "$(get_from "$BATS_TEST_TMPDIR/demo" user/ada)" "Hello, ada."
+  equal "$(get_from "$BATS_TEST_TMPDIR/demo" "" --data text=hi)" "You sent: hi"
 }
 
 # site: goes to the directory of an app that says where it is, what it imports, from there and from
@@ -258,18 +253,19 @@ END
   site
   export WORD=$'one\ntwo=three'
   VIRTUAL_ENV=$PWD/venv run_demo site APP=site_app:app
-  equal "$(ask site)" "('$PWD', 'of the site', 'of the venv', 'one\\ntwo=three')"
+  equal "$(get_from "$BATS_TEST_TMPDIR/site")" \
+    "('$PWD', 'of the site', 'of the venv', 'one\\ntwo=three')"
   contains "$(<"$BATS_TEST_TMPDIR/site.log")" "Serving site_app:app in $PWD on "
 }
 
 @test "make run takes a virtual environment, a factory and a file, which it is told" {
   site
   VIRTUAL_ENV=/nowhere run_demo site APP='site_app:factory()' VENV=venv
-  equal "$(ask site)" "('$PWD', 'of the site', 'of the venv', None)"
+  equal "$(get_from "$BATS_TEST_TMPDIR/site")" "('$PWD', 'of the site', 'of the venv', None)"
   end_demo
   cd /
   run_demo file APP="$APPS/counter.py:app"
-  equal "$(ask file)" 1
+  equal "$(get_from "$BATS_TEST_TMPDIR/file")" 1
 }
 
 @test "without the libraries the remedy is named" {

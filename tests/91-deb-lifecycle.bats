@@ -97,19 +97,13 @@ by_hand() {
   inside systemctl start "$1.socket"
 }
 
-# ask NAME: lets its service begin.
-ask() {
-  curl --silent --show-error --max-time 30 --unix-socket "$ROOT/run/wsgi-once/$1.sock" \
-    http://localhost/
+# get_from_app NAME: sends a request, which starts its service, and prints the answer.
+get_from_app() {
+  get_from "$ROOT/run/wsgi-once/$1.sock"
 }
 
 invocation() { # unit
   show_of "$1" InvocationID
-}
-
-# as_ada COMMAND [ARGUMENT]...
-as_ada() {
-  inside "$TESTS/as-user" ada "$@"
 }
 
 # An app of an ordinary user, whom it has answered.
@@ -119,13 +113,7 @@ prepare_ada() {
     >"$ROOT/home/ada/.config/wsgi-once/mine.conf"
   as_ada systemctl --user daemon-reload
   as_ada systemctl --user start wsgi-once-mine.socket
-  equal "$(ask_ada)" "Hello."
-}
-
-ask_ada() {
-  # shellcheck disable=SC2016 # for the shell in there
-  as_ada sh -c 'curl --silent --show-error --max-time 30 \
-    --unix-socket "$XDG_RUNTIME_DIR/wsgi-once/mine.sock" http://localhost/'
+  equal "$(get_as_ada mine)" "Hello."
 }
 
 of_ada() { # unit, property
@@ -351,7 +339,7 @@ is_replaced() { # InvocationID
   prepare_ada
   local name mine before=()
   mine=$(of_ada wsgi-once-mine.service InvocationID)
-  for name in bare-listening wsgi-once-local; do equal "$(ask "$name")" "Hello."; done
+  for name in bare-listening wsgi-once-local; do equal "$(get_from_app "$name")" "Hello."; done
   for name in bare-listening wsgi-once-local; do
     before+=("$(invocation "$name.service")")
   done
@@ -370,7 +358,7 @@ is_replaced() { # InvocationID
   equal "$(program_of "${before[3]}")" "/usr/bin/wsgi-once (deleted)"
   [[ $(of_ada wsgi-once-mine.service InvocationID) != "$mine" ]]
   equal "$(program_of "$(of_ada wsgi-once-mine.service MainPID)")" /usr/bin/wsgi-once
-  equal "$(ask_ada)" "Hello."
+  equal "$(get_as_ada mine)" "Hello."
 }
 
 @test "what policy-rc.d forbids is not restarted, and not stopped" {
@@ -378,8 +366,8 @@ is_replaced() { # InvocationID
   prepare
   inside systemctl start wsgi-once-{each,hand}.socket
   by_hand bare-listening "/usr/bin/wsgi-once --directory=/srv/apps hello:app"
-  ask hand
-  ask bare-listening
+  get_from_app hand
+  get_from_app bare-listening
   local kept replaced
   kept=$(invocation wsgi-once-hand.service)
   replaced=$(invocation bare-listening.service)
@@ -460,7 +448,7 @@ dangling_links() {
   prepare_ada
   local name
   for name in bare-listening wsgi-once-wrapped wsgi-once-local; do
-    equal "$(ask "$name")" "Hello."
+    equal "$(get_from_app "$name")" "Hello."
     is "$name.service" active
   done
   begin_slow_request bare-each
@@ -478,7 +466,7 @@ dangling_links() {
   eventually is_unknown_to_ada
   is wsgi-once-local.socket active
   is wsgi-once-local.service active
-  equal "$(ask wsgi-once-local)" "Hello."
+  equal "$(get_from_app wsgi-once-local)" "Hello."
 }
 
 is_unknown_to_ada() {

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# What the suites of applications share, beyond helpers.bash.
+# Helpers of the suites about applications.
 
 load helpers
 
-PROGRAM=$(realpath "$PROGRAM") # a test may go elsewhere
+PROGRAM=$(realpath "$PROGRAM") # a test may change the directory
 
-# A test in which a process did not end well has failed, whatever its clients have got: with each
-# connection one ends, a server stays until the activator kills it.
+# A test fails if a process did not exit with success, even if its clients got their answers. There
+# is one process for each connection; a server runs until the activator kills it.
 teardown() {
   local well=0
   [[ -z $BATS_TEST_COMPLETED ]] || ended_well || well=1
@@ -23,17 +23,17 @@ has_no_process() {
   ! pgrep -P "$ACTIVATOR" >/dev/null
 }
 
-# stays OPTION... APPLICATION: a server imports it once.
+# stays OPTION... APPLICATION: starts a server that imports the app once.
 stays() {
   serve --idle-timeout=60 "$@"
 }
 
-# json EXPRESSION: a value of the JSON on standard input, which is `it` in the expression.
+# json EXPRESSION: prints a value of the JSON on standard input, which is `it` in the expression.
 json() {
   /usr/bin/python3 -ISc "import json, sys; it = json.load(sys.stdin); print(($1))"
 }
 
-# browse PATH [CURL-ARGUMENT]...: as http, and keeps cookies.
+# browse PATH [CURL-ARGUMENT]...: like http, with cookies.
 browse() {
   local jar=$BATS_TEST_TMPDIR/cookies
   http "$1" --cookie "$jar" --cookie-jar "$jar" "${@:2}"

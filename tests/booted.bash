@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What the suites share whose units run under a real systemd, beyond helpers.bash. It is booted once
-# for all tests of a file: see tests/with-systemd. The files in there are below $ROOT on the
-# outside, sockets and fifos included.
+# Helpers of the suites whose units run under a real systemd. It is booted once for all tests of a
+# file: see tests/with-systemd. Its files, including sockets and fifos, are visible from the outside
+# below $ROOT.
 
 load helpers
 
@@ -9,7 +9,7 @@ setup_file() {
   boot
 }
 
-# Sets SYSTEMD: the process, or nothing if this machine does not allow it.
+# Boots systemd. Sets SYSTEMD to its process, or to nothing if this machine does not allow it.
 boot() {
   # shellcheck disable=SC2016 # for the shell in there
   coproc BOOTED {
@@ -17,7 +17,7 @@ boot() {
       2>"$BATS_FILE_TMPDIR/complaint" 3>&- 4>&-
   }
   export BOOTED_BY=$BOOTED_PID
-  # bats 1.8 cannot skip here.
+  # bats 1.8 cannot skip in setup_file.
   read -r SYSTEMD <&"${BOOTED[0]}" || SYSTEMD=
   export SYSTEMD
   if [[ -z $SYSTEMD ]]; then
@@ -28,8 +28,8 @@ boot() {
   fi
 }
 
-# needs_controller NAME: of cgroups. A systemd that knows v2 only has none of those which are in v1
-# here: a test that takes one is impossible then, and not left out.
+# needs_controller NAME: skips the test if systemd has no such cgroup controller. A systemd that
+# supports only v2 lacks those that this machine has in v1.
 needs_controller() {
   # shellcheck disable=SC2016 # for the shell in there
   inside sh -c '[ -e "/sys/fs/cgroup/$0" ] || grep -qsw "$0" /sys/fs/cgroup/cgroup.controllers' \
@@ -47,7 +47,7 @@ setup() {
   ROOT=/proc/$SYSTEMD/root
   UNIT=test-$BATS_TEST_NUMBER
   SERVICE=$UNIT.service
-  PLACE=/run/$UNIT # of its files: in there
+  PLACE=/run/$UNIT # the directory of its files, as seen inside
   # shellcheck disable=SC2034 # for the tests
   FIFOS=$ROOT$PLACE
   ADDRESS=$ROOT$PLACE/socket
@@ -65,7 +65,7 @@ teardown() {
     inside journalctl --no-pager --unit "$SERVICE" || :
   fi
   inside systemctl stop "$UNIT.socket"
-  # What a failed test has left waiting would make the stop wait, too.
+  # Requests left by a failed test would delay the stop.
   inside systemctl kill --signal=KILL "$SERVICE" 2>/dev/null || :
   inside systemctl stop "$SERVICE"
 }
@@ -79,7 +79,7 @@ systemd_version() {
 }
 
 # unit ARGUMENTS [SERVICE-LINE]...: installs and starts the socket of a service that runs the
-# program with these arguments. It is as the manual page shows it, but for the lines.
+# program with these arguments. Except for the lines it is the unit of the manual page.
 unit() {
   local arguments=$1 units=$ROOT/run/systemd/system
   shift
@@ -94,12 +94,12 @@ unit() {
   inside systemctl start "$UNIT.socket"
 }
 
-# show PROPERTY: of the service.
+# show PROPERTY: prints a property of the service.
 show() {
   inside systemctl show --property "$1" --value "$SERVICE"
 }
 
-# shows PROPERTY PATTERN: matches what systemd shows?
+# shows PROPERTY PATTERN: the property matches the pattern.
 shows() {
   # shellcheck disable=SC2053 # a pattern
   [[ $(show "$1") == $2 ]]
@@ -113,7 +113,7 @@ has_logged() { # text
   inside journalctl --output cat --unit "$SERVICE" | grep -qF -- "$1"
 }
 
-# Whether the service is the process that it was.
+# The service has been running without interruption since this invocation.
 goes_on_as() { # InvocationID
   equal "$(show InvocationID)" "$1" && equal "$(show ActiveState)" active
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What it takes to test behind front servers, beyond installed.bash. Apps and fronts are started
-# once for all tests of a file, in the systemd that is booted: each front with its example as it is
-# installed, once for each app, with the app's name and a port of its own.
+# Helpers of the suites that test behind front servers, beyond installed.bash. Apps and front
+# servers are started once for all tests of a file, in the booted systemd: each front server with
+# its example as installed, once for each app, with the app's name and its own port.
 
 load installed
 
@@ -9,7 +9,7 @@ FRONTS=(nginx haproxy apache2 caddy)
 declare -gA EXAMPLES=([nginx]=nginx.conf [haproxy]=haproxy.cfg [apache2]=apache2.conf
   [caddy]=Caddyfile)
 
-# The apps, which are all tests/apps/by_path.py: an app's place in this list makes its ports.
+# All apps are tests/apps/by_path.py. Their positions in this list determine their ports.
 APPS_BEHIND=(each-unix each-tcp server-unix server-tcp brief-unix brief-tcp impatient-unix
   trusting-unix trusting-tcp)
 declare -gA PORTS=([app]=8000 [nginx]=8100 [haproxy]=8200 [apache2]=8300 [caddy]=8400)
@@ -45,7 +45,7 @@ teardown() {
   inside journalctl --no-pager --lines 50 || :
 }
 
-# behind FRONT APP: what http, talk, show and the like are about from now on.
+# behind FRONT APP: directs http, talk, show and the like to this app behind this front server.
 behind() {
   speak_to "$2"
   ADDRESS=$(port "$1" "$2")
@@ -56,7 +56,7 @@ behind() {
   echo "--- behind $1: $2"
 }
 
-# What connects from here does so in there.
+# Connections from a test must be made in the network namespace of the booted systemd.
 curl() {
   nsenter --net --target "$SYSTEMD" curl "$@"
 }
@@ -76,7 +76,8 @@ port() { # front or "app", app
 
 # ---- apps ---------------------------------------------------------------------------------------
 
-# trusting_lines FRONT: what its example says that the file of an app on a unix socket has.
+# trusting_lines FRONT: prints the lines that its example requires in the file of an app on a unix
+# socket.
 trusting_lines() {
   sed -n 's/^#   \(Trusted.*\)/\1/p' "$TESTS/../systemd/examples/fronts/${EXAMPLES[$1]}"
 }
@@ -97,7 +98,7 @@ start_app() { # name
 
 # ---- fronts -------------------------------------------------------------------------------------
 
-# start_front NAME: a main configuration says where it belongs, and includes the examples.
+# start_front NAME: starts it with a main configuration for its place that includes the examples.
 start_front() {
   local place=/run/fronts/$1 name
   mkdir -p "$ROOT$place/sites" "$ROOT$place/tmp"
@@ -114,7 +115,8 @@ is_up() {
   [[ $(status / 2>/dev/null) == 200 ]]
 }
 
-# example FRONT APP: with TCP, the line of the unix socket gives way to the comment behind it.
+# example FRONT APP: prints the example for the app. For TCP, the line of the unix socket is
+# replaced by the comment after it.
 example() {
   local edit
   edit="s/^blog.example.org {/http:\/\/:80 {/; s/\(listen \|:\)80\b/\1$(port "$@")/"
@@ -125,7 +127,7 @@ example() {
     "$ROOT/usr/local/share/doc/wsgi-once/examples/fronts/${EXAMPLES[$1]}"
 }
 
-# run_front NAME COMMAND [ARGUMENT]...: until systemd ends.
+# run_front NAME COMMAND [ARGUMENT]...: runs it until systemd ends.
 run_front() {
   inside systemd-run --quiet --unit="front-$1" --property=Type=exec "${@:2}"
 }

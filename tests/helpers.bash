@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What all suites share. A test starts the program with `serve`, speaks to it with `http` or `talk`,
-# and looks at what the process left behind with `exit_status` and `log`.
+# Helpers of all suites. A test starts the program with `serve`, sends requests with `http` or
+# `talk`, and checks what the process has left with `exit_status` and `logged`.
 #
-# WAY (accept, inetd, listener, server) and FAMILY (unix, tcp, tcp6) say how the program is
-# activated; the runner repeats the suites for each. See tests/activator.
+# WAY (accept, inetd, listener, server) and FAMILY (unix, tcp, tcp6) determine how the program is
+# activated; tests/run repeats the suites for each. See tests/activator.
 
 bats_require_minimum_version 1.5.0
 
@@ -12,14 +12,14 @@ APPS=$TESTS/apps
 PROGRAM=${PROGRAM:-$TESTS/../build/wsgi-once}
 WAY=${WAY:-accept}
 FAMILY=${FAMILY:-unix}
-exec {SILENCE}<> <(:) # where nothing ever comes: a pause without a process
+exec {SILENCE}<> <(:) # never readable: `read -t` from it pauses without a process
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1
 unset "${!PYENV@}" PYTHONPATH PYTHONHOME PYTHONUNBUFFERED
 
 setup() {
   LOG=$BATS_TEST_TMPDIR/log
   STATUSES=$BATS_TEST_TMPDIR/statuses
-  export FIFOS=$BATS_TEST_TMPDIR # where an app and a test meet
+  export FIFOS=$BATS_TEST_TMPDIR # where apps and tests find their fifos
   ACTIVATOR=
   : >"$LOG"
   : >"$STATUSES"
@@ -30,8 +30,8 @@ teardown() {
   judge_log
 }
 
-# Shows the log of a test that failed. What a sanitizer found fails it, because the exit status of a
-# server says nothing of its workers.
+# Shows the log of a failed test. A sanitizer's report fails the test, because the exit status of a
+# server does not show how its workers ended.
 judge_log() {
   local found=0
   if [[ -n ${SANITIZED:-} ]]; then
@@ -44,8 +44,8 @@ judge_log() {
   [[ $found == 0 ]]
 }
 
-# What belongs to a way: `listener` is to serve one connection and exit; a `server` exits as soon as
-# it is idle, so that it has an exit status for each request, like all others.
+# way_options: prints the options of a WAY. A `listener` serves one connection and exits; a `server`
+# exits as soon as it is idle, so that each request yields an exit status, as with the other ways.
 way_options() {
   case $WAY in
     listener) echo --single ;;
@@ -53,13 +53,13 @@ way_options() {
   esac
 }
 
-# serve [OPTION]... APPLICATION: apps are looked for in tests/apps. One server at a time. There is
-# no access log unless the options say so.
+# serve [OPTION]... APPLICATION: starts the program under the activator, in place of a running one.
+# Apps are found in tests/apps. There is no access log unless the options enable it.
 serve() {
   local options
   stop
   mapfile -t options < <(way_options)
-  # The activator's descriptors must not keep bats waiting for its end: 3 is bats' own output.
+  # The activator must not hold the descriptors of bats, which waits for their end: 3 is its output.
   coproc ACTIVATOR_OUTPUT {
     exec "$TESTS/activator" "$WAY" "$FAMILY" "$STATUSES" \
       "$PROGRAM" --python-path="$APPS" --access-log=none "${options[@]}" "$@" 2>>"$LOG" 3>&- 4>&-
@@ -87,12 +87,18 @@ http() {
   curl --silent --show-error --max-time 30 "${TARGET[@]}" "$@" "$ORIGIN$path"
 }
 
+# get_from SOCKET [PATH [CURL-ARGUMENT]...]: prints the content of an answer at a unix socket. The
+# path is without its leading slash.
+get_from() {
+  curl --silent --show-error --max-time 30 --unix-socket "$1" "${@:3}" "http://localhost/${2-}"
+}
+
 # status PATH [CURL-ARGUMENT]...: prints the status code of the answer.
 status() {
   http "$@" --output /dev/null --write-out '%{http_code}'
 }
 
-# The name of the peers that a test comes from, for --trusted-proxy.
+# peer: prints the peer that a test connects from, for --trusted-proxy.
 peer() {
   case $FAMILY in
     unix) echo "unix:$EUID" ;;
@@ -106,14 +112,30 @@ talk() {
   "$TESTS/talk" "$ADDRESS" "$@"
 }
 
-# get_environ KEY PATH [CURL-ARGUMENT]...: a value of the environ that the app saw, as by repr().
+# get_environ KEY PATH [CURL-ARGUMENT]...: prints a value of the environ that the app received, in
+# the format of repr().
 get_environ() {
   local key=$1
   shift
   http "$@" | sed -n "s/^$key=//p"
 }
 
-# Waits until a command succeeds; fails after 20 seconds.
+# environ_value KEY: prints a value of the environ in $output, which environ:app printed, in the
+# format of repr(); nothing if the key is missing.
+environ_value() {
+  # shellcheck disable=SC2154 # set by run
+  sed -n "s/^$1=//p" <<<"$output"
+}
+
+# environ_has KEY=VALUE...: the environ in $output has these strings.
+environ_has() {
+  local pair
+  for pair; do
+    equal "${pair%%=*}: $(environ_value "${pair%%=*}")" "${pair%%=*}: '${pair#*=}'" || return
+  done
+}
+
+# eventually COMMAND...: waits until the command succeeds; fails after 20 seconds.
 eventually() {
   local end=$((SECONDS + 20))
   until "$@"; do
@@ -125,8 +147,8 @@ eventually() {
   done
 }
 
-# Opens a fifo for writing, as descriptor 5, once an app has opened it for reading; fails when that
-# takes more than 20 seconds. Then another reader comes, because the shell's own opening has no end.
+# open_fifo FIFO: opens it for writing as descriptor 5 as soon as an app has opened it for reading;
+# fails after 20 seconds. The shell cannot open with a timeout, so another reader then unblocks it.
 open_fifo() {
   local guard
   guard=$( (read -rt 20 <> <(:) || : >"$1.late" <"$1") >/dev/null 2>&1 3>&- 4>&- & echo $!)
@@ -135,12 +157,12 @@ open_fifo() {
   [[ ! -e $1.late ]]
 }
 
-# Reads what an app writes to a fifo until it closes it.
+# read_fifo FIFO: reads what an app writes to a fifo, until the app closes it.
 read_fifo() {
   timeout 20 cat "$1"
 }
 
-# write_fifo FIFO [TEXT]: returns when an app has opened it and taken the text.
+# write_fifo FIFO [TEXT]: returns as soon as an app has opened the fifo and read the text.
 write_fifo() {
   # shellcheck disable=SC2016 # for the shell in there
   timeout 20 sh -c 'printf %s "$2" >"$1"' sh "$1" "${2-}"
@@ -152,14 +174,14 @@ has_status() {
   [[ -n ${statuses[$1 - 1]-} ]]
 }
 
-# The process that is the Nth to end has ended; or, of servers, all have: one may have served
-# several requests, when they came soon after each other.
+# has_ended N: N processes have ended, or, for servers, all have: one server may serve several
+# requests that arrive close together.
 has_ended() {
   has_status "$1" || { [[ $WAY == server ]] && has_status 1 && ! pgrep -P "$ACTIVATOR" >/dev/null; }
 }
 
-# Prints the exit status of the next process that has not been asked about yet, once it has ended.
-# Which one that is stands in a file: $(exit_status) runs in a subshell.
+# exit_status: waits for the next process to end and prints its exit status. The position is in a
+# file because $(exit_status) runs in a subshell.
 exit_status() {
   local asked statuses
   echo next >>"$BATS_TEST_TMPDIR/asked"
@@ -193,8 +215,8 @@ contains() {
   return 1
 }
 
-# says_one_line TEXT...: what `run --separate-stderr` ran printed nothing but one message, which
-# contains the texts.
+# says_one_line TEXT...: the command of `run --separate-stderr` printed nothing but one message,
+# which contains the texts.
 says_one_line() {
   local text
   # shellcheck disable=SC2154 # set by run

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What the suites share that do as an administrator does: `make install`, one small file for each
-# app, systemctl. systemd is booted, and everything installed in there, once for all tests of a
-# file. The apps of tests/apps are in /srv/apps there.
+# Helpers of the suites that work as an administrator does: `make install`, one small file for each
+# app, systemctl. systemd is booted, and the program installed there, once for all tests of a file.
+# The apps of tests/apps are installed in /srv/apps.
 
 load booted
 
@@ -33,7 +33,7 @@ teardown() {
     inside systemctl status --no-pager "$UNIT.socket" "$SERVICE" || :
     inside journalctl --no-pager --lines 50 || :
   fi
-  # What a failed test has left waiting would make a stop wait, too.
+  # Requests left by a failed test would delay the stop.
   inside systemctl stop 'wsgi-once-*.socket' 'bare*.socket'
   inside systemctl kill --signal=KILL 'wsgi-once-*.service' 'bare*.service' 2>/dev/null || :
   inside systemctl stop 'wsgi-once-*.service' 'bare*.service' 2>/dev/null || :
@@ -44,8 +44,8 @@ teardown() {
   inside systemctl reset-failed
 }
 
-# speak_to NAME: an app, which is what http, show and the like are about from now on. Of one with
-# Accept=yes, SERVICE is the pattern that all its services match.
+# speak_to NAME: directs http, show and the like to this app. With Accept=yes, SERVICE is the
+# pattern of all its services.
 speak_to() {
   UNIT=wsgi-once-$1
   SERVICE=$UNIT.service
@@ -60,13 +60,13 @@ accepts() { # file
   grep -qsx Accept=yes "$1"
 }
 
-# conf NAME APPLICATION [LINE]...: writes the file of an app; the lines go on in [App].
+# conf NAME APPLICATION [LINE]...: writes the app's file; the lines belong to [App].
 conf() {
   printf '%s\n' "[App]" "Application=$2" "Directory=/srv/apps" "${@:3}" \
     >"$ROOT/etc/wsgi-once/$1.conf"
 }
 
-# app NAME APPLICATION [LINE]...: the same, and starts its socket.
+# app NAME APPLICATION [LINE]...: writes the app's file and starts its socket.
 app() {
   conf "$@"
   inside systemctl daemon-reload
@@ -74,7 +74,7 @@ app() {
   speak_to "$1"
 }
 
-# drop_in UNIT LINE...: what `systemctl edit` would write.
+# drop_in UNIT LINE...: writes what `systemctl edit` would write.
 drop_in() {
   local directory=$ROOT/etc/systemd/system/$1.d
   mkdir -p "$directory"
@@ -87,12 +87,24 @@ show_of() {
   inside systemctl show --property "$2" --value "$1"
 }
 
-# is UNIT STATE: its ActiveState.
+# is UNIT STATE: the unit has this ActiveState.
 is() {
   [[ $(show_of "$1" ActiveState) == "$2" ]]
 }
 
-# Prints the units of these apps, with their states, one a line.
+# as_ada COMMAND [ARGUMENT]...: runs it as the ordinary user ada, who is made if necessary.
+as_ada() {
+  inside "$TESTS/as-user" ada "$@"
+}
+
+# get_as_ada NAME [PATH]: prints the answer of ada's own app to her request.
+get_as_ada() {
+  # shellcheck disable=SC2016 # for the shell in there
+  as_ada sh -c 'curl --silent --show-error --max-time 30 \
+    --unix-socket "$XDG_RUNTIME_DIR/wsgi-once/$0.sock" "http://localhost/$1"' "$1" "${2-}"
+}
+
+# Prints all units of the apps with their states, one a line.
 units() {
   inside systemctl list-units --all --no-legend --plain 'wsgi-once-*'
 }

@@ -1,21 +1,22 @@
 # shellcheck shell=bash
-# What the suites share that are about packages, beyond helpers.bash.
+# Helpers of the suites about packages.
 
-# A second time it would undo the setup of what was loaded before.
+# Loading helpers.bash again would undo the setup of what was loaded before.
 declare -F equal >/dev/null || load helpers
 
-# Below the source tree, which with-systemd shows to those in there.
+# Below the source tree, which is visible inside of with-systemd.
 BUILD=$(realpath --canonicalize-missing "${BUILD:-$TESTS/../build}")
 # shellcheck disable=SC2034 # for the suites
 DEB=$BUILD/deb
 
-# What is in build/ does not go into a package, but into the release and what is made of it.
+# Runs make without the options of this run. Packages contain what is built from the release, not
+# what is in build/.
 quiet_make() {
   env -u MAKEFLAGS -u MAKELEVEL -u WERROR -u V make --no-print-directory INSTALL_DEPENDENCIES=: "$@"
 }
 
-# Makes the packages of Debian in $DEB, unless another suite of this run has done so, or does just
-# now: the jobs of tests/run have one TMPDIR. What `make deb` prints is in $DEB/output.
+# Builds the Debian packages in $DEB unless another suite of this run does or has done so: the jobs
+# of tests/run share one TMPDIR. The output of `make deb` is in $DEB/output.
 make_deb() {
   local made=${TESTS_RUN:+$TMPDIR}
   made=${made:-$BATS_RUN_TMPDIR}/deb-made
@@ -32,7 +33,7 @@ make_deb_once() { # mark
   : >"$1"
 }
 
-# Prints the path of the .deb of the program.
+# Prints the path of the program's .deb.
 deb() {
   local debs=("$DEB"/wsgi-once_*.deb)
   ((${#debs[@]} == 1)) && echo "${debs[0]}"

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# What the suites about the packages for rpm share, beyond helpers.bash.
+# Helpers of the suites about rpm packages.
 
-# rpm_of RELEASE [OPTION]...: makes the packages of the tree, with that release number; sets
-# PACKAGES, the directory that they are in. The options are rpmbuild's.
+# rpm_of RELEASE [OPTION]...: builds the packages of the tree with that release number and these
+# options of rpmbuild. Sets PACKAGES to their directory.
 rpm_of() {
   local recipe=$BATS_FILE_TMPDIR/recipe-$1
   export PACKAGES=$BATS_FILE_TMPDIR/rpm-$1
@@ -11,7 +11,7 @@ rpm_of() {
   "$recipe/build" "$(tarball)" "$PACKAGES" "${@:2}" >"$BATS_FILE_TMPDIR/paths-$1"
 }
 
-# Makes the tarball of the tree, if it is not there yet, and prints its path.
+# Makes the tarball of the tree unless it exists, and prints its path.
 tarball() {
   local path
   path=$BATS_FILE_TMPDIR/wsgi-once-$(version).tar.gz
@@ -19,7 +19,7 @@ tarball() {
   echo "$path"
 }
 
-# The version that the Makefile says.
+# Prints the version in the Makefile.
 version() {
   sed -n 's/^VERSION := //p' "$TESTS/../Makefile"
 }

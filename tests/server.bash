@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What the suites of the server share, beyond helpers.bash: its processes, and a request that lasts
-# as long as the test wants (tests/apps/holds.py).
+# Helpers of the suites about the server: its processes, and a request that lasts as long as a test
+# wants (tests/apps/holds.py).
 
 load helpers
 
@@ -10,19 +10,19 @@ export FAMILY=${FAMILY:-unix}
 teardown() {
   local pid
   stop
-  # The server has left, whatever became of the others; those of a failed test may hang.
+  # The server has exited in any case; other processes of a failed test may hang.
   for pid in $(relatives); do
     kill -KILL "$pid" 2>/dev/null || :
   done
   judge_log
 }
 
-# Prints the pids of all that was started by this test: FIFOS is a directory of its own.
+# Prints the pids of all processes started by this test: each test has its own FIFOS directory.
 relatives() {
   grep -lsxzF "FIFOS=$FIFOS" /proc/[0-9]*/environ | cut -d/ -f3
 }
 
-# Prints the pids of the program's processes: of servers, templates, spares and workers.
+# Prints the pids of the program's processes: servers, templates, spares and workers.
 processes() {
   local pid
   for pid in $(relatives); do
@@ -30,7 +30,7 @@ processes() {
   done
 }
 
-# are_left PID...: no other processes of the program are there, and these are.
+# are_left PID...: these are the only processes of the program.
 are_left() {
   [[ $(processes | sort) == $(printf '%s\n' "$@" | sort) ]]
 }
@@ -43,14 +43,14 @@ has_processes() {
   (($(processes | wc -l) == $1))
 }
 
-# is_gone PID: it has ended, though nobody may have asked for its status.
+# is_gone PID: the process has ended, even if it is still a zombie.
 is_gone() {
   local state
   state=$(sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null) || :
   [[ -z $state || $state == [XZ] ]]
 }
 
-# Sets SERVER. One has to be running: a request was answered, or is held.
+# Sets SERVER. A server must be running, because a request was answered or is held.
 find_server() {
   eventually finds_server
 }
@@ -60,8 +60,8 @@ finds_server() {
   [[ $SERVER =~ ^[0-9]+$ ]]
 }
 
-# serve_on OPTION... APPLICATION: like serve, but it does not end before it is told to. SERVER is
-# its pid.
+# serve_on OPTION... APPLICATION: like serve, but the server does not exit when idle. SERVER is its
+# pid.
 serve_on() {
   WORKER=
   serve --idle-timeout=0 "$@"
@@ -69,12 +69,12 @@ serve_on() {
   find_server
 }
 
-# Prints the children of the server, which are one template, but for the request that is held.
+# Prints the children of the server except the worker of the held request: a single template.
 template() {
   pgrep -P "$SERVER" | grep -vx "${WORKER:-none}"
 }
 
-# hold [QUERY]: begins a request that lasts until `finishes` lets it go. WORKER is its process,
+# hold [QUERY]: starts a request that lasts until `finishes` releases it. WORKER is its process,
 # CHILD a child of that if the query asks for one.
 hold() {
   [[ -p $FIFOS/begun ]] || mkfifo "$FIFOS/begun" "$FIFOS/end"
@@ -84,7 +84,7 @@ hold() {
   read -rt 20 WORKER CHILD <>"$FIFOS/begun"
 }
 
-# finishes ANSWER: lets that request go on, and gets this content.
+# finishes ANSWER: releases the held request and checks its content.
 finishes() {
   # shellcheck disable=SC2016 # it is for the other shell
   timeout 20 sh -c ': >"$FIFOS/end"'
@@ -92,13 +92,14 @@ finishes() {
   equal "$(cat "$BATS_TEST_TMPDIR/held")" "$1"
 }
 
-# pid_of WHAT: the process that says in the log what it does.
+# pid_of WHAT: prints the pid of the process that logs "WHAT in PID".
 pid_of() {
   logged "$1 in " >&2 || return
   sed -n "s/^$1 in \([0-9]*\)\$/\1/p" "$LOG" | tail -n1
 }
 
-# A server of misbehaving requests that stays, with its SERVER and TEMPLATE.
+# serve_misbehaving [OPTION]...: starts a server of misbehaves.py that does not exit when idle. Sets
+# SERVER and TEMPLATE.
 serve_misbehaving() {
   serve --idle-timeout=0 "$@" misbehaves:app
   TEMPLATE=$(http /well)
@@ -110,8 +111,8 @@ serves_as_before() {
     equal "$(cat "$STATUSES")" ""
 }
 
-# come_and_go N: so many servers of another socket, one after the other, serve a request each and
-# end because they are idle: for a test that something did not happen meanwhile.
+# come_and_go N: runs N servers of another socket one after the other; each serves a request and
+# exits when idle. It gives a test time to see that something does not happen.
 come_and_go() {
   (
     ACTIVATOR=

@@ -1,4 +1,4 @@
-"""The demo of the README: a small Flask app."""
+"""The demo app of the README: a small Flask app."""
 
 from flask import Flask, request
 from markupsafe import escape

@@ -1,4 +1,4 @@
-"""Shares memory from its import on."""
+"""Creates shared memory at import."""
 
 import hello
 import shares_memory

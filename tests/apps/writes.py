@@ -1,4 +1,4 @@
-"""Uses the write() that start_response returns."""
+"""Uses write(), which start_response returns."""
 
 import os
 

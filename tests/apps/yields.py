@@ -1,4 +1,4 @@
-"""Yields several items, some of them empty, without a Content-Length."""
+"""Yields several items, some of them empty, without Content-Length."""
 
 
 def app(environ, start_response):

@@ -1,4 +1,4 @@
-"""An app that is an attribute of an object, in a module of a package."""
+"""An app as an attribute of an object, in a module of a package."""
 
 from . import __name__ as house
 
