@@ -151,6 +151,16 @@ floor() {
   done
 }
 
+@test "no function is defined twice" {
+  # A name in a backtrace, or found by grep(1), is that of one place.
+  local definition='[a-z_][a-z_ *]*[ *]([a-z_0-9]+)\([^;]*$' names
+  # of a file only one counts, because it may have one for each version of Python
+  names=$(grep -oE --include='*.c' -r "^$definition" . | sed -E "s/:$definition/ \1/" | sort -u |
+    sed 's/.* //' | sort)
+  (($(wc -l <<<"$names") > 500))
+  equal "$(uniq --repeated <<<"$names")" "main"
+}
+
 @test "messages are written by main, check, server, worker, access and gateway" {
   # The layers below return what went wrong: their caller knows whether it is worth a line.
   local servers='server/(failure|import|leftovers|reloader|server|spares?|status|template|'

@@ -49,7 +49,7 @@ static void write_line(const char *what)
     (void)written; /* the process exits in any case */
 }
 
-static void send_response(struct conn *conn, unsigned status)
+static void send_last_response(struct conn *conn, unsigned status)
 {
     char buffer[RESPONSE_PLAIN_SIZE];
     size_t size = response_write_plain(status, NULL, request_timer.is_head, time(NULL), buffer);
@@ -113,7 +113,7 @@ static void end_request(struct conn *conn)
 
     request_timer.must_linger = conn_claim_response(conn, status);
     if (request_timer.must_linger)
-        send_response(conn, status);
+        send_last_response(conn, status);
     else
         conn_abort(conn);
     report_deadline(": timed out (--request-timeout)\n");
