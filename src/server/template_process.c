@@ -221,7 +221,7 @@ static int continue_idle_exit(struct template_process *process)
         return 0;
     int r = spares_open(&process->spares);
     if (r < 0) {
-        log_line(LOG_ERR, "cannot make a pipe: %s", strerror(-r));
+        log_line(LOG_ERR, "cannot create a pipe: %s", strerror(-r));
         return 0; /* its workers finish their requests, and systemd starts the next server */
     }
     process->idle_exit = false;
@@ -386,7 +386,7 @@ void template_process_main(const struct template_config *config)
         process_exit(status);
     int r = prepare_for_workers(&process);
     if (r < 0) {
-        log_line(LOG_ERR, "cannot prepare for workers: %s", strerror(-r));
+        log_line(LOG_ERR, "cannot open the descriptors for workers: %s", strerror(-r));
         process_exit(EX_OSERR);
     }
     status = KEEP_RUNNING;
