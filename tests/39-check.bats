@@ -238,7 +238,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$PROGRAM" --check --import-timeout=20s mis
   local notified=$!
   eventually test -S "$BATS_TEST_TMPDIR/mailbox"
   NOTIFY_SOCKET=$BATS_TEST_TMPDIR/mailbox run -0 check hello:app
-  "$TESTS/notified" "$BATS_TEST_TMPDIR/mailbox" # says MARK=
+  "$TESTS/notified" "$BATS_TEST_TMPDIR/mailbox" # sends MARK=
   eventually grep -q MARK= "$BATS_TEST_TMPDIR/messages"
   kill "$notified"
   equal "$(grep -vx -e MARK= -e '' "$BATS_TEST_TMPDIR/messages")" ""

@@ -208,7 +208,7 @@ signal_all() {
   local signal all
   mapfile -t all < <(processes)
   for signal; do
-    kill -s "$signal" "${all[@]}" 2>/dev/null || : # some may have ended
+    kill -s "$signal" "${all[@]}" 2>/dev/null || : # some may have exited
   done
 }
 
@@ -265,7 +265,7 @@ signal_all() {
   for where in server worker; do
     serve_held_import "$where"
     signal_all USR1 USR2 WINCH CONT
-    # shellcheck disable=SC2016 # it is for the other shell
+    # shellcheck disable=SC2016 # expanded by the other shell
     timeout 20 sh -c ': >"$FIFOS/end"'
     wait "$WAITING"
     [[ -s $BATS_TEST_TMPDIR/answer ]]
@@ -320,7 +320,7 @@ signal_all() {
 # serve_held_import WHERE: starts a server and a client that waits for the held import in process
 # WORKER, which has a child CHILD.
 serve_held_import() {
-  stop # or a worker of the last server would import once more
+  stop # otherwise a worker of the last server would import again
   rm -rf "$FIFOS/was imported"
   [[ -p $FIFOS/begun ]] || mkfifo "$FIFOS/begun" "$FIFOS/end"
   serve --idle-timeout=0 --import="$1" held_at_import:app
@@ -350,7 +350,7 @@ serve_held_import() {
     rm -rf "$FIFOS/was imported"
     run_listening --import="$where" held_at_import:app
     kill "$SERVER"
-    wait "$HANDING" # its status is the server's
+    wait "$HANDING" # returns the server's status
     equal "$(processes)" ""
     eventually is_gone "$CHILD"
   done
@@ -387,7 +387,7 @@ run_listening() {
     rm -rf "$FIFOS/was imported"
     run_listening --import="$where" held_at_import:app
     kill -KILL "$SERVER"
-    # shellcheck disable=SC2016 # it is for the other shell
+    # shellcheck disable=SC2016 # expanded by the other shell
     timeout 20 sh -c ': >"$FIFOS/end"'
     eventually none_is_left
   done

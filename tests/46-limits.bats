@@ -8,7 +8,7 @@
 # shellcheck disable=SC2030,SC2031
 load server
 
-NOBODY=64123 # no user of this machine has that number
+NOBODY=64123 # a uid that no user of this machine has
 
 # logs_end PATH TEXT: the program has logged the end of the request once, with process and text.
 logs_end() {
@@ -249,7 +249,7 @@ met() {
   done
   serves_as_before
   for name in 0 1 2; do
-    wait "${CLIENTS[name]}" # an orderly end
+    wait "${CLIENTS[name]}" # closed in an orderly way
   done
   equal "$(cat "$FIFOS"/silent-*.out)" ""
   equal "$(grep -c '^wsgi-once: ' "$LOG")" 0

@@ -115,7 +115,7 @@ stopped_processes() {
   start_request /breakpoint
   logged "(Pdb) "
   type_in '\x03'
-  eventually has_processes 2 # the template and the spares have left
+  eventually has_processes 2 # the template and the spares have exited
   type_in '\x03'
   logged "ended 0"
   logged "echo on"

@@ -237,7 +237,7 @@ has_other_template() {
     find_server
     http /well
     equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
-    # shellcheck disable=SC2016 # it is for the other shell
+    # shellcheck disable=SC2016 # expanded by the other shell
     timeout 20 sh -c ': >"$FIFOS/end"'
     equal "$(exit_status)" 0
   done
@@ -278,7 +278,7 @@ exceeds_timeout() {
 
 @test "--request-timeout: a worker that left its process group and blocks all signals is killed" {
   exceeds_timeout leaves_group 000
-  run ! is_gone "$(pid_of child)" # in a process group of its own
+  run ! is_gone "$(pid_of child)" # it has its own process group
 }
 
 @test "--request-timeout: the server kills an app that stops itself and logs it once" {
@@ -351,7 +351,7 @@ none_exists() {
   equal "$(http /)" shared
   equal "$(status "/?hangs")" 504
   wait "$client" || :
-  memory_is_removed 5 # with that of serve_on
+  memory_is_removed 5 # including the request of serve_on
 }
 
 @test "a process that cleans up after an import gets the time for it" {

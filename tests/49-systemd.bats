@@ -23,7 +23,7 @@ under_load() {
   for _ in 1 2 3 4 5 6; do
     eventually shows ActiveState active && "$@" || status=1
   done
-  kill -INT "$wrk" # this makes it report
+  kill -INT "$wrk" # makes it print its report
   wait "$wrk"
   cat "$report"
   ((status == 0)) && grep -q '^Requests/sec: *[1-9]' "$report" &&

@@ -164,7 +164,7 @@ read_fifo() {
 
 # write_fifo FIFO [TEXT]: returns as soon as an app has opened the fifo and read the text.
 write_fifo() {
-  # shellcheck disable=SC2016 # for the shell in there
+  # shellcheck disable=SC2016 # expanded by the inner shell
   timeout 20 sh -c 'printf %s "$2" >"$1"' sh "$1" "${2-}"
 }
 

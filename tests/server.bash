@@ -86,7 +86,7 @@ hold() {
 
 # finishes ANSWER: releases the held request and checks its content.
 finishes() {
-  # shellcheck disable=SC2016 # it is for the other shell
+  # shellcheck disable=SC2016 # expanded by the other shell
   timeout 20 sh -c ': >"$FIFOS/end"'
   wait "$HOLDING"
   equal "$(cat "$BATS_TEST_TMPDIR/held")" "$1"
