@@ -20,7 +20,7 @@ refused() {
   done
   run "-$expected" --separate-stderr timeout 20 "$TESTS/hand-over" "${@:2}" -- \
     "$PROGRAM" --python-path="$APPS" hello:app
-  says_one_line "${texts[@]}"
+  prints_one_line "${texts[@]}"
 }
 
 # hand_over DESCRIPTOR... -- [OPTION]... APPLICATION: starts the program with these descriptors.

@@ -20,7 +20,7 @@ refused() {
     shift
   done
   run -64 --separate-stderr program "${@:2}"
-  says_one_line "${texts[@]}"
+  prints_one_line "${texts[@]}"
 }
 
 # accepted [ARGUMENT]...

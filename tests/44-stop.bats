@@ -87,7 +87,7 @@ stop_server() {
   serve_on --stop-timeout=5min holds:app
   hold
   stop_server TERM
-  come_and_go 3
+  run_short_servers 3
   finishes "the beginning, the end"
   ends_with 0
   equal "$(cat "$LOG")" ""
@@ -97,7 +97,7 @@ stop_server() {
   serve_on --stop-timeout=0 holds:app
   hold
   stop_server TERM
-  come_and_go 5
+  run_short_servers 5
   are_left "$SERVER" "$WORKER"
   finishes "the beginning, the end"
   ends_with 0
@@ -124,7 +124,7 @@ stop_server() {
     find_server
     kill "$SERVER"
     eventually are_left "$SERVER"
-    come_and_go 1
+    run_short_servers 1
     are_left "$SERVER"
     run -1 is_gone "$child"
     if ((signals == 1)); then

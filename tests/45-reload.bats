@@ -485,7 +485,7 @@ except ImportError:
   begin_import
   http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
   local waiting=$!
-  come_and_go 1
+  run_short_servers 1
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" ""
   end_import
   wait "$waiting"
@@ -506,7 +506,7 @@ except ImportError:
   begin_import
   http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
   local waiting=$!
-  come_and_go 1
+  run_short_servers 1
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" ""
   end_import
   wait "$waiting"
@@ -687,7 +687,7 @@ if not os.path.exists(os.environ["FIFOS"] + "/left"):
     eventually are_left "$SERVER"
     http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
     waiting=$!
-    come_and_go 1
+    run_short_servers 1
     run ! is_gone "$SERVER"
     : >"$FIFOS/mended"
     write_fifo "$FIFOS/left"
@@ -727,7 +727,7 @@ has_accepted() {
   local waiting=$!
   logged "cannot accept connections for now: Too many open files"
   eventually sleeps
-  come_and_go 1
+  run_short_servers 1
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" ""
   may_open 1024
   wait "$waiting"
@@ -914,7 +914,7 @@ reload_another() {
 
 @test "--reload is refused with --import=worker" {
   run --separate-stderr -64 "$PROGRAM" --reload --import=worker hello:app
-  says_one_line "--reload" "--import"
+  prints_one_line "--reload" "--import"
 }
 
 @test "a reload succeeds while --max-workers is reached" {

@@ -393,7 +393,7 @@ none_exists() {
   serve --idle-timeout=1ms --leftover-timeout=0 misbehaves:app
   equal "$(http /leaves_stubborn)" left
   find_server
-  come_and_go 3
+  run_short_servers 3
   http /well
   equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
   write_fifo "$FIFOS/release"

@@ -114,6 +114,6 @@ has_logged() { # text
 }
 
 # The service has been running without interruption since this invocation.
-goes_on_as() { # InvocationID
+keeps_invocation() { # InvocationID
   equal "$(show InvocationID)" "$1" && equal "$(show ActiveState)" active
 }

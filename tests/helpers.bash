@@ -27,12 +27,12 @@ setup() {
 
 teardown() {
   stop
-  judge_log
+  check_log
 }
 
 # Shows the log of a failed test. A sanitizer's report fails the test, because the exit status of a
 # server does not show how its workers ended.
-judge_log() {
+check_log() {
   local found=0
   if [[ -n ${SANITIZED:-} ]]; then
     found=$(grep -cE 'ERROR: [A-Za-z]+Sanitizer|runtime error:' "$LOG") || :
@@ -215,9 +215,9 @@ contains() {
   return 1
 }
 
-# says_one_line TEXT...: the command of `run --separate-stderr` printed nothing but one message,
+# prints_one_line TEXT...: the command of `run --separate-stderr` printed nothing but one message,
 # which contains the texts.
-says_one_line() {
+prints_one_line() {
   local text
   # shellcheck disable=SC2154 # set by run
   equal "$output" "" && equal "${#stderr_lines[@]}" 1 || return
