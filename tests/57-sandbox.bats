@@ -47,6 +47,7 @@ bare() {
 setup() {
   [[ -n $SYSTEMD ]] || skip "$(cat "$BATS_FILE_TMPDIR/complaint")"
   ROOT=/proc/$SYSTEMD/root
+  # shellcheck disable=SC2034 # for http
   ORIGIN=http://localhost
   select_app tries
 }
