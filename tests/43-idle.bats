@@ -72,8 +72,8 @@ load server
 
 # Checks that no server has exited except those that `exit_status` has reported.
 not_ended_before() {
-  touch "$BATS_TEST_TMPDIR/asked"
-  equal "$(wc -l <"$STATUSES")" "$(wc -l <"$BATS_TEST_TMPDIR/asked")"
+  touch "$BATS_TEST_TMPDIR/reported"
+  equal "$(wc -l <"$STATUSES")" "$(wc -l <"$BATS_TEST_TMPDIR/reported")"
 }
 
 @test "--idle-timeout: a server with a slow client is not idle" {

@@ -119,7 +119,7 @@ stop_server() {
   for signals in 1 2; do
     mkfifo "$FIFOS/release"
     serve --idle-timeout=0 --leftover-timeout=0 misbehaves:app
-    equal "$(http /leaves_stubborn)" left
+    equal "$(http /leaves_stubborn_child)" left
     child=$(pid_of child)
     find_server
     kill "$SERVER"

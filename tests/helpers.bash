@@ -183,12 +183,12 @@ has_ended() {
 # exit_status: waits for the next process to end and prints its exit status. The position is in a
 # file because $(exit_status) runs in a subshell.
 exit_status() {
-  local asked statuses
-  echo next >>"$BATS_TEST_TMPDIR/asked"
-  mapfile -t asked <"$BATS_TEST_TMPDIR/asked"
-  eventually has_ended "${#asked[@]}" >&2 || return
+  local reported statuses
+  echo next >>"$BATS_TEST_TMPDIR/reported"
+  mapfile -t reported <"$BATS_TEST_TMPDIR/reported"
+  eventually has_ended "${#reported[@]}" >&2 || return
   mapfile -t statuses <"$STATUSES"
-  statuses=("${statuses[@]:0:${#asked[@]}}")
+  statuses=("${statuses[@]:0:${#reported[@]}}")
   echo "${statuses[-1]}"
 }
 
