@@ -20,7 +20,7 @@ refused() {
   done
   run "-$expected" --separate-stderr timeout 20 "$TESTS/hand-over" "${@:2}" -- \
     "$PROGRAM" --python-path="$APPS" hello:app
-  says_one_line "${texts[@]}"
+  prints_one_line "${texts[@]}"
 }
 
 # hand_over DESCRIPTOR... -- [OPTION]... APPLICATION: starts the program with these descriptors.
@@ -201,7 +201,7 @@ get() {
   local wrong client asked=$BATS_TEST_TMPDIR/asked
   mkfifo "$asked"
   # The program starts after the client has sent its request.
-  # shellcheck disable=SC2016 # for the shell in there
+  # shellcheck disable=SC2016 # expanded by the inner shell
   printf '#!/bin/sh\nread -r _ <"%s"\nexec "%s" "$@"\n' "$asked.go" "$PROGRAM" >"$asked.sh"
   chmod +x "$asked.sh"
   mkfifo "$asked.go"

@@ -20,7 +20,7 @@ refused() {
     shift
   done
   run -64 --separate-stderr program "${@:2}"
-  says_one_line "${texts[@]}"
+  prints_one_line "${texts[@]}"
 }
 
 # accepted [ARGUMENT]...
@@ -196,7 +196,7 @@ names_in_manual() {
 
 @test "a trusted proxy whose user cannot be distinguished from others is refused" {
   local user
-  program() { # as PrivateUsers= has it: all but root are nobody
+  program() { # as with PrivateUsers=: all users but root appear as nobody
     timeout 20 unshare --user --map-root-user "$PROGRAM" "$@" </dev/null
   }
   for user in 33 daemon 65534; do

@@ -195,7 +195,7 @@ hang() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "--request-timeout: a client that keeps sending causes no failure of the app" {
+@test "--request-timeout: a client with unsent content causes no failure of the app" {
   local family
   for family in unix tcp; do
     FAMILY=$family serve --request-timeout=1s hello:app

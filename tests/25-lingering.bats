@@ -56,6 +56,6 @@ UPLOAD='POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n\r\n'
   serve --linger-timeout=200ms hello:app
   talk send "$UPLOAD" expect 'Hello.\n' meet "$FIFOS/ended" >/dev/null 3>&- &
   equal "$(exit_status)" 0
-  read_fifo "$FIFOS/ended" # the client was there until now
+  read_fifo "$FIFOS/ended" # the client was connected until now
   wait $!
 }

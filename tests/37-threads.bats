@@ -86,7 +86,7 @@ setup_fifos() {
   equal "$(exit_status)" 0
 }
 
-@test "of several threads that read, each gets whole lines and no line twice" {
+@test "several reading threads get each line whole and exactly once" {
   serve threads:many_readers
   seq 10000 19999 >"$BATS_TEST_TMPDIR/lines"
   http / -T "$BATS_TEST_TMPDIR/lines" | cmp - "$BATS_TEST_TMPDIR/lines"

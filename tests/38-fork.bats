@@ -71,5 +71,5 @@ ends_connection() {
 
 @test "a surviving child does not hold the connection of a worker killed by --request-timeout" {
   serve --request-timeout=500ms forks:hangs_midway
-  ends_connection 56 --http1.0 # whose end the connection has to tell
+  ends_connection 56 --http1.0 # ends with the connection
 }

@@ -225,7 +225,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$PROGRAM" --check --import-timeout=20s mis
   contains "$stderr" "--warm-up=/: answered with an error (5xx)"
 }
 
-@test "threads that workers would lack are named in the server's words" {
+@test "threads that forked workers would lack are reported as by a server" {
   [[ -z ${SANITIZED:-} ]] || export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
   run -0 --separate-stderr check thread_at_import:app
   contains "$stderr" "--import=worker"
@@ -238,7 +238,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$PROGRAM" --check --import-timeout=20s mis
   local notified=$!
   eventually test -S "$BATS_TEST_TMPDIR/mailbox"
   NOTIFY_SOCKET=$BATS_TEST_TMPDIR/mailbox run -0 check hello:app
-  "$TESTS/notified" "$BATS_TEST_TMPDIR/mailbox" # says MARK=
+  "$TESTS/notified" "$BATS_TEST_TMPDIR/mailbox" # sends MARK=
   eventually grep -q MARK= "$BATS_TEST_TMPDIR/messages"
   kill "$notified"
   equal "$(grep -vx -e MARK= -e '' "$BATS_TEST_TMPDIR/messages")" ""
@@ -398,7 +398,7 @@ END_OF_SITE
   command_mends
 }
 
-@test "the command contains the service's environment settings for bytecode" {
+@test "the command includes the environment's settings for bytecode" {
   make_site
   compile
   export PYTHONOPTIMIZE=2 PYTHONPYCACHEPREFIX="$BATS_TEST_TMPDIR/a cache"
@@ -408,7 +408,7 @@ END_OF_SITE
   contains "$command" "python3"
   contains "$command" " -OO -X 'pycache_prefix=$BATS_TEST_TMPDIR/a cache' -m compileall -q "
   contains "$command" "$quoted"
-  # Includes the standard library, which the test ignores.
+  # It compiles the standard library as well, which the test leaves out.
   command="${command%% -q *} -q $quoted"
   env -u PYTHONOPTIMIZE -u PYTHONPYCACHEPREFIX bash -c "$command"
   run -0 "$PROGRAM" --check "$SITE/store.py"

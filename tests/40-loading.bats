@@ -182,7 +182,7 @@ is_like_a_module() {
 @test "a file of any name behaves like a module, at import and in a request" {
   mkdir "$BATS_TEST_TMPDIR/a.b c"
   cd "$BATS_TEST_TMPDIR/a.b c"
-  is_like_a_module facts:app # the control
+  is_like_a_module facts:app # control
   for file in facts.py json.wsgi "my app.wsgi" 4.2.py class.py $'\xff.wsgi' .py ./no_suffix; do
     cp "$APPS/facts.py" "$file"
     is_like_a_module "$file:app"
@@ -476,7 +476,7 @@ fix_bytecode() {
   printf '%s\n' 'import part1' 'ANSWER app part1.name' | write site/start.py
   touch --date=2001-01-01 "$BATS_TEST_TMPDIR"/site/*.py
   serves_site one
-  not_logged bytecode # there is none, and it is not worth it
+  not_logged bytecode # missing for too few modules to be reported
   /usr/bin/python3 -m compileall -q "$BATS_TEST_TMPDIR/site"
   serves_site one
   not_logged bytecode

@@ -61,10 +61,10 @@ refused() {
 }
 
 @test "sys.path is --python-path, the app's directory, then the interpreter's own path" {
-  local asked
-  asked=$(python "['$APPS', os.getcwd()]")
+  local expected
+  expected=$(python "['$APPS', os.getcwd()]")
   inspect
-  equal "$(seen path)" "${asked%]}, $(python "sys.path[1:]" | tr -d '[')"
+  equal "$(seen path)" "${expected%]}, $(python "sys.path[1:]" | tr -d '[')"
 }
 
 @test "another python3 earlier in PATH has no effect" {
@@ -99,9 +99,9 @@ refused() {
 @test "PYTHONPATH is used after --python-path" {
   mkdir "$BATS_TEST_TMPDIR/lib"
   PYTHONPATH=$BATS_TEST_TMPDIR/lib inspect
-  local asked
-  asked=$(python "['$BATS_TEST_TMPDIR/lib', *sys.path[1:]]")
-  contains "$(seen path)" ", ${asked#[}"
+  local expected
+  expected=$(python "['$BATS_TEST_TMPDIR/lib', *sys.path[1:]]")
+  contains "$(seen path)" ", ${expected#[}"
   [[ $(seen path) == "['$APPS', "* ]]
 }
 

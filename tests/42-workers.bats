@@ -402,7 +402,7 @@ wait_at() {
 # listener. The probability that none of 64 starts with the second of two is 1 in 2^64.
 @test "--single with several listeners: load on one does not starve the other" {
   local a=$FIFOS/listener-a b=$FIFOS/listener-b
-  # shellcheck disable=SC2016 # for the shells in there
+  # shellcheck disable=SC2016 # expanded by the inner shell
   "$TESTS/hand-over" listen:"$a" listen:"$b" -- sh -c '
     read -r _ <"$FIFOS/start"
     for _ in $(seq 64); do

@@ -51,7 +51,7 @@ load server
   serve_on holds:app
   local first
   first=$(template)
-  come_and_go 10
+  run_short_servers 10
   equal "$(cat "$STATUSES")" ""
   equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
   equal "$(http / | cut -d' ' -f2)" "$first"
@@ -62,7 +62,7 @@ load server
     serve --idle-timeout=1ms --import="$where" holds:app
     hold
     find_server
-    come_and_go 10
+    run_short_servers 10
     equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
     not_ended_before
     finishes "the beginning, the end"
@@ -72,8 +72,8 @@ load server
 
 # Checks that no server has exited except those that `exit_status` has reported.
 not_ended_before() {
-  touch "$BATS_TEST_TMPDIR/asked"
-  equal "$(wc -l <"$STATUSES")" "$(wc -l <"$BATS_TEST_TMPDIR/asked")"
+  touch "$BATS_TEST_TMPDIR/reported"
+  equal "$(wc -l <"$STATUSES")" "$(wc -l <"$BATS_TEST_TMPDIR/reported")"
 }
 
 @test "--idle-timeout: a server with a slow client is not idle" {
@@ -83,7 +83,7 @@ not_ended_before() {
     >"$BATS_TEST_TMPDIR/answer" 3>&- &
   local talking=$!
   find_server
-  come_and_go 3
+  run_short_servers 3
   equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
   not_ended_before
   read_fifo "$FIFOS/pause"

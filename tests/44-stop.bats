@@ -87,7 +87,7 @@ stop_server() {
   serve_on --stop-timeout=5min holds:app
   hold
   stop_server TERM
-  come_and_go 3
+  run_short_servers 3
   finishes "the beginning, the end"
   ends_with 0
   equal "$(cat "$LOG")" ""
@@ -97,7 +97,7 @@ stop_server() {
   serve_on --stop-timeout=0 holds:app
   hold
   stop_server TERM
-  come_and_go 5
+  run_short_servers 5
   are_left "$SERVER" "$WORKER"
   finishes "the beginning, the end"
   ends_with 0
@@ -119,12 +119,12 @@ stop_server() {
   for signals in 1 2; do
     mkfifo "$FIFOS/release"
     serve --idle-timeout=0 --leftover-timeout=0 misbehaves:app
-    equal "$(http /leaves_stubborn)" left
+    equal "$(http /leaves_stubborn_child)" left
     child=$(pid_of child)
     find_server
     kill "$SERVER"
     eventually are_left "$SERVER"
-    come_and_go 1
+    run_short_servers 1
     are_left "$SERVER"
     run -1 is_gone "$child"
     if ((signals == 1)); then
@@ -208,7 +208,7 @@ signal_all() {
   local signal all
   mapfile -t all < <(processes)
   for signal; do
-    kill -s "$signal" "${all[@]}" 2>/dev/null || : # some may have ended
+    kill -s "$signal" "${all[@]}" 2>/dev/null || : # some may have exited
   done
 }
 
@@ -265,7 +265,7 @@ signal_all() {
   for where in server worker; do
     serve_held_import "$where"
     signal_all USR1 USR2 WINCH CONT
-    # shellcheck disable=SC2016 # it is for the other shell
+    # shellcheck disable=SC2016 # expanded by the other shell
     timeout 20 sh -c ': >"$FIFOS/end"'
     wait "$WAITING"
     [[ -s $BATS_TEST_TMPDIR/answer ]]
@@ -320,7 +320,7 @@ signal_all() {
 # serve_held_import WHERE: starts a server and a client that waits for the held import in process
 # WORKER, which has a child CHILD.
 serve_held_import() {
-  stop # or a worker of the last server would import once more
+  stop # otherwise a worker of the last server would import again
   rm -rf "$FIFOS/was imported"
   [[ -p $FIFOS/begun ]] || mkfifo "$FIFOS/begun" "$FIFOS/end"
   serve --idle-timeout=0 --import="$1" held_at_import:app
@@ -350,7 +350,7 @@ serve_held_import() {
     rm -rf "$FIFOS/was imported"
     run_listening --import="$where" held_at_import:app
     kill "$SERVER"
-    wait "$HANDING" # its status is the server's
+    wait "$HANDING" # returns the server's status
     equal "$(processes)" ""
     eventually is_gone "$CHILD"
   done
@@ -387,7 +387,7 @@ run_listening() {
     rm -rf "$FIFOS/was imported"
     run_listening --import="$where" held_at_import:app
     kill -KILL "$SERVER"
-    # shellcheck disable=SC2016 # it is for the other shell
+    # shellcheck disable=SC2016 # expanded by the other shell
     timeout 20 sh -c ': >"$FIFOS/end"'
     eventually none_is_left
   done

@@ -55,7 +55,7 @@ begin_import() {
   read_fifo "$FIFOS/importw"
 }
 
-# shellcheck disable=SC2016 # it is for the other shell
+# shellcheck disable=SC2016 # expanded by the other shell
 end_import() {
   timeout 20 sh -c ': >"$FIFOS/importr"'
 }
@@ -336,7 +336,7 @@ signal_all() {
   http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
   local waiting=$!
   end_import
-  # shellcheck disable=SC2016 # it is for the other shell
+  # shellcheck disable=SC2016 # expanded by the other shell
   timeout 20 sh -c 'cat "$FIFOS/importw" && : >"$FIFOS/importr"' 3>&- &
   local next_import=$!
   wait "$waiting"
@@ -485,7 +485,7 @@ except ImportError:
   begin_import
   http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
   local waiting=$!
-  come_and_go 1
+  run_short_servers 1
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" ""
   end_import
   wait "$waiting"
@@ -506,7 +506,7 @@ except ImportError:
   begin_import
   http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
   local waiting=$!
-  come_and_go 1
+  run_short_servers 1
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" ""
   end_import
   wait "$waiting"
@@ -543,7 +543,7 @@ except ImportError:
   equal "$(status /)" 500
   find_server
   template=$(pgrep -P "$SERVER")
-  kill -STOP "$template" # so that no message of it wakes the server
+  kill -STOP "$template" # so that its messages do not wake the server
   equal "$(status /)" 500
   kill -CONT "$template"
   equal "$(grep -c "import timed out (--import-timeout)" "$LOG")" 2
@@ -667,7 +667,7 @@ app_file() {
 }
 
 # Lines of an app whose first import leaves a process behind that ends when the test releases it.
-# shellcheck disable=SC2016 # it is for the other shell
+# shellcheck disable=SC2016 # expanded by the other shell
 LEAVES='import subprocess
 if not os.path.exists(os.environ["FIFOS"] + "/left"):
     os.mkfifo(os.environ["FIFOS"] + "/left")
@@ -687,7 +687,7 @@ if not os.path.exists(os.environ["FIFOS"] + "/left"):
     eventually are_left "$SERVER"
     http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
     waiting=$!
-    come_and_go 1
+    run_short_servers 1
     run ! is_gone "$SERVER"
     : >"$FIFOS/mended"
     write_fifo "$FIFOS/left"
@@ -722,12 +722,12 @@ has_accepted() {
 
 @test "--reload: clients wait while the server is out of descriptors, and it does not spin" {
   serve_on --reload hello:app
-  may_open 6 # else poll(2) fails, too
+  may_open 6 # with fewer, poll(2) fails as well
   http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
   local waiting=$!
   logged "cannot accept connections for now: Too many open files"
   eventually sleeps
-  come_and_go 1
+  run_short_servers 1
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" ""
   may_open 1024
   wait "$waiting"
@@ -914,7 +914,7 @@ reload_another() {
 
 @test "--reload is refused with --import=worker" {
   run --separate-stderr -64 "$PROGRAM" --reload --import=worker hello:app
-  says_one_line "--reload" "--import"
+  prints_one_line "--reload" "--import"
 }
 
 @test "a reload succeeds while --max-workers is reached" {

@@ -8,7 +8,7 @@
 # shellcheck disable=SC2030,SC2031
 load server
 
-NOBODY=64123 # no user of this machine has that number
+NOBODY=64123 # a uid that no user of this machine has
 
 # logs_end PATH TEXT: the program has logged the end of the request once, with process and text.
 logs_end() {
@@ -44,9 +44,9 @@ logs_end() {
 
 @test "--limit-cpu: a request that ignores SIGXCPU is killed" {
   serve_misbehaving --limit-cpu=1s
-  run -52 http /burns_on
-  logged "wsgi-once: GET /burns_on: "
-  contains "$(grep -F "GET /burns_on: " "$LOG")" "$(pid_of burns)"
+  run -52 http /burns_ignoring_signal
+  logged "wsgi-once: GET /burns_ignoring_signal: "
+  contains "$(grep -F "GET /burns_ignoring_signal: " "$LOG")" "$(pid_of burns)"
   serves_as_before
 }
 
@@ -135,7 +135,7 @@ END
 @test "limits apply to the app, not to the server" {
   serve_misbehaving --limit-cpu=7s --limit-memory=512M --limit-files=77 --limit-processes=555
   # Whole seconds, plus what was used before the request.
-  [[ $(http /tells_limits) =~ ^[78]\ 536870912\ 77\ 555$ ]]
+  [[ $(http /reports_limits) =~ ^[78]\ 536870912\ 77\ 555$ ]]
   local process
   for process in "$SERVER" "$TEMPLATE"; do
     equal "$(limits_of "$process")" "$(limits_of $$)"
@@ -150,9 +150,9 @@ limits_of() {
 @test "a limit of 0 and a missing limit mean no limit" {
   serve_misbehaving --limit-cpu=0 --limit-memory=0 --limit-files=0 --limit-processes=0
   local none
-  none=$(http /tells_limits)
+  none=$(http /reports_limits)
   serve_misbehaving
-  equal "$(http /tells_limits)" "$none"
+  equal "$(http /reports_limits)" "$none"
   [[ $none == "$(soft cpu) $(soft memory) $(soft files) $(soft processes)" ]]
 }
 
@@ -167,14 +167,14 @@ print(resource.getrlimit(getattr(resource, "RLIMIT_" + kind))[0])' "$1"
   (
     ulimit -n 200
     serve_misbehaving --limit-files=100000
-    [[ $(http /tells_limits) == *" 200 "* ]]
+    [[ $(http /reports_limits) == *" 200 "* ]]
     stop
   )
 }
 
 @test "limits apply with Accept=yes as well" {
   WAY=accept serve --limit-memory=256M --limit-files=77 misbehaves:app
-  [[ $(http /tells_limits) =~ \ 268435456\ 77\  ]]
+  [[ $(http /reports_limits) =~ \ 268435456\ 77\  ]]
   equal "$(status /eats)" 500
   logged MemoryError
 }
@@ -249,7 +249,7 @@ met() {
   done
   serves_as_before
   for name in 0 1 2; do
-    wait "${CLIENTS[name]}" # an orderly end
+    wait "${CLIENTS[name]}" # closed in an orderly way
   done
   equal "$(cat "$FIFOS"/silent-*.out)" ""
   equal "$(grep -c '^wsgi-once: ' "$LOG")" 0
@@ -273,7 +273,7 @@ spares_wait() {
       run talk send "${request:0:i}" end reset
     done
     run talk send "${request}hello" reset
-    run talk send 'GET /sends_for_ever HTTP/1.1\r\nHost: a\r\n\r\n' expect '200 OK' reset
+    run talk send 'GET /sends_forever HTTP/1.1\r\nHost: a\r\n\r\n' expect '200 OK' reset
     eventually spares_wait
     serves_as_before
   done

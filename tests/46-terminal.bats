@@ -10,7 +10,7 @@ load server
 
 end_all() {
   local pid
-  for pid in $(relatives); do
+  for pid in $(processes_of_test); do
     kill -KILL "$pid" 2>/dev/null || :
   done
   wait
@@ -18,7 +18,7 @@ end_all() {
 
 teardown() {
   end_all
-  judge_log
+  check_log
 }
 
 # start_at_terminal [--background] [OPTION]... APPLICATION: starts a server at a terminal, whose
@@ -61,7 +61,7 @@ answer_has() {
 # Prints the state of the processes that are stopped.
 stopped_processes() {
   local pid
-  for pid in $(relatives); do
+  for pid in $(processes_of_test); do
     grep -s '^State:.T' "/proc/$pid/status"
   done
 }
@@ -115,7 +115,7 @@ stopped_processes() {
   start_request /breakpoint
   logged "(Pdb) "
   type_in '\x03'
-  eventually has_processes 2 # the template and the spares have left
+  eventually has_processes 2 # the template and the spares have exited
   type_in '\x03'
   logged "ended 0"
   logged "echo on"

@@ -153,7 +153,7 @@ greets() {
   ((reloads >= 5))
   equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
   equal "$(cat "$STATUSES")" ""
-  equal "$(sort "$LOG" | uniq | wc -l)" 1 # that it was reloaded
+  equal "$(sort "$LOG" | uniq | wc -l)" 1 # the line about the reload
 }
 
 @test "no request fails during failing reloads under load" {

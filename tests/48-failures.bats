@@ -89,36 +89,36 @@ ends() {
 @test "the log tells apart another program, exit() of C and os._exit as the end of a worker" {
   serve_misbehaving --limit-cpu=1h
   hold
-  ends becomes_another_program "became the program 'sh' (exec), which exited with status 0 after"
-  ends "becomes_another_program?exit%207" "(exec), which exited with status 7 after"
-  ends "becomes_another_program?kill%20-9%20\$\$" "(exec), which was killed by signal 9 (Killed)"
-  ends becomes_it_in_a_thread "became the program 'true' (exec), which exited with status 0"
-  ends "calls_exit_of_c?0" "exited with status 0 (exit() of C)"
-  ends "calls_exit_of_c?3" "exited with status 3 (exit() of C)"
-  ends takes_another_name "exited with status 0 (os._exit)"
-  ends forks_who_exits "exited with status 0 (os._exit)"
-  ends runs_another_program "exited with status 0 (os._exit)"
+  ends execs "became the program 'sh' (exec), which exited with status 0 after"
+  ends "execs?exit%207" "(exec), which exited with status 7 after"
+  ends "execs?kill%20-9%20\$\$" "(exec), which was killed by signal 9 (Killed)"
+  ends execs_in_a_thread "became the program 'true' (exec), which exited with status 0"
+  ends "calls_c_exit?0" "exited with status 0 (exit() of C)"
+  ends "calls_c_exit?3" "exited with status 3 (exit() of C)"
+  ends renames_itself "exited with status 0 (os._exit)"
+  ends child_calls_exit "exited with status 0 (os._exit)"
+  ends runs_child "exited with status 0 (os._exit)"
   nothing_else_is_affected
 }
 
 @test "the app's own exit is not attributed to limits that were not reached" {
   serve_misbehaving --limit-cpu=0
   hold
-  crashes exits_for_now "exited with status 75"
-  crashes ends_as_after_limit "signal 24"
+  crashes exits_with_tempfail "exited with status 75"
+  crashes dies_of_sigxcpu "signal 24"
   nothing_else_is_affected
 }
 
 @test "a worker killed from outside affects nothing else" {
   serve_misbehaving
   hold
-  http /is_deaf 3>&- 4>&- &
+  http /blocks_signals 3>&- 4>&- &
   local client=$! victim code=0
-  victim=$(pid_of is_deaf)
+  victim=$(pid_of blocks_signals)
   kill -KILL "$victim"
   wait "$client" || code=$?
   equal "$code" 52
-  one_line /is_deaf "$victim" "signal 9"
+  one_line /blocks_signals "$victim" "signal 9"
   nothing_else_is_affected
 }
 
@@ -190,10 +190,10 @@ ends() {
 # Patterns for overwriting all memory shared with the server. Small numbers are states.
 PATTERNS=(00 ff 03 04000000 seed-1 seed-2)
 
-# hold_scribbling PATTERN: holds a request that overwrites the shared memory again and again.
-hold_scribbling() {
+# hold_overwriting PATTERN: holds a request that overwrites the shared memory again and again.
+hold_overwriting() {
   mkfifo "$FIFOS/begun" "$FIFOS/end"
-  http "/scribbles_on?$1" >"$BATS_TEST_TMPDIR/held" 2>/dev/null 3>&- &
+  http "/keeps_overwriting?$1" >"$BATS_TEST_TMPDIR/held" 2>/dev/null 3>&- &
   read -rt 20 WORKER <>"$FIFOS/begun"
 }
 
@@ -203,10 +203,10 @@ hold_scribbling() {
     : >"$LOG"
     rm -f "$FIFOS/begun" "$FIFOS/end"
     serve_misbehaving --spare=3 --request-timeout=1min --stop-timeout=50ms --access-log=stderr
-    equal "$(http "/scribbles?$pattern")" True
+    equal "$(http "/overwrites?$pattern")" True
     equal "$(http /well)" "$TEMPLATE"
-    run -52 http "/scribbles_and_dies?$pattern"
-    hold_scribbling "$pattern"
+    run -52 http "/overwrites_and_dies?$pattern"
+    hold_overwriting "$pattern"
     for _ in {1..6}; do
       equal "$(http /well)" "$TEMPLATE"
     done
@@ -233,11 +233,11 @@ has_other_template() {
   for pattern in "${PATTERNS[@]}"; do
     rm -f "$FIFOS/begun" "$FIFOS/end"
     serve --idle-timeout=1ms --spare=3 misbehaves:app
-    hold_scribbling "$pattern"
+    hold_overwriting "$pattern"
     find_server
     http /well
     equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
-    # shellcheck disable=SC2016 # it is for the other shell
+    # shellcheck disable=SC2016 # expanded by the other shell
     timeout 20 sh -c ': >"$FIFOS/end"'
     equal "$(exit_status)" 0
   done
@@ -273,12 +273,12 @@ exceeds_timeout() {
 }
 
 @test "--request-timeout: the server kills an app that blocks all signals" {
-  exceeds_timeout is_deaf 000
+  exceeds_timeout blocks_signals 000
 }
 
 @test "--request-timeout: a worker that left its process group and blocks all signals is killed" {
   exceeds_timeout leaves_group 000
-  run ! is_gone "$(pid_of child)" # in a process group of its own
+  run ! is_gone "$(pid_of child)" # it has its own process group
 }
 
 @test "--request-timeout: the server kills an app that stops itself and logs it once" {
@@ -345,13 +345,13 @@ none_exists() {
 
 @test "a process that cleans up after a request gets the time for it however the request ends" {
   serve_on --request-timeout=2s --linger-timeout=100ms shares_memory:app
-  http "/?is_deaf" 3>&- 4>&- &
+  http "/?blocks_signals" 3>&- 4>&- &
   local client=$!
   run -52 http "/?dies"
   equal "$(http /)" shared
   equal "$(status "/?hangs")" 504
   wait "$client" || :
-  memory_is_removed 5 # with that of serve_on
+  memory_is_removed 5 # including the request of serve_on
 }
 
 @test "a process that cleans up after an import gets the time for it" {
@@ -365,7 +365,7 @@ none_exists() {
   mkfifo "$FIFOS/release"
   serve_misbehaving --max-workers=1 --leftover-timeout=0
   local child
-  equal "$(http /leaves_stubborn)" left
+  equal "$(http /leaves_stubborn_child)" left
   child=$(pid_of child)
   serves_as_before
   run -1 is_gone "$child"
@@ -377,11 +377,11 @@ none_exists() {
 @test "a leftover process is killed after --leftover-timeout even if the template has exited" {
   mkfifo "$FIFOS/release"
   serve_misbehaving --leftover-timeout=1s
-  equal "$(http /leaves_stubborn)" left
-  equal "$(http /leaves_stubborn)" left
+  equal "$(http /leaves_stubborn_child)" left
+  equal "$(http /leaves_stubborn_child)" left
   local child worker
   child=$(pid_of child)
-  worker=$(pid_of leaves_stubborn)
+  worker=$(pid_of leaves_stubborn_child)
   kill -KILL "$TEMPLATE"
   logged "killed the processes left running by process $worker "
   eventually is_gone "$child"
@@ -391,9 +391,9 @@ none_exists() {
 @test "a leftover process keeps an idle server running, which serves new clients" {
   mkfifo "$FIFOS/release"
   serve --idle-timeout=1ms --leftover-timeout=0 misbehaves:app
-  equal "$(http /leaves_stubborn)" left
+  equal "$(http /leaves_stubborn_child)" left
   find_server
-  come_and_go 3
+  run_short_servers 3
   http /well
   equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
   write_fifo "$FIFOS/release"

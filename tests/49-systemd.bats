@@ -23,7 +23,7 @@ under_load() {
   for _ in 1 2 3 4 5 6; do
     eventually shows ActiveState active && "$@" || status=1
   done
-  kill -INT "$wrk" # this makes it report
+  kill -INT "$wrk" # makes it print its report
   wait "$wrk"
   cat "$report"
   ((status == 0)) && grep -q '^Requests/sec: *[1-9]' "$report" &&
@@ -90,7 +90,7 @@ under_load() {
     http /
     before=$(show InvocationID)
     under_load inside systemctl reload "$SERVICE"
-    goes_on_as "$before"
+    keeps_invocation "$before"
     inside systemctl stop "$UNIT.socket" "$SERVICE"
   done
 }
@@ -110,7 +110,7 @@ under_load() {
     eventually has_logged "NameError: name '$(cat "$app")' is not defined"
     eventually shows StatusText 'Serving*'
     equal "$(http /)" "Goodbye."
-    goes_on_as "$before"
+    keeps_invocation "$before"
     inside systemctl stop "$UNIT.socket" "$SERVICE"
   done
 }
@@ -201,7 +201,7 @@ s.send(b"two")' "$PLACE/datagrams"
   write_fifo "$FIFOS/import" "all is well"
   wait $!
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" "Hello."
-  goes_on_as "$invocation"
+  keeps_invocation "$invocation"
 }
 
 has_been() { # a time in microseconds
@@ -237,7 +237,7 @@ is_fed_after() {
   exec 5>&-
   wait $!
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" "Held."
-  goes_on_as "$before"
+  keeps_invocation "$before"
 }
 
 @test "the watchdog detects a template that hangs, and the next connection starts a new server" {
@@ -262,7 +262,7 @@ is_fed_after() {
   template=$(cat "$ROOT/proc/$server/task/$server/children")
   inside kill -KILL "${template% }"
   equal "$(http /)" "Hello."
-  goes_on_as "$before"
+  keeps_invocation "$before"
 }
 
 @test "a request that exceeds MemoryMax= is killed, and the service keeps running" {
@@ -276,7 +276,7 @@ is_fed_after() {
   eventually has_logged "GET /eat: "
   has_logged "signal 9"
   equal "$(http /hello)" "Hello."
-  goes_on_as "$before"
+  keeps_invocation "$before"
 }
 
 @test "a process left by a request in its own session ends with the unit" {

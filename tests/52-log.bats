@@ -218,7 +218,7 @@ host() {
 
 @test "a client that leaves amid its answer is recorded with its status and what was sent" {
   serve_logging misbehaves:app
-  talk send 'GET /sends_for_ever HTTP/1.1\r\nHost: a\r\n\r\n' expect 'chunked' reset
+  talk send 'GET /sends_forever HTTP/1.1\r\nHost: a\r\n\r\n' expect 'chunked' reset
   eventually has_records 1
   [[ $(records) =~ \ 200\ [0-9]+\ \"-\"\ \"-\"$ ]]
 }

@@ -29,7 +29,7 @@ setup() {
 }
 
 teardown() {
-  judge_log
+  check_log
 }
 
 # privately COMMAND [ARGUMENT]...: with a file in the place of the kernel's log, which is the

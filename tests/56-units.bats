@@ -199,7 +199,7 @@ nothing_is_loaded() {
   inside systemctl restart sockets.target
   eventually is wsgi-once-blog.socket active
   is wsgi-once-other.socket inactive
-  speak_to blog
+  select_app blog
   equal "$(http /)" "Hello."
 }
 
@@ -252,7 +252,7 @@ nothing_is_loaded() {
     >"$units/wsgi-once-hand.service"
   inside systemctl daemon-reload
   inside systemctl start wsgi-once-hand.socket
-  speak_to hand
+  select_app hand
   equal "$(http /)" "Hello."
   equal "$(show ProtectSystem) $(show DynamicUser) $(show StateDirectory)" \
     "strict yes wsgi-once-hand"

@@ -47,8 +47,9 @@ bare() {
 setup() {
   [[ -n $SYSTEMD ]] || skip "$(cat "$BATS_FILE_TMPDIR/complaint")"
   ROOT=/proc/$SYSTEMD/root
+  # shellcheck disable=SC2034 # for http
   ORIGIN=http://localhost
-  speak_to tries
+  select_app tries
 }
 
 teardown() {
@@ -89,7 +90,7 @@ refused() {
   app other hello:app
   http / >/dev/null
   echo secret >"$ROOT/var/lib/wsgi-once-other/secret"
-  speak_to tries
+  select_app tries
   refused reads//var/lib/wsgi-once-other/secret ENOENT
   refused connects//run/wsgi-once/other.sock EACCES
 }
@@ -193,7 +194,7 @@ refused() {
   app other hello:app
   http / >/dev/null
   echo secret >"$ROOT/var/lib/wsgi-once-other/secret"
-  speak_to lean
+  select_app lean
   refused writes//etc/open/x EROFS
   refused writes//srv/open/x EROFS
   refused writes//home/ada/open/x EROFS
@@ -204,7 +205,7 @@ refused() {
 }
 
 @test "a connection's service has no privileges and gets none" {
-  speak_to lean
+  select_app lean
   refused becomes_root_by//srv/setuid-id EPERM
   refused makes_setuid EPERM
   refused makes_device EPERM
@@ -215,7 +216,7 @@ refused() {
 }
 
 @test "what a filter of few system calls refuses, it refuses to a connection's service, too" {
-  speak_to lean
+  select_app lean
   refused unshares/user EPERM
   refused traces_a_child EPERM
   refused sets_clock EPERM
@@ -230,7 +231,7 @@ refused() {
 
 @test "a connection's service has the whole sandbox when lean.conf is masked" {
   local drop_ins=/etc/systemd/system/wsgi-once-lean@.service.d
-  speak_to lean
+  select_app lean
   equal "$(http /reads//proc/1/cmdline)" "done"
   inside mkdir "$drop_ins"
   inside ln -s /dev/null "$drop_ins/20-lean.conf"

@@ -168,7 +168,7 @@ has_failed_with() { # pattern of results
   run http /eat
   ((status != 0))
   equal "$(flood 20 4)" "20 200"
-  goes_on_as "$before"
+  keeps_invocation "$before"
   eventually names_what_was_killed
 }
 

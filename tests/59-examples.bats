@@ -20,7 +20,7 @@ EXAMPLES=/usr/local/share/doc/wsgi-once/examples
 
 # example NAME: as its comment tells. What else that asks for is to be done before.
 example() {
-  speak_to "$1"
+  select_app "$1"
   cp "$ROOT$EXAMPLES/wsgi-once-$1"{.socket,*.service} "$ROOT/etc/systemd/system"
   commands_of "$1" | inside sh -e
   inside systemctl daemon-reload

@@ -21,27 +21,27 @@ does_its_tasks() {
 }
 
 @test "Pyramid" {
-  stays pyramid_site:app
+  serve_persistently pyramid_site:app
   does_its_tasks pyramid_site
 }
 
 @test "Falcon" {
-  stays falcon_site:app
+  serve_persistently falcon_site:app
   does_its_tasks falcon_site
 }
 
 @test "Bottle" {
-  stays bottle_site:app
+  serve_persistently bottle_site:app
   does_its_tasks bottle_site
 }
 
 @test "CherryPy" {
-  stays cherrypy_site:app
+  serve_persistently cherrypy_site:app
   does_its_tasks cherrypy_site
 }
 
 @test "Pecan" {
-  stays pecan_site:app
+  serve_persistently pecan_site:app
   does_its_tasks pecan_site
 }
 
@@ -55,15 +55,15 @@ visits() {
 @test "a session in memory ends with its process, one in files goes on" {
   export SESSIONS=$BATS_TEST_TMPDIR/sessions
   mkdir "$SESSIONS"
-  stays cherrypy_sessions:in_memory
+  serve_persistently cherrypy_sessions:in_memory
   equal "$(visits /)" $'1\n1\n1'
   rm "$BATS_TEST_TMPDIR/cookies"
-  stays cherrypy_sessions:in_files
+  serve_persistently cherrypy_sessions:in_files
   equal "$(visits /)" $'1\n2\n3'
 }
 
 @test "a session in a signed cookie goes on" {
-  stays flask_session:app
+  serve_persistently flask_session:app
   equal "$(browse /)" nobody
   equal "$(browse /login --data-urlencode name=Jürgen --location)" Jürgen
   equal "$(browse /)" Jürgen
@@ -73,10 +73,10 @@ visits() {
 
 @test "a cache in memory has what the server put there before the fork, one in files goes on" {
   export CACHE=$BATS_TEST_TMPDIR/cache
-  stays django_caches
+  serve_persistently django_caches
   equal "$(visits /memory)" $'1\n1\n1'
   equal "$(visits /files)" $'1\n2\n3'
-  stays --warm-up=/memory django_caches
+  serve_persistently --warm-up=/memory django_caches
   case $WAY in
     server) equal "$(visits /memory)" $'2\n2\n2' ;;
     accept) equal "$(visits /memory)" $'1\n1\n1' ;;
@@ -111,7 +111,7 @@ submit() { # path, curl's arguments
   manage migrate
   DJANGO_SUPERUSER_PASSWORD=secret manage createsuperuser --no-input --username=ada \
     --email=ada@example.org
-  stays django_admin:application
+  serve_persistently django_admin:application
   equal "$(browse /admin/ --write-out '%{http_code} %{redirect_url}' --output /dev/null)" \
     "302 $ORIGIN/admin/login/?next=/admin/"
 

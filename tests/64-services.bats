@@ -48,7 +48,7 @@ with make_server("127.0.0.1", 0, application) as server:
 
 @test "klaus: browsing a repository" {
   make_project
-  stays klaus.contrib.wsgi:application
+  serve_persistently klaus.contrib.wsgi:application
   contains "$(http / --location)" "A site"
   contains "$(http /project/ --location)" "The first one"
   contains "$(http /project/raw/main/README.md --location)" "# A heading"
@@ -57,7 +57,7 @@ with make_server("127.0.0.1", 0, application) as server:
 
 @test "klaus: git clone and git push" {
   make_project
-  stays klaus.contrib.wsgi:application
+  serve_persistently klaus.contrib.wsgi:application
   if ! git clone --quiet "$ORIGIN/project" copy && ! can_be_cloned_elsewhere; then
     skip "impossible: this klaus serves no git clone, in wsgiref neither"
   fi
@@ -108,7 +108,7 @@ radicale() {
   printf '%s\n' >"$RADICALE_CONFIG" "[auth]" "type = htpasswd" "htpasswd_encryption = plain" \
     "htpasswd_filename = $BATS_TEST_TMPDIR/users" "delay = 0" "[storage]" \
     "filesystem_folder = $BATS_TEST_TMPDIR/collections" "[logging]" "level = warning"
-  stays radicale:application
+  serve_persistently radicale:application
 }
 
 @test "Radicale: a calendar and an event are made, listed, changed and deleted" {
@@ -155,7 +155,7 @@ radicale() {
 @test "Xandikos: litmus, the test suite for servers of WebDAV" {
   type -P litmus >/dev/null || skip "litmus is not installed"
   export XANDIKOSPATH=$BATS_TEST_TMPDIR/dav AUTOCREATE=defaults
-  stays xandikos.wsgi:app
+  serve_persistently xandikos.wsgi:app
   cd "$BATS_TEST_TMPDIR" # it writes files
   TESTS="basic http" run -0 litmus "$ORIGIN/user/calendars/"
   equal "$(grep -c "100.0%" <<<"$output")" 2
@@ -194,7 +194,7 @@ END
     "whisper.create(file, [(60, 1440)])" \
     "whisper.update_many(file, [($now - 60 * n, 20 + n) for n in range(10)])"
 
-  stays --python-path="$BATS_TEST_TMPDIR" graphite.wsgi:application
+  serve_persistently --python-path="$BATS_TEST_TMPDIR" graphite.wsgi:application
   equal "$(http "/metrics/find?query=house.*" | json '[each["text"] for each in it]')" "['warmth']"
   equal "$(http "/render?target=maxSeries(house.*)&from=-20min&format=json" |
     json 'sorted(y for y, _ in it[0]["datapoints"] if y is not None)[-2:]')" "[28.0, 29.0]"

@@ -13,10 +13,10 @@ teardown() {
   end_haproxy
   [[ -n $BATS_TEST_COMPLETED ]] || cat "$BATS_TEST_TMPDIR"/haproxy.* || :
   stop
-  for pid in $(relatives); do
+  for pid in $(processes_of_test); do
     kill -KILL "$pid" 2>/dev/null || :
   done
-  judge_log
+  check_log
 }
 
 end_haproxy() {

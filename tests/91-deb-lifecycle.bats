@@ -135,7 +135,7 @@ active_units() {
 # load_until_end: eight clients ask one after the other, until there is the file. What they got is
 # in the file of the app's name.
 load_until_end() { # app
-  speak_to "$1"
+  select_app "$1"
   { until [[ -e $END ]]; do flood 40 8; done; } >"$BATS_TEST_TMPDIR/$1.outcomes" 3>&- 4>&- &
   CLIENTS+=($!)
   eventually [ -s "$BATS_TEST_TMPDIR/$1.outcomes" ]
@@ -153,7 +153,7 @@ no_request_failed() { # app
 
 # begin_slow_request APP: it goes on until end_slow_request. Sets WORKER, who answers it.
 begin_slow_request() {
-  speak_to "$1"
+  select_app "$1"
   http /hold --max-time 250 >"$BATS_TEST_TMPDIR/slow" 3>&- 4>&- &
   SLOW=$!
   CLIENTS+=("$SLOW")
@@ -187,7 +187,7 @@ program_of() { # pid
   # It is all there, nevertheless.
   is_loaded wsgi-once-blog.socket
   inside systemctl start wsgi-once-hand.socket
-  speak_to hand
+  select_app hand
   equal "$(http /)" "Hello."
 }
 
@@ -214,7 +214,7 @@ block_of_readme() { # fence, pattern
   equal "$(wc -l <"$BATS_TEST_TMPDIR/commands")" 4
   run -0 --separate-stderr inside sh -e <"$BATS_TEST_TMPDIR/commands"
   equal "$output" "Hello."
-  speak_to blog
+  select_app blog
   equal "$(program_of "$(show MainPID)")" /usr/bin/wsgi-once
   equal "$(show ProtectSystem)" strict
   contains "$(inside journalctl --list-catalog)" "wsgi-once: "
@@ -243,7 +243,7 @@ survives_installing() {
   local before server socket instance
   prepare
   inside systemctl start wsgi-once-{blog,each,hand}.socket
-  speak_to hand
+  select_app hand
   equal "$(http /)" "Hello."
   server=$(show InvocationID)
   begin_slow_request each
@@ -253,19 +253,19 @@ survives_installing() {
   socket+=$(show_of wsgi-once-each.socket InvocationID)
   load_until_end blog
   load_until_end each
-  speak_to blog
+  select_app blog
   before=$(show MainPID)
 
   install_deb "$1"
 
   kill -0 "${CLIENTS[@]}" # it was in the middle of all that
-  speak_to blog
+  select_app blog
   equal "$(program_of "$(show MainPID)")" /usr/bin/wsgi-once
   (($(show MainPID) != before))
   equal "$(program_of "$instance")" "/usr/bin/wsgi-once (deleted)"
   equal "$(show_of wsgi-once-blog.socket InvocationID)$(
     show_of wsgi-once-each.socket InvocationID)" "$socket"
-  speak_to hand
+  select_app hand
   [[ $(show InvocationID) != "$server" ]]
   equal "$(program_of "$(show MainPID)")" /usr/bin/wsgi-once
   end_slow_request
@@ -291,7 +291,7 @@ version() {
   survives_installing "$NEWER"
   run -0 install_deb "$PACKAGE"
   contains "$output" downgrading
-  speak_to hand
+  select_app hand
   equal "$(http /)" "Hello."
   equal "$(program_of "$(show MainPID)")" /usr/bin/wsgi-once
 }
@@ -314,7 +314,7 @@ version() {
 }
 
 is_replaced() { # InvocationID
-  ! goes_on_as "$1" >/dev/null
+  ! keeps_invocation "$1" >/dev/null
 }
 
 @test "an upgrade starts nothing that does not run" {
@@ -398,7 +398,7 @@ run_apps() {
   inside systemctl enable wsgi-once-hand.socket
   local app
   for app in blog each hand; do
-    speak_to "$app"
+    select_app "$app"
     http / >/dev/null
   done
 }
@@ -433,7 +433,7 @@ dangling_links() {
   install_deb "$PACKAGE"
   equal "$(active_units)" ""
   inside systemctl start wsgi-once-blog.socket
-  speak_to blog
+  select_app blog
   [[ $(http /) =~ ^[0-9]+\ [0-9]+$ ]]
 }
 
@@ -523,7 +523,7 @@ files() {
   conf blog hello:app
   inside systemctl daemon-reload
   inside systemctl start wsgi-once-blog.socket
-  speak_to blog
+  select_app blog
   equal "$(http /)" "Hello."
   debian dpkg --purge wsgi-once
   equal "$(active_units)" ""

@@ -168,7 +168,7 @@ is_active() {
     >"$units/wsgi-once-hand.service"
   inside systemctl enable wsgi-once-hand.socket
   inside systemctl start wsgi-once-hand.socket
-  speak_to hand
+  select_app hand
   equal "$(http /)" "Hello."
   app blog hello:app
   equal "$(http /)" "Hello."

@@ -11,7 +11,7 @@ teardown() {
   local well=0
   [[ -z $BATS_TEST_COMPLETED ]] || ended_well || well=1
   stop
-  judge_log && return "$well"
+  check_log && return "$well"
 }
 
 ended_well() {
@@ -23,8 +23,8 @@ has_no_process() {
   ! pgrep -P "$ACTIVATOR" >/dev/null
 }
 
-# stays OPTION... APPLICATION: starts a server that imports the app once.
-stays() {
+# serve_persistently OPTION... APPLICATION: starts a server that imports the app once.
+serve_persistently() {
   serve --idle-timeout=60 "$@"
 }
 

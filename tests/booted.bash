@@ -11,7 +11,7 @@ setup_file() {
 
 # Boots systemd. Sets SYSTEMD to its process, or to nothing if this machine does not allow it.
 boot() {
-  # shellcheck disable=SC2016 # for the shell in there
+  # shellcheck disable=SC2016 # expanded by the inner shell
   coproc BOOTED {
     exec "$TESTS/with-systemd" -- sh -c 'echo "$WITH_SYSTEMD" && exec cat' \
       2>"$BATS_FILE_TMPDIR/complaint" 3>&- 4>&-
@@ -31,7 +31,7 @@ boot() {
 # needs_controller NAME: skips the test if systemd has no such cgroup controller. A systemd that
 # supports only v2 lacks those that this machine has in v1.
 needs_controller() {
-  # shellcheck disable=SC2016 # for the shell in there
+  # shellcheck disable=SC2016 # expanded by the inner shell
   inside sh -c '[ -e "/sys/fs/cgroup/$0" ] || grep -qsw "$0" /sys/fs/cgroup/cgroup.controllers' \
     "$1" || skip "impossible: systemd has no $1 controller here"
 }
@@ -114,6 +114,6 @@ has_logged() { # text
 }
 
 # The service has been running without interruption since this invocation.
-goes_on_as() { # InvocationID
+keeps_invocation() { # InvocationID
   equal "$(show InvocationID)" "$1" && equal "$(show ActiveState)" active
 }

@@ -47,7 +47,7 @@ teardown() {
 
 # behind FRONT APP: directs http, talk, show and the like to this app behind this front server.
 behind() {
-  speak_to "$2"
+  select_app "$2"
   ADDRESS=$(port "$1" "$2")
   # shellcheck disable=SC2034 # for http
   TARGET=()

@@ -27,12 +27,12 @@ setup() {
 
 teardown() {
   stop
-  judge_log
+  check_log
 }
 
 # Shows the log of a failed test. A sanitizer's report fails the test, because the exit status of a
 # server does not show how its workers ended.
-judge_log() {
+check_log() {
   local found=0
   if [[ -n ${SANITIZED:-} ]]; then
     found=$(grep -cE 'ERROR: [A-Za-z]+Sanitizer|runtime error:' "$LOG") || :
@@ -164,7 +164,7 @@ read_fifo() {
 
 # write_fifo FIFO [TEXT]: returns as soon as an app has opened the fifo and read the text.
 write_fifo() {
-  # shellcheck disable=SC2016 # for the shell in there
+  # shellcheck disable=SC2016 # expanded by the inner shell
   timeout 20 sh -c 'printf %s "$2" >"$1"' sh "$1" "${2-}"
 }
 
@@ -183,12 +183,12 @@ has_ended() {
 # exit_status: waits for the next process to end and prints its exit status. The position is in a
 # file because $(exit_status) runs in a subshell.
 exit_status() {
-  local asked statuses
-  echo next >>"$BATS_TEST_TMPDIR/asked"
-  mapfile -t asked <"$BATS_TEST_TMPDIR/asked"
-  eventually has_ended "${#asked[@]}" >&2 || return
+  local reported statuses
+  echo next >>"$BATS_TEST_TMPDIR/reported"
+  mapfile -t reported <"$BATS_TEST_TMPDIR/reported"
+  eventually has_ended "${#reported[@]}" >&2 || return
   mapfile -t statuses <"$STATUSES"
-  statuses=("${statuses[@]:0:${#asked[@]}}")
+  statuses=("${statuses[@]:0:${#reported[@]}}")
   echo "${statuses[-1]}"
 }
 
@@ -215,9 +215,9 @@ contains() {
   return 1
 }
 
-# says_one_line TEXT...: the command of `run --separate-stderr` printed nothing but one message,
+# prints_one_line TEXT...: the command of `run --separate-stderr` printed nothing but one message,
 # which contains the texts.
-says_one_line() {
+prints_one_line() {
   local text
   # shellcheck disable=SC2154 # set by run
   equal "$output" "" && equal "${#stderr_lines[@]}" 1 || return

@@ -23,7 +23,7 @@ setup() {
   ROOT=/proc/$SYSTEMD/root
   # shellcheck disable=SC2034 # for http
   ORIGIN=http://localhost
-  speak_to test
+  select_app test
 }
 
 teardown() {
@@ -44,9 +44,9 @@ teardown() {
   inside systemctl reset-failed
 }
 
-# speak_to NAME: directs http, show and the like to this app. With Accept=yes, SERVICE is the
+# select_app NAME: directs http, show and the like to this app. With Accept=yes, SERVICE is the
 # pattern of all its services.
-speak_to() {
+select_app() {
   UNIT=wsgi-once-$1
   SERVICE=$UNIT.service
   ! accepts "$ROOT/etc/wsgi-once/$1.conf" || SERVICE="$UNIT@*.service"
@@ -71,7 +71,7 @@ app() {
   conf "$@"
   inside systemctl daemon-reload
   inside systemctl start "wsgi-once-$1.socket"
-  speak_to "$1"
+  select_app "$1"
 }
 
 # drop_in UNIT LINE...: writes what `systemctl edit` would write.
@@ -99,7 +99,7 @@ as_ada() {
 
 # get_as_ada NAME [PATH]: prints the answer of ada's own app to her request.
 get_as_ada() {
-  # shellcheck disable=SC2016 # for the shell in there
+  # shellcheck disable=SC2016 # expanded by the inner shell
   as_ada sh -c 'curl --silent --show-error --max-time 30 \
     --unix-socket "$XDG_RUNTIME_DIR/wsgi-once/$0.sock" "http://localhost/$1"' "$1" "${2-}"
 }

@@ -11,21 +11,21 @@ teardown() {
   local pid
   stop
   # The server has exited in any case; other processes of a failed test may hang.
-  for pid in $(relatives); do
+  for pid in $(processes_of_test); do
     kill -KILL "$pid" 2>/dev/null || :
   done
-  judge_log
+  check_log
 }
 
 # Prints the pids of all processes started by this test: each test has its own FIFOS directory.
-relatives() {
+processes_of_test() {
   grep -lsxzF "FIFOS=$FIFOS" /proc/[0-9]*/environ | cut -d/ -f3
 }
 
 # Prints the pids of the program's processes: servers, templates, spares and workers.
 processes() {
   local pid
-  for pid in $(relatives); do
+  for pid in $(processes_of_test); do
     [[ ! /proc/$pid/exe -ef $PROGRAM ]] || echo "$pid"
   done
 }
@@ -86,7 +86,7 @@ hold() {
 
 # finishes ANSWER: releases the held request and checks its content.
 finishes() {
-  # shellcheck disable=SC2016 # it is for the other shell
+  # shellcheck disable=SC2016 # expanded by the other shell
   timeout 20 sh -c ': >"$FIFOS/end"'
   wait "$HOLDING"
   equal "$(cat "$BATS_TEST_TMPDIR/held")" "$1"
@@ -111,9 +111,9 @@ serves_as_before() {
     equal "$(cat "$STATUSES")" ""
 }
 
-# come_and_go N: runs N servers of another socket one after the other; each serves a request and
-# exits when idle. It gives a test time to see that something does not happen.
-come_and_go() {
+# run_short_servers N: runs N servers of another socket one after the other; each serves a request
+# and exits when idle. It gives a test time to see that something does not happen.
+run_short_servers() {
   (
     ACTIVATOR=
     STATUSES=$BATS_TEST_TMPDIR/others

@@ -11,7 +11,7 @@ from multiprocessing import shared_memory
 ends = {
     "": lambda: None,
     "hangs": lambda: time.sleep(3600),
-    "is_deaf": lambda: (
+    "blocks_signals": lambda: (
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()),
         time.sleep(3600),
     ),
