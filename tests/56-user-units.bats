@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # ways: load
 
-# Apps of an ordinary user, whose own systemd serves them.
+# Apps of an ordinary user, served by the user's own systemd.
 
 load installed
 
@@ -10,16 +10,16 @@ as_ada() {
   inside "$TESTS/as-user" ada "$@"
 }
 
-# ask NAME [PATH]: what ada's app says to her.
+# ask NAME [PATH]: prints what ada's app answers to her.
 ask() {
   # shellcheck disable=SC2016 # for the shell in there
   as_ada sh -c 'curl --silent --show-error --max-time 20 \
     --unix-socket "$XDG_RUNTIME_DIR/wsgi-once/$0.sock" "http://localhost/$1"' "$1" "${2-}"
 }
 
-# users_conf NAME LINE...: writes a file of ada's.
+# users_conf NAME LINE...: writes a file of an app of ada's.
 users_conf() {
-  as_ada true # makes her
+  as_ada true # creates the user
   local directory=$ROOT/home/ada/.config/wsgi-once
   mkdir -p "$directory"
   printf '%s\n' "${@:2}" >"$directory/$1.conf"
@@ -37,7 +37,7 @@ teardown() {
   as_ada systemctl --user daemon-reload
 }
 
-@test "three lines are enough for a user, too, whose app is nobody else's" {
+@test "three lines are enough for a user, too, and only the user can connect" {
   users_conf mine "[App]" "Application=status:app" "Directory=/srv/apps"
   as_ada systemctl --user daemon-reload
   as_ada systemctl --user start wsgi-once-mine.socket
@@ -49,7 +49,7 @@ teardown() {
   run ! inside systemctl cat wsgi-once-mine.service
 }
 
-@test "each connection has a service, where the user wants that" {
+@test "with Accept=yes a user's app has a service for each connection" {
   users_conf each "[App]" "Application=hello:app" "Directory=/srv/apps" "[Socket]" "Accept=yes"
   as_ada systemctl --user daemon-reload
   as_ada systemctl --user start wsgi-once-each.socket
@@ -58,7 +58,7 @@ teardown() {
   equal "$(as_ada systemctl --user show --property NAccepted --value wsgi-once-each.socket)" 2
 }
 
-@test "a user's app has a state directory, and no way to more privileges" {
+@test "a user's app has a state directory, and cannot gain privileges" {
   users_conf mine "[App]" "Application=status:app" "Directory=/srv/apps"
   as_ada systemctl --user daemon-reload
   as_ada systemctl --user start wsgi-once-mine.socket
@@ -69,8 +69,8 @@ teardown() {
   contains "$answer" "STATE_DIRECTORY=/home/ada/"
 }
 
-@test "a user's app opens no other sockets than those of the web, by no way" {
-  local deed
+@test "a user's app cannot open sockets other than INET, INET6 and UNIX, nor use io_uring" {
+  local action
   users_conf mine "[App]" "Application=tries:app" "Directory=/srv/apps"
   as_ada systemctl --user daemon-reload
   as_ada systemctl --user start wsgi-once-mine.socket
@@ -81,8 +81,8 @@ teardown() {
   users_conf mine "[App]" "Application=tries:app" "Directory=/srv/apps" \
     "[Service]" "SystemCallFilter=" "RestrictAddressFamilies="
   as_ada systemctl --user daemon-reload
-  for deed in opens_socket/AF_NETLINK,SOCK_RAW sets_up_io_uring; do
-    equal "$deed: $(ask mine "$deed")" "$deed: done"
+  for action in opens_socket/AF_NETLINK,SOCK_RAW sets_up_io_uring; do
+    equal "$action: $(ask mine "$action")" "$action: done"
   done
 }
 
@@ -94,7 +94,7 @@ teardown() {
   equal "$(ask mine)" "Hello."
 }
 
-@test "what is wrong with a user's file is in the user's journal, and the others are served" {
+@test "errors in a user's file are in the user's journal, and other apps are served" {
   users_conf bad "[App]" "Aplication=hello:app"
   users_conf good "[App]" "Application=hello:app" "Directory=/srv/apps"
   as_ada systemctl --user daemon-reload
@@ -107,7 +107,7 @@ is_in_journal() {
   inside journalctl --output cat _UID="$(inside id --user ada)" | grep -qF -- "$1"
 }
 
-@test "the example of a user does as it says" {
+@test "the example for users works" {
   as_ada mkdir -p hello .config/systemd/user
   cp "$APPS/hello.py" "$ROOT/home/ada/hello"
   cp "$ROOT"/usr/local/share/doc/wsgi-once/examples/user/* "$ROOT/home/ada/.config/systemd/user"
