@@ -32,10 +32,10 @@ sys.stdout.buffer.writelines(it.app({"QUERY_STRING": ""}, lambda *_: None))'
 # ---- requests and answers ------------------------------------------------------------------------
 
 @test "GET and HEAD return the app's status and fields" {
-  everywhere asks "${ALL_APPS[@]}"
+  everywhere gets_and_heads "${ALL_APPS[@]}"
 }
 
-asks() {
+gets_and_heads() {
   equal "$(http /)" "Hello."
   run -0 http / --head
   contains "$output" "HTTP/1.1 200 OK"
@@ -51,10 +51,10 @@ asks() {
 }
 
 @test "the app sees the requested path and host, and no forged X-Forwarded fields" {
-  everywhere sees "${ALL_APPS[@]}"
+  everywhere gets_path_and_host "${ALL_APPS[@]}"
 }
 
-sees() {
+gets_path_and_host() {
   local environ=$BATS_TEST_TMPDIR/environ
   http "/environ/a%2Fb%20%C3%BC;c?x=%26&y" --header "Host: www.example.org" \
     --header "X-Forwarded-For: 192.0.2.1" --header "X-Forwarded-Proto: gopher" \
@@ -72,11 +72,11 @@ REQUEST_URI='/environ/a%2Fb%20%C3%BC;c?x=%26&y'"
 }
 
 @test "a host in the request line overrides the Host field" {
-  everywhere sees_one_host server-unix trusting-unix
+  everywhere gets_one_host server-unix trusting-unix
 }
 
 # RFC 9112 §3.2.2. HAProxy refuses a Host field that differs.
-sees_one_host() {
+gets_one_host() {
   local start rest
   rest='HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n'
   for start in "GET http:" "GET  HTTP:" "GET ftp:"; do
@@ -248,10 +248,10 @@ serves_slow_clients() {
 
 @test "the answer to an upload that the app does not read is forwarded" {
   truncate --size=64M "$BATS_TEST_TMPDIR/zeros"
-  everywhere refuses "${ALL_APPS[@]}"
+  everywhere forwards_early_answer "${ALL_APPS[@]}"
 }
 
-refuses() {
+forwards_early_answer() {
   local field
   for field in "Content-Length: $((64 << 20))" "Transfer-Encoding: chunked"; do
     run http /responds --header "$field" --header "Expect:" --write-out ' %{http_code}' \
@@ -263,10 +263,10 @@ refuses() {
 
 @test "the answer 413 of wsgi-once to an upload that is too large is forwarded" {
   truncate --size=64M "$BATS_TEST_TMPDIR/zeros"
-  everywhere is_too_large impatient-unix
+  everywhere forwards_413 impatient-unix
 }
 
-is_too_large() {
+forwards_413() {
   local field
   for field in "Content-Length: $((64 << 20))" "Transfer-Encoding: chunked"; do
     run http /echoes --header "$field" --header "Expect:" --data-binary "@$BATS_TEST_TMPDIR/zeros"
@@ -295,10 +295,10 @@ times_out_early() {
 }
 
 @test "a request that exceeds its time limit gets 504 from wsgi-once" {
-  everywhere takes_too_long impatient-unix
+  everywhere answers_504 impatient-unix
 }
 
-takes_too_long() {
+answers_504() {
   equal "$(http /hangs:in_sleep)" "504 Gateway Timeout"
 }
 

@@ -33,7 +33,7 @@ cells() {
 }
 
 # Figures that must be 0: wsgi-once when idle, and its memory with connection activation.
-is_free() { # server, figure
+must_be_zero() { # server, figure
   case $1/$2 in
     wsgi-once*/idle* | *connection/"warm memory") return 0 ;;
     *) return 1 ;;
@@ -48,7 +48,7 @@ is_free() { # server, figure
         value=$(value_of "$app" "$server" "$figure")
         echo "$app, $server, $figure: $value"
         [[ $value =~ ^[0-9.]+(e-?[0-9]+)?$ ]]
-        if is_free "$server" "$figure"; then
+        if must_be_zero "$server" "$figure"; then
           equal "$value" 0
         elif [[ $figure != "idle wakeups" ]]; then # which may be 0
           [[ $value =~ ^[0-9.]*[1-9] ]]
