@@ -1,14 +1,14 @@
 #!/usr/bin/env bats
 # ways: all
 #
-# The end of the process: first the client has its answer, then what the app left is brought to an
-# end like an interpreter does.
+# The end of the process: the client gets its answer first. Then the process ends as an
+# interpreter does: it waits for threads, runs atexit functions and flushes its streams.
 
 load helpers
 
 REQUEST="GET /%s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
-# request PATH: the whole answer, read until the connection ends.
+# request PATH: prints the whole answer, read until the connection ends.
 request() {
   # shellcheck disable=SC2059 # talk reads the escapes
   talk send "${REQUEST/\%s/$1}" read
@@ -19,8 +19,8 @@ setup_fifo() {
   mkfifo "$FIFO"
 }
 
-# outlives WAY: the client has its answer and the end of the connection, while the app waits for the
-# fifo still; what it prints then, without a newline, is in the log when the process has ended.
+# outlives WAY: the client has its answer and the end of the connection while the app still waits
+# for the fifo. What the app then prints, without a newline, is in the log when the process ends.
 outlives() {
   setup_fifo
   serve lingers:app
@@ -33,19 +33,19 @@ outlives() {
   grep "^$1 done: written later" "$LOG"
 }
 
-@test "the client does not wait for threads, the process does" {
+@test "the process waits for threads, the client does not" {
   outlives thread
 }
 
-@test "the client does not wait for the threads of concurrent.futures, the process does" {
+@test "the process waits for the threads of concurrent.futures, the client does not" {
   outlives executor
 }
 
-@test "the client does not wait for atexit functions, the process does" {
+@test "the process waits for atexit functions, the client does not" {
   outlives atexit
 }
 
-@test "close(), threads and atexit functions come in this order" {
+@test "close() is called first, then threads are joined, then atexit functions run" {
   serve order_of_end:app
   run -0 request ""
   equal "$(exit_status)" 0
@@ -56,7 +56,7 @@ outlives() {
 4 first registered"
 }
 
-@test "what was printed without a newline and never flushed is not lost" {
+@test "output without a newline is flushed at exit" {
   serve no_newline:app
   run -0 request ""
   equal "$(exit_status)" 0
@@ -64,7 +64,7 @@ outlives() {
   grep -q ", and bytes" "$LOG"
 }
 
-@test "daemon threads do not hold it up" {
+@test "the process does not wait for daemon threads" {
   serve daemon_thread:app
   run -0 request ""
   contains "$output" "answered"
@@ -72,7 +72,7 @@ outlives() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "what fails behind the answer is logged, the rest goes on, and the request was served" {
+@test "an exception after the answer is logged, the other functions run, and the exit status is 0" {
   serve atexit_raises:app
   for way in raise thread; do
     : >"$LOG"
@@ -86,7 +86,7 @@ outlives() {
   equal "$(exit_status)" 0
 }
 
-@test "a client that leaves in the middle of the answer is no failure" {
+@test "a client that disconnects during the answer is not an error" {
   serve endless:app
   talk send "GET / HTTP/1.1\r\nHost: a\r\n\r\n" expect "200 OK" reset
   equal "$(exit_status)" 0
@@ -96,16 +96,16 @@ outlives() {
 closed"
 }
 
-@test "the app's children do not inherit the connection" {
+@test "child processes of the app do not inherit the connection" {
   serve descriptors:app
   run -0 http /
-  # The control: the app has the connection. In the child there is none, on any number.
+  # The control: the app has the connection. Its child has it under no descriptor.
   [[ $output =~ app\ [0-9]+\ socket: ]]
   [[ $output == *"child 0 "* && $output == *"child 2 "* ]]
   [[ ! $output =~ child\ [0-9]+\ socket: ]]
 }
 
-@test "no descriptor but the connection and the standard streams is left open for the app" {
+@test "the app inherits only the connection and the standard streams" {
   serve descriptors:app
   run -0 http /
   equal "$(grep -c '^app [0-9]* socket:' <<<"$output")" 1

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # ways: all
 
-# The log as text, on standard error: a record of each request in the combined log format, and the
-# ID of the request. What it is in the journal: 53-journal.bats.
+# The log as text, on standard error: an access record for each request in the combined log format,
+# and the request ID. Tests of the log in the journal are in 53-journal.bats.
 
 load helpers
 
@@ -11,7 +11,7 @@ serve_logging() {
   serve --access-log=stderr "$@"
 }
 
-# Prints the access records: all other lines begin otherwise.
+# Prints the access records. All other lines begin differently.
 records() {
   grep -E ' - - \[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9:]{8} [+-][0-9]{4}\] "' "$LOG"
 }
@@ -20,14 +20,14 @@ has_records() {
   (($(records | wc -l) == $1))
 }
 
-# recorded TEXT: the next record is there, and ends with the text behind its time.
+# recorded TEXT: the next record arrives; after the time, it consists of TEXT.
 recorded() {
   RECORDED=$((${RECORDED:-0} + 1))
   eventually has_records "$RECORDED" || return
   equal "$(records | tail -n1 | sed 's/^[^]]*\] //')" "$1"
 }
 
-# The client's address as the record has it: a unix socket has none.
+# The client's address in a record. A client on a unix socket has none.
 host() {
   case $FAMILY in
     unix) echo - ;;
@@ -38,8 +38,8 @@ host() {
 
 # ---- the record ----
 
-@test "a record has the client, the time, the request line, status, length, referer and agent" {
-  # The names of months and the zone are neither those of a locale nor UTC.
+@test "a record has client, time, request line, status, length, referer and user agent" {
+  # The month is in English in any locale, and the time is local.
   local before record time
   printf -v before '%(%s)T'
   TZ=XYZ-5:45 LC_ALL=de_DE.UTF-8 serve_logging hello:app
@@ -53,13 +53,13 @@ host() {
   ((time >= before && time <= before + 60))
 }
 
-@test "what is absent is \"-\"" {
+@test "an absent field is \"-\"" {
   serve_logging hello:app
   http / --user-agent ""
   recorded '"GET / HTTP/1.1" 200 7 "-" "-"'
 }
 
-@test "nothing that a client sends can look like another record" {
+@test "a client cannot forge a record" {
   local forged='a" 200 1 "-" "x"'
   serve_logging hello:app
   # shellcheck disable=SC1003 # no attempt to escape a quote
@@ -68,14 +68,14 @@ host() {
   recorded '"GET /\x22\x5Cx0a HTTP/1.1" 200 7 "\xE9" "a\x22 200 1 \x22-\x22 \x22x\x22\x5C"'
   talk send "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: a\tb\r\n\r\n" read
   recorded '"GET / HTTP/1.1" 200 7 "-" "a\x09b"'
-  # Of what is refused, too.
+  # Neither can a request that is refused.
   local answer="400 Bad Request: control character in the head"
   talk send '\x1b[2J" 200 1\x0b\x00 HTTP/1.1\r\n\r\n' read
   recorded '"\x1B[2J\x22 200 1\x0B\x00 HTTP/1.1" 400 '"$((${#answer} + 1))"' "-" "-"'
-  equal "$(grep -c . "$LOG")" $((RECORDED + 1)) # the reason of the refusal is a message
+  equal "$(grep -c . "$LOG")" $((RECORDED + 1)) # one more line: why it was refused
 }
 
-@test "what is very long is cut, and the record remains one line with all of its parts" {
+@test "long values are truncated, and the record stays one complete line" {
   local long
   printf -v long '%05000d' 0
   serve_logging hello:app
@@ -83,12 +83,12 @@ host() {
   eventually has_records 1
   run -0 records
   [[ $output =~ \"GET\ /0+\.\.\.\"\ 200\ 7\ \"0+\.\.\.\"\ \"0+\.\.\.\"$ ]]
-  ((${#output} < 4096)) # what a pipe takes in one piece
+  ((${#output} < 4096)) # PIPE_BUF: one write(2) is atomic
 }
 
 # ---- status and length ----
 
-@test "the status is that of the application" {
+@test "the status is the application's" {
   serve_logging responds:app
   for status in "201 Created" "404 Not Found" "599 Odd"; do
     http / --header "Start: '$status', []" --user-agent ""
@@ -96,19 +96,19 @@ host() {
   done
 }
 
-@test "an application that fails is recorded with 500" {
+@test "a request is recorded with 500 when the application raises" {
   serve_logging raises:app
   equal "$(status / --user-agent "")" 500
   recorded '"GET / HTTP/1.1" 500 26 "-" "-"'
 }
 
-@test "an application that cannot be imported is recorded with 500" {
+@test "a request is recorded with 500 when the application cannot be imported" {
   serve_logging no_such_module:app
   equal "$(status / --user-agent "")" 500
   recorded '"GET / HTTP/1.1" 500 26 "-" "-"'
 }
 
-@test "the length is that of the content, in whatever framing" {
+@test "the length is the content's, in any framing" {
   serve_logging yields:app
   http / --user-agent ""
   recorded '"GET / HTTP/1.1" 200 9 "-" "-"' # chunked
@@ -120,7 +120,7 @@ host() {
   recorded '"GET / HTTP/1.1" 200 12 "-" "-"'
 }
 
-@test "an answer without content has the length \"-\"" {
+@test "the length of an answer without content is \"-\"" {
   serve_logging hello:app
   http / --head --user-agent ""
   recorded '"HEAD / HTTP/1.1" 200 - "-" "-"'
@@ -132,7 +132,7 @@ host() {
   recorded '"GET / HTTP/1.1" 304 - "-" "-"'
 }
 
-@test "content that came after \"100 Continue\" changes nothing" {
+@test "\"100 Continue\" does not change the record" {
   serve_logging reads:app
   equal "$(http / --user-agent "" --header "Expect: 100-continue" --data abc \
     --header "Do: len(input.read())")" 3
@@ -141,7 +141,7 @@ host() {
 
 # ---- refused requests ----
 
-@test "requests that the server refuses are recorded like all others" {
+@test "requests that the server refuses are recorded" {
   serve_logging --mount=/app --max-content=4 --max-request-line=40 --max-field-section=60 hello:app
   for row in "404|GET / HTTP/1.1|Host: a\r\n" "400|GET /app HTTP/1.1|" \
     "400|GET /app|" "413|POST /app HTTP/1.1|Host: a\r\nContent-Length: 5\r\n" \
@@ -152,7 +152,7 @@ host() {
     IFS='|' read -r code line fields <<<"$row"
     run talk send "$line\r\n$fields\r\n" end read
     contains "$output" "HTTP/1.1 $code "
-    # The content is what follows the empty line.
+    # The content follows the empty line.
     local content=${output#*$'\r\n\r\n'}
     recorded "\"$line\" $code $((${#content} + 1)) \"-\" \"-\""
   done
@@ -165,33 +165,33 @@ host() {
   [[ $(records) == *"\"GET /0000"*"\" 414 "* ]]
 }
 
-@test "a head that is late is recorded with 408" {
+@test "a head that times out is recorded with 408" {
   serve_logging --head-timeout=200ms hello:app
   local answer="408 Request Timeout: the request head did not arrive in time"
   talk send 'GET / HTTP/1.1\r\nHost: a\r\n' read
   recorded "\"GET / HTTP/1.1\" 408 $((${#answer} + 1)) \"-\" \"-\""
 }
 
-@test "a refused HEAD has no content" {
+@test "a refused HEAD request has no content" {
   serve_logging --mount=/app hello:app
   talk send 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\n' read
   recorded '"HEAD / HTTP/1.1" 404 - "-" "-"'
 }
 
-@test "the client has its answer before the message is written" {
+@test "the client has its answer before the message is logged" {
   local full=$BATS_TEST_TMPDIR/full
   mkfifo "$full"
-  exec 4<>"$full" # serve closes that one for the program
+  exec 4<>"$full" # serve closes 4 in the program
   dd if=/dev/zero of="$full" bs=4096 oflag=nonblock status=none 2>/dev/null || :
   LOG=$full serve hello:app
   run status /%zz
-  exec 4>&- # who waits to write goes on
+  exec 4>&- # unblocks the writer
   equal "$output" 400
 }
 
-# ---- clients that leave ----
+# ---- clients that disconnect ----
 
-@test "who sends no request line leaves no record" {
+@test "a connection without a request line is not recorded" {
   serve_logging hello:app
   talk end read
   talk send 'GET / HT' reset
@@ -199,13 +199,13 @@ host() {
   recorded '"GET / HTTP/1.1" 200 7 "-" "the end"'
 }
 
-@test "a client that leaves before its head is complete is recorded with 499" {
+@test "a client that disconnects before its head is complete is recorded with 499" {
   serve_logging hello:app
   talk send 'GET /left HTTP/1.1\r\nHost: a\r\n' reset
   recorded '"GET /left HTTP/1.1" 499 - "-" "-"'
 }
 
-@test "a client that leaves before its answer is recorded with 499" {
+@test "a client that disconnects before its answer is recorded with 499" {
   mkfifo "$FIFOS/left" "$FIFOS/leave"
   serve_logging waits:app
   talk send 'GET /left HTTP/1.1\r\nHost: a\r\nUser-Agent: b\r\n\r\n' meet "$FIFOS/leave" reset &
@@ -216,16 +216,16 @@ host() {
   recorded '"GET /left HTTP/1.1" 499 - "-" "b"'
 }
 
-@test "a client that leaves amid its answer is recorded with its status and what was sent" {
+@test "a client that disconnects during its answer is recorded with status and bytes sent" {
   serve_logging misbehaves:app
   talk send 'GET /sends_forever HTTP/1.1\r\nHost: a\r\n\r\n' expect 'chunked' reset
   eventually has_records 1
   [[ $(records) =~ \ 200\ [0-9]+\ \"-\"\ \"-\"$ ]]
 }
 
-# ---- where it goes ----
+# ---- where records go ----
 
-@test "--access-log=none: nothing is recorded" {
+@test "--access-log=none records nothing" {
   serve --access-log=none hello:app
   http /
   equal "$(status /x --request PURGE --header 'Host: a b')" 400
@@ -233,17 +233,17 @@ host() {
   run -1 records
 }
 
-@test "the journal is the default, and where there is none, standard error" {
+@test "--access-log=journal writes to standard error where there is no journal" {
   serve --access-log=journal hello:app
   http / --user-agent ""
   recorded '"GET / HTTP/1.1" 200 7 "-" "-"'
-  # Not any standard error is the journal's.
+  # Standard error is not the journal's stream.
   JOURNAL_STREAM=1:1 serve --access-log=journal hello:app
   http / --user-agent ""
   recorded '"GET / HTTP/1.1" 200 7 "-" "-"'
 }
 
-@test "--access-log=stderr where JOURNAL_STREAM is no stream" {
+@test "--access-log=stderr ignores an invalid JOURNAL_STREAM" {
   for stream in "" 5 x:y 18446744073709551616:1; do
     JOURNAL_STREAM=$stream serve_logging hello:app
     http / --user-agent ""
@@ -251,21 +251,21 @@ host() {
   done
 }
 
-@test "messages stay lines that begin with the program's name" {
+@test "messages begin with the program's name" {
   serve_logging raises:app
   http / >"$BATS_TEST_TMPDIR/answer"
   logged "wsgi-once: GET /: the application raised an exception"
 }
 
-@test "a warm-up is nobody's request" {
+@test "a warm-up request is not recorded" {
   serve_logging --warm-up=/warm hello:app
   http / --user-agent ""
   recorded '"GET / HTTP/1.1" 200 7 "-" "-"'
 }
 
-# ---- requests that are ended ----
+# ---- requests that time out ----
 
-@test "a request that is ended by --request-timeout: the server records it, or a message names it" {
+@test "after --request-timeout the server records the request, otherwise a message names it" {
   serve_logging --request-timeout=300ms hangs:in_sleep
   equal "$(status /hang)" 504
   logged "GET /hang: timed out (--request-timeout)"
@@ -278,7 +278,7 @@ host() {
   fi
 }
 
-@test "a head that is late when --request-timeout passes: the server records what it knows, 408" {
+@test "after --request-timeout in the head the server records 408 and what it knows" {
   serve_logging --request-timeout=300ms --head-timeout=0 hello:app
   run talk send 'GET / HTTP/1.1\r\nHost' read
   contains "$output" "HTTP/1.1 408 "
@@ -290,16 +290,16 @@ host() {
   fi
 }
 
-# ---- the ID of a request ----
+# ---- the request ID ----
 
 TRACE=4bf92f3577b34da6a3ce929d0e0e4736
 
-# id [CURL-ARGUMENT]...: what the app is told, as by repr().
+# id [CURL-ARGUMENT]...: prints the ID that the app sees, as repr() shows it.
 id() {
   get_environ HTTP_X_REQUEST_ID / "$@"
 }
 
-@test "a request has a new ID of 128 random bits" {
+@test "a request gets a new ID of 128 random bits" {
   serve environ:app
   local first second
   first=$(id)
@@ -308,7 +308,7 @@ id() {
   [[ $first != "$second" ]]
 }
 
-@test "an ID that came with the request is replaced when nobody vouches for it" {
+@test "an ID from an untrusted client is replaced" {
   local option
   for option in --spare=2 --trusted-proxy=192.0.2.1 --trusted-proxy=2001:db8::/32; do
     serve "$option" environ:app
@@ -318,15 +318,15 @@ id() {
   done
 }
 
-@test "the ID that a trusted proxy has sent is kept" {
-  # Of several options all count.
+@test "an ID from a trusted proxy is kept" {
+  # The option can be repeated.
   serve --trusted-proxy="$(peer)" --trusted-proxy=192.0.2.1 environ:app
   equal "$(id --header "X-Request-ID: the/Proxy's" | grep -cx "'[0-9a-f]*'")" 1
   equal "$(id --header "X-Request-ID: aZ09._~+/=:@-")" "'aZ09._~+/=:@-'"
   equal "$(id --header "traceparent: 00-$TRACE-00f067aa0ba902b7-01")" "'$TRACE'"
 }
 
-@test "other fields than X-Request-ID cannot set it" {
+@test "only the field X-Request-ID itself sets the ID" {
   serve environ:app
   [[ $(id --header "X_Request_ID: mine") =~ ^\'[0-9a-f]{32}\'$ ]]
 }

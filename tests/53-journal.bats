@@ -2,12 +2,12 @@
 # ways: load
 # lasts: 30 s
 
-# The log in the journal of a real systemd: records with fields that can be selected by, and what
-# joins them with the lines that the application prints. As text: 52-log.bats.
+# The log in the journal of a real systemd: records can be selected by their fields, and share
+# fields with the lines that the application prints. Tests of the log as text are in 52-log.bats.
 
 load booted
 
-# instances ARGUMENTS [SERVICE-LINE]...: like unit, but with a process for each connection.
+# instances ARGUMENTS [SERVICE-LINE]...: like unit, but with a service for each connection.
 instances() {
   local arguments=$1 units=$ROOT/run/systemd/system
   SERVICE="$UNIT@*.service" # for teardown
@@ -21,13 +21,13 @@ instances() {
   inside systemctl start "$UNIT.socket"
 }
 
-# id NAME: a MESSAGE_ID of the program.
+# id NAME: prints the match for a MESSAGE_ID of the program.
 id() {
   sed -n "s/^#define MESSAGE_ID_$1 \"\(.*\)\"/MESSAGE_ID=\1/p" "$TESTS/../src/log/message_ids.h"
 }
 
-# fields NAME... -- MATCH...: a line for each record of this test's units that matches, with these
-# fields of it, "|" between them. One that is missing is empty.
+# fields NAME... -- MATCH...: prints a line for each record of this test's units that matches, with
+# the values of these fields, separated by "|". A missing field is empty.
 fields() {
   local names=()
   while [[ $1 != -- ]]; do
@@ -47,9 +47,9 @@ has_records() {
   (($(fields PRIORITY -- "${@:2}" | wc -l) == $1))
 }
 
-# ---- the record of a request ----
+# ---- access records ----
 
-@test "the record of a request has its fields, and the text for who reads it" {
+@test "an access record has its fields, and the combined log format as its message" {
   unit "--idle-timeout=1h hello:app"
   http '/path?query' --user-agent agent
   eventually has_records 1 "$(id ACCESS)"
@@ -58,36 +58,36 @@ has_records() {
     "6|wsgi-once|hello:app|GET|/path?query|200|unix|journal"
   run -0 fields MESSAGE -- "$(id ACCESS)"
   [[ $output =~ ^-\ -\ -\ \[.*\]\ \"GET\ /path\?query\ HTTP/1.1\"\ 200\ 7\ \"-\"\ \"agent\"$ ]]
-  # Numbers that are plausible.
+  # The numbers are plausible.
   IFS='|' read -r duration cpu memory < <(fields WSGI_DURATION_USEC WSGI_CPU_USEC \
     WSGI_MEMORY_PEAK -- "$(id ACCESS)")
   ((duration > 0 && duration < 60000000 && cpu >= 0 && cpu <= 60000000))
   ((memory > 1 << 20 && memory < 1 << 30))
 }
 
-@test "a client on the network is recorded with its address and port" {
+@test "the record of a client on the network has its address and port" {
   unit "--idle-timeout=1h hello:app"
   nsenter --net --target "$SYSTEMD" curl --silent --local-port 40000-40100 http://127.0.0.1:8000/
   eventually has_records 1 "$(id ACCESS)"
   [[ $(fields WSGI_PEER -- "$(id ACCESS)") =~ ^127\.0\.0\.1:40[0-9]{3}$ ]]
 }
 
-# count_bytes PATH [CURL-ARGUMENT]...: those that the record has are those that curl sent and
-# received; the framing is among them.
+# count_bytes PATH [CURL-ARGUMENT]...: the record has the numbers of bytes that curl sent and
+# received, including the framing.
 count_bytes() {
   local sent head content answer=$BATS_TEST_TMPDIR/answer trace=$BATS_TEST_TMPDIR/trace
   COUNTED=$((${COUNTED:-0} + 1))
   head=$(http "$@" --raw --output "$answer" --trace "$trace" --write-out '%{size_header}')
-  # Whether %{size_request} is of the head only depends on the version of curl.
+  # In some versions of curl, %{size_request} counts the head only.
   sent=$(awk '/^=> Send (header|data), / { sum += $4 } END { print sum }' "$trace")
   content=$(wc -c <"$answer")
-  [[ " $* " != *" --head "* ]] || content=0 # it is the head that was written there
+  [[ " $* " != *" --head "* ]] || content=0 # curl wrote the head to the file
   eventually has_records "$COUNTED" "$(id ACCESS)"
   equal "$(fields WSGI_BYTES_IN WSGI_BYTES_OUT -- "$(id ACCESS)" | tail -n1)" \
     "$sent|$((head + content))"
 }
 
-@test "the bytes of a record are those on the wire" {
+@test "an access record counts the bytes on the wire" {
   local content=$BATS_TEST_TMPDIR/content
   head --bytes 300000 /dev/zero >"$content"
   unit "--idle-timeout=1h yields:app"
@@ -103,7 +103,7 @@ count_bytes() {
   unit "--idle-timeout=1h reads:app"
   count_bytes / --header "Do: len(input.read())" --data-binary "@$content" --header "Expect:"
   count_bytes / --header "Do: 'nothing'" --data-binary "@$content" --header "Expect:"
-  # "100 Continue" is sent as well.
+  # "100 Continue" counts, too.
   count_bytes / --header "Do: len(input.read())" --data abc --header "Expect: 100-continue"
 }
 
@@ -118,20 +118,20 @@ count_bytes() {
   equal "$(fields WSGI_TARGET -- WSGI_APP=responds:app WSGI_STATUS=404)" /404
 }
 
-@test "no request is without its unit, although its process ends with the record" {
+@test "every access record has its unit, although the process exits right after it" {
   unit "--idle-timeout=1h hello:app"
   for ((n = 0; n < 50; n++)); do http / --output /dev/null; done
   eventually has_records 50 "$(id ACCESS)" _SYSTEMD_INVOCATION_ID="$(show InvocationID)"
 }
 
-@test "nor are the last words of other processes" {
+@test "the last message of a server that fails has its unit, too" {
   unit "closes_descriptors:app"
   for ((n = 0; n < 40; n++)); do run ! inside systemctl start "$SERVICE"; done
   eventually has_records 40 MESSAGE="the import closed file descriptors of the server, including \
 its sockets"
 }
 
-@test "a record and what the application printed have the process and the invocation in common" {
+@test "a record and the app's output share the process and the invocation" {
   unit "--idle-timeout=1h --spare=1 journal_stream:app"
   local pid id
   equal "$(http /first)" yes
@@ -147,7 +147,7 @@ its sockets"
   done
 }
 
-@test "a message about a request has its fields, and the priority of what it says" {
+@test "a message about a request has its fields, and a priority" {
   unit "--idle-timeout=1h --mount=/app raises:app"
   http /app/x >"$BATS_TEST_TMPDIR/answer"
   http /elsewhere >"$BATS_TEST_TMPDIR/answer"
@@ -162,7 +162,7 @@ its sockets"
   [[ ${lines[0]} =~ ^[0-9a-f]{32}$ && ${lines[1]} == "${lines[0]}" ]]
 }
 
-@test "a value with a newline is a value, and no other field" {
+@test "a newline in a value does not start another field" {
   local app=$PLACE/$'a\nPRIORITY=0\nb.wsgi'
   cp "$APPS/hello.py" "$ROOT$app"
   unit "\"$PLACE/a\\nPRIORITY=0\\nb.wsgi\"" "Environment=X=y"
@@ -171,7 +171,7 @@ its sockets"
   equal "$(fields PRIORITY WSGI_APP -- "$(id ACCESS)")" "6|$app"
 }
 
-@test "--access-log=stderr: text, in the stream; --access-log=none: neither" {
+@test "--access-log=stderr writes text to the stream, --access-log=none nothing" {
   unit "--idle-timeout=1h --access-log=stderr hello:app"
   http /streamed
   eventually has_logged '"GET /streamed HTTP/1.1" 200 7'
@@ -180,20 +180,20 @@ its sockets"
   inside systemctl stop "$UNIT.socket" "$SERVICE"
   instances "--access-log=none raises:app"
   http /silent >"$BATS_TEST_TMPDIR/answer"
-  eventually has_records 1 WSGI_TARGET=/silent # the message that it has failed
+  eventually has_records 1 WSGI_TARGET=/silent # the message about the exception
   has_records 0 "$(id ACCESS)"
   has_records 0 "$(id REQUEST_BEGINS)"
 }
 
-# ---- a process for each connection ----
+# ---- a service for each connection ----
 
-@test "the request of a process that was killed is named by the record of its beginning" {
+@test "when a connection's service is killed, a record names the request that it began" {
   instances "misbehaves:app"
   run http /dies_with_child?which
   eventually has_records 1 "$(id REQUEST_BEGINS)"
   equal "$(fields MESSAGE PRIORITY WSGI_TARGET WSGI_METHOD -- "$(id REQUEST_BEGINS)")" \
     "GET /dies_with_child?which: begins|7|/dies_with_child?which|GET"
-  # Side by side with what systemd says, for who asks for the instances.
+  # It is next to systemd's own message in the log of the instances.
   eventually instances_have_logged "code=killed, status=9/KILL"
   instances_have_logged "GET /dies_with_child?which: begins"
   has_records 0 "$(id ACCESS)"
@@ -203,7 +203,7 @@ instances_have_logged() {
   inside journalctl --output cat --unit "$UNIT@*" | grep -qF -- "$1"
 }
 
-@test "only where each connection has a process there are records of requests that begin" {
+@test "only a connection's service records that a request begins" {
   unit "hello:app"
   http /worker
   eventually has_records 1 "$(id ACCESS)" WSGI_TARGET=/worker
@@ -215,7 +215,7 @@ instances_have_logged() {
   has_records 1 "$(id REQUEST_BEGINS)" WSGI_TARGET=/instance
 }
 
-@test "when the connection is all standard streams, the journal is found nevertheless" {
+@test "the journal is found when the connection is on all standard streams" {
   instances "journal_stream:app" "StandardInput=socket" "StandardOutput=socket" \
     "StandardError=socket"
   equal "$(http /)" yes
@@ -225,9 +225,9 @@ instances_have_logged() {
   eventually instances_have_logged "said of $id"
 }
 
-# ---- what happens to a server ----
+# ---- events of a server ----
 
-@test "a server that is ready says with which Python, and after how long" {
+@test "a server that is ready logs the version of Python and the duration of the import" {
   unit "hello:app"
   http /
   eventually has_records 1 "$(id SERVING)"
@@ -239,7 +239,7 @@ instances_have_logged() {
   contains "$message" "serving hello:app (Python $version, imported in "
 }
 
-@test "a worker that is killed: which, its request, and a record in its place" {
+@test "the message about a killed worker names it and its request, and there is an access record" {
   unit "--idle-timeout=1h misbehaves:app"
   run http /dies_with_child
   eventually has_records 1 "$(id WORKER_KILLED)"
@@ -247,14 +247,14 @@ instances_have_logged() {
     "3|GET|/dies_with_child"
   contains "$(fields MESSAGE -- "$(id WORKER_KILLED)")" "was killed by signal 9"
   eventually has_records 1 "$(id ACCESS)"
-  # Both name the process and the request that it had.
+  # Both have the process and its request ID.
   local killed
   killed=$(fields WSGI_WORKER_PID WSGI_REQUEST_ID -- "$(id WORKER_KILLED)")
   [[ $killed =~ ^[0-9]+\|[0-9a-f]{32}$ ]]
   equal "$(fields WSGI_WORKER_PID WSGI_REQUEST_ID WSGI_STATUS -- "$(id ACCESS)")" "$killed|"
 }
 
-@test "a request that is ended by --request-timeout: the limit, and a record with 504" {
+@test "--request-timeout logs the limit, and an access record with 504" {
   unit "--idle-timeout=1h --request-timeout=500ms hangs:in_sleep"
   local sent head content
   read -r sent head content < <(http /hang --output /dev/null \
@@ -269,7 +269,7 @@ instances_have_logged() {
   (($(fields WSGI_DURATION_USEC -- "$(id ACCESS)") >= 500000))
 }
 
-@test "a request that is ended by --limit-cpu, and an import by --import-timeout" {
+@test "--limit-cpu and --import-timeout log the limit" {
   unit "--idle-timeout=1h --limit-cpu=1s misbehaves:app"
   run http /burns
   eventually has_records 1 "$(id LIMIT_HIT)"
@@ -281,7 +281,7 @@ instances_have_logged() {
   contains "$(fields MESSAGE -- "$(id LIMIT_HIT)" | tail -n1)" "--import-timeout"
 }
 
-# stop_journal: until it is sent SIGCONT. Nothing more fits into what it would receive.
+# stop_journal: stops journald until SIGCONT, and fills its socket.
 stop_journal() {
   inside systemctl kill --signal=STOP systemd-journald
   inside /usr/bin/python3 -IS -c '
@@ -294,21 +294,21 @@ except BlockingIOError:
     pass'
 }
 
-@test "a journal that is stuck does not keep a server from its work" {
+@test "a server keeps serving when the journal is stuck" {
   unit "--idle-timeout=1h --max-workers=16 --spare=16 misbehaves:app"
   http /well
   stop_journal
-  # Nothing may end the test before the journal goes on.
+  # The test must not end before the journal continues.
   seq 16 | run xargs -P16 -I{} curl --silent --unix-socket "$ADDRESS" http://localhost/exits
   run http /well --max-time 10
   inside systemctl kill --signal=CONT systemd-journald
   equal "$status" 0
-  # The records have become text.
+  # The records were written as text.
   eventually has_logged "GET /exits: worker"
 }
 
-# With each signal the wait for the journal begins anew.
-@test "a journal that is stuck does not keep a process that gets one signal after the other" {
+# Each signal restarts the wait for the journal.
+@test "a process that gets one signal after another exits when the journal is stuck" {
   unit "--idle-timeout=1h misbehaves:app"
   http /well
   stop_journal
@@ -317,7 +317,7 @@ except BlockingIOError:
   equal "$status" 0
 }
 
-@test "a reload that is done, and one that fails" {
+@test "a reload and a failed reload are logged" {
   local app=$ROOT$PLACE/changing.py
   cp "$APPS/hello.py" "$app"
   unit "--idle-timeout=1h $PLACE/changing.py"
@@ -329,11 +329,11 @@ except BlockingIOError:
   inside systemctl reload "$SERVICE"
   eventually has_records 1 "$(id RELOAD_FAILED)"
   equal "$(fields PRIORITY -- "$(id RELOAD_FAILED)")" 3
-  has_records 1 "$(id IMPORT_FAILED)" # why
+  has_records 1 "$(id IMPORT_FAILED)" # the reason
 }
 
-# The server has logged the first reload before the second one.
-@test "a worker has none of the descriptors that others log with" {
+# The server has logged the first reload before it starts the second one.
+@test "a worker does not inherit descriptors for logging" {
   unit "--idle-timeout=1h descriptors:app"
   local before n
   before=$(http / | wc -l)
@@ -344,7 +344,7 @@ except BlockingIOError:
   equal "$(http / | wc -l)" "$before"
 }
 
-@test "an application that cannot be imported" {
+@test "a failed import is logged, with and without a server" {
   unit "no_such_module:app"
   http / >"$BATS_TEST_TMPDIR/answer"
   eventually has_records 1 "$(id IMPORT_FAILED)"
@@ -356,7 +356,7 @@ except BlockingIOError:
   equal "$(fields WSGI_TARGET -- "$(id IMPORT_FAILED)" | tail -n1)" /
 }
 
-@test "journalctl -x explains the records once the catalog is installed" {
+@test "journalctl -x explains the records when the catalog is installed" {
   local catalog=/usr/lib/systemd/catalog/wsgi-once.catalog
   mkdir -p "$ROOT${catalog%/*}"
   cp "$TESTS/../systemd/wsgi-once.catalog" "$ROOT$catalog"

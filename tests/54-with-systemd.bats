@@ -2,12 +2,12 @@
 # ways: load
 # lasts: 30 s
 
-# What the tests that need a systemd build upon: tests/with-systemd and tests/as-user.
+# tests/with-systemd and tests/as-user, on which all tests under systemd build.
 
 load helpers
 
 setup() {
-  export TMPDIR=$BATS_TEST_TMPDIR/tmp # of the script
+  export TMPDIR=$BATS_TEST_TMPDIR/tmp # for the script
   COMPLAINT=$BATS_TEST_TMPDIR/complaint
   MOUNTS=$(</proc/self/mountinfo)
   SCRIPT=
@@ -25,11 +25,11 @@ with_systemd() {
   "$TESTS/with-systemd" "$@" 3>&-
 }
 
-# begin COMMAND [ARGUMENT]...: beside a systemd. SCRIPT is the pid of the script, NAMESPACE that of
-# the processes in there.
+# begin COMMAND [ARGUMENT]...: runs a command under a systemd. SCRIPT is the pid of the script,
+# NAMESPACE the PID namespace of its processes.
 begin() {
   mkfifo "$BATS_TEST_TMPDIR/begun"
-  # Signals that whoever runs the tests has ignored could not be trapped in there.
+  # A shell cannot trap a signal that was ignored when it started.
   # shellcheck disable=SC2016 # for the shell in there
   env --default-signal "$TESTS/with-systemd" \
     sh -c 'readlink /proc/self/ns/pid && exec "$@"' sh "$@" \
@@ -38,18 +38,18 @@ begin() {
   read -rt 60 NAMESPACE <>"$BATS_TEST_TMPDIR/begun"
 }
 
-ends_with() { # status
+script_exits_with() { # status
   local status=0
-  eventually has_ended_script
+  eventually script_has_exited
   wait "$SCRIPT" || status=$?
   equal "$status" "$1"
 }
 
-has_ended_script() {
+script_has_exited() {
   ! kill -0 "$SCRIPT" 2>/dev/null
 }
 
-is_deserted() { # namespace
+has_no_processes() { # namespace
   [[ -z $(find /proc/[0-9]*/ns/pid -maxdepth 0 -lname "${1/[/\\[}" 2>/dev/null) ]]
 }
 
@@ -61,13 +61,13 @@ has_no_files() {
   [[ -z $(ls -A "$TMPDIR") ]]
 }
 
-# A cgroup can only be removed when no process is in it, nor in one below.
+# A cgroup can only be removed when neither it nor its children have a process.
 nothing_is_left() {
   eventually has_no_cgroup "$SCRIPT" && eventually has_no_files &&
     equal "$(</proc/self/mountinfo)" "$MOUNTS" && equal "$(<"$COMPLAINT")" ""
 }
 
-@test "the command has its arguments, its input and its directory; its exit status is passed on" {
+@test "the command gets arguments, standard input and directory; its exit status is passed on" {
   cd "$TESTS/apps"
   # shellcheck disable=SC2016 # for the shell in there
   run -7 with_systemd -- sh -c 'echo "$1|$2|$(cat)|$PWD"; exit 7' sh 'a  b' '' <<<input
@@ -76,7 +76,7 @@ nothing_is_left() {
   run -143 with_systemd sh -c 'kill -TERM $$'
 }
 
-@test "WITH_SYSTEMD is systemd's number on the outside" {
+@test "WITH_SYSTEMD is systemd's pid outside of the namespace" {
   # shellcheck disable=SC2016 # for the shell in there
   begin sh -c 'echo "$WITH_SYSTEMD $(cat /proc/1/comm)" >&2; exec sleep infinity'
   eventually grep -q . "$COMPLAINT"
@@ -85,10 +85,10 @@ nothing_is_left() {
   equal "$name" systemd
   equal "$(readlink "/proc/$pid/ns/pid")" "$NAMESPACE"
   kill "$SCRIPT"
-  ends_with 143
+  script_exits_with 143
 }
 
-@test "wrong usage: 64" {
+@test "wrong usage exits with 64" {
   local usage arguments
   for usage in "" -- --root "--root /nowhere true" "--root $TESTS/run true" "--root /" --other; do
     read -ra arguments <<<"$usage"
@@ -98,7 +98,7 @@ nothing_is_left() {
   done
 }
 
-@test "what is missing is named: 77" {
+@test "a missing tool or privilege is named, and the exit status is 77" {
   local tools=$BATS_TEST_TMPDIR/tools tool
   mkdir "$tools"
   for tool in chroot mount nsenter setpriv unshare; do
@@ -113,7 +113,7 @@ nothing_is_left() {
   has_no_files
 }
 
-@test "what is missing in another root is named: 77" {
+@test "a missing tool in another root is named, and the exit status is 77" {
   local root=$BATS_TEST_TMPDIR/root tool
   mkdir -p "$root/usr/bin"
   for tool in env mount setpriv sh systemctl; do
@@ -125,10 +125,10 @@ nothing_is_left() {
   equal "$output" "with-systemd: systemd is missing in $root"
 }
 
-# Only of the layers below does an overlay not see what is mounted there: so the other root is this
-# machine's, with one file more, and with one where a device belongs, as images for containers have.
+# An overlay sees mounts of its own layers only, so the other root is built from this machine's: one
+# file is added, and a regular file is in the place of a device, as in images for containers.
 # shellcheck disable=SC2016 # for the other shells
-@test "--root boots another system, and leaves it as it is" {
+@test "--root boots another system, and does not change it" {
   local layers=$BATS_TEST_TMPDIR/layers
   mkdir "$layers"
   run -5 --separate-stderr unshare --mount bash -c '
@@ -145,7 +145,7 @@ running
 upper/etc/which"
 }
 
-@test "what is written in there is written to memory, but for the source tree" {
+@test "files written there are in memory, except in the source tree" {
   local name=with-systemd.$BASHPID
   # shellcheck disable=SC2016 # for the shell in there
   with_systemd sh -c 'echo "$0" >"/etc/$0" && echo "$0" >"$1" && cat "/etc/$0"' \
@@ -155,14 +155,14 @@ upper/etc/which"
   rm "$TESTS/$name"
 }
 
-@test "nothing is left when the command has ended, well or badly" {
+@test "nothing is left after the command has succeeded or failed" {
   local status
   for status in 0 1; do
     # shellcheck disable=SC2016 # for the shell in there
     begin sh -c 'setsid sleep infinity & exit "$0"' "$status"
-    ends_with "$status"
-    is_deserted "$NAMESPACE"
-    # Nothing more is to be waited for.
+    script_exits_with "$status"
+    has_no_processes "$NAMESPACE"
+    # There is nothing more to wait for.
     has_no_cgroup "$SCRIPT"
     has_no_files
     nothing_is_left
@@ -170,13 +170,13 @@ upper/etc/which"
   done
 }
 
-@test "nothing is left when the script is told to end" {
+@test "nothing is left when the script is terminated" {
   local signal
   for signal in HUP:129 INT:130 TERM:143; do
     begin sh -c 'setsid sleep infinity & exec sleep infinity'
     kill -s "${signal%:*}" "$SCRIPT"
-    ends_with "${signal#*:}"
-    is_deserted "$NAMESPACE"
+    script_exits_with "${signal#*:}"
+    has_no_processes "$NAMESPACE"
     nothing_is_left
     rm "$BATS_TEST_TMPDIR/begun"
   done
@@ -185,8 +185,8 @@ upper/etc/which"
 @test "nothing is left when the script is killed" {
   begin sh -c 'setsid sleep infinity & exec sleep infinity'
   kill -KILL "$SCRIPT"
-  ends_with 137
-  eventually is_deserted "$NAMESPACE"
+  script_exits_with 137
+  eventually has_no_processes "$NAMESPACE"
   nothing_is_left
 }
 
@@ -206,7 +206,7 @@ upper/etc/which"
 
 # ---- what the tests of units need ---------------------------------------------------------------
 
-@test "services run, and the journal has what they say" {
+@test "services run, and the journal has their output" {
   # shellcheck disable=SC2016 # for the shell in there
   run -0 with_systemd sh -ec 'systemd-run --quiet --wait --unit=says echo "it is said"
     ! systemd-run --quiet --wait false
@@ -218,7 +218,7 @@ upper/etc/which"
 @test "DynamicUser= works" {
   run -0 with_systemd systemd-run --quiet --wait --pipe --property=DynamicUser=yes \
     --property=StateDirectory=some sh -c "id --user && echo kept >/var/lib/some/file"
-  # Of the range that systemd keeps for them.
+  # A number in the range that systemd reserves for them.
   ((output >= 61184 && output <= 65519))
 }
 
@@ -231,7 +231,7 @@ upper/etc/which"
   run ! with_systemd systemd-run --quiet --wait "${limit[@]}" "${takes[@]}" 200
 }
 
-@test "as-user: a command of an ordinary user, whose systemd runs" {
+@test "as-user runs a command as an ordinary user who has a running systemd" {
   # shellcheck disable=SC2016 # for the shell in there
   run -0 with_systemd "$TESTS/as-user" ada sh -c 'id --name --user; pwd; echo "$HOME $USER"
     systemctl --user is-system-running; systemctl --user show --property=Version
@@ -239,7 +239,7 @@ upper/etc/which"
   equal "${lines[*]:0:4}" "ada /home/ada /home/ada ada running"
 }
 
-@test "as-user: the exit status is passed on, and wrong usage is said" {
+@test "as-user passes on the exit status, and reports wrong usage" {
   run -9 with_systemd "$TESTS/as-user" ada sh -c 'exit 9'
   run -64 "$TESTS/as-user" ada
   contains "$output" "usage:"

@@ -2,8 +2,8 @@
 # ways: one
 # lasts: 25 s
 #
-# wsgi-once-generator: files of apps in, units out. No systemd is needed for it, but for its opinion
-# of the units. What arrives in a program that systemd starts is for a suite that has booted one.
+# wsgi-once-generator reads the files of apps and writes units. The tests need no running systemd,
+# only systemd-analyze. Tests with a booted systemd are in 56-units.bats.
 
 # shellcheck disable=SC1003 # backslashes at the end of a line of an app's file
 # shellcheck disable=SC2016 # dollars, meant literally
@@ -24,7 +24,7 @@ setup() {
   : >"$LOG"
   : >"$KERNEL_LOG"
   unset SYSTEMD_SCOPE XDG_CONFIG_HOME
-  # Where the program was told to be installed.
+  # The installation paths that the program was built with.
   read -r BIN DATA <"${PROGRAM%/*}/paths"
 }
 
@@ -32,31 +32,31 @@ teardown() {
   check_log
 }
 
-# privately COMMAND [ARGUMENT]...: with a file in the place of the kernel's log, which is the
-# machine's. Other mounts go away with the command, too.
+# privately COMMAND [ARGUMENT]...: runs a command in a mount namespace where a file replaces
+# /dev/kmsg, which belongs to the machine. Other mounts of the command end with it, too.
 privately() {
   local namespace=(unshare --mount)
   ((EUID == 0)) || namespace+=(--map-root-user)
   "${namespace[@]}" sh -c 'mount --bind "$0" /dev/kmsg && exec "$@"' "$KERNEL_LOG" "$@"
 }
 
-# generate [OPTION]...: as systemd runs it.
+# generate [OPTION]...: runs the generator as systemd does.
 generate() {
   privately timeout 60 "$GENERATOR" --root="$ROOT" "$@" "$OUT" "$OUT.early" "$OUT.late"
 }
 
-# app NAME: its file is standard input.
+# app NAME: writes an app's file from standard input.
 app() {
   cat >"$CONF/$1.conf"
 }
 
-# lines LINE...: an app's file that begins well, with these lines from the third on.
+# lines LINE...: prints a valid app's file with these lines, from the third line on.
 lines() {
   printf '[App]\nApplication=blog:app\n'
   if (($# > 0)); then printf '%s\n' "$@"; fi
 }
 
-# unit NAME: what was written there.
+# unit NAME: prints a file that was written.
 unit() {
   cat "$OUT/$1"
 }
@@ -65,8 +65,8 @@ written() {
   (cd "$OUT" && find . ! -type d -printf '%P\n' | sort)
 }
 
-# command_line: the words that systemd will start the program with, one a line, of the unit on
-# standard input, by the rules of systemd.service(5) and systemd.syntax(7). %h becomes <h>.
+# command_line: prints the words of the command line of the unit on standard input, one per line, by
+# the rules of systemd.service(5) and systemd.syntax(7). %h becomes <h>.
 command_line() {
   /usr/bin/python3 -IS -c '
 import re, sys
@@ -85,22 +85,22 @@ while line:
 '
 }
 
-# arguments [LINE]...: those of the program for an app with these lines in [App].
+# arguments [LINE]...: prints the program's arguments for an app with these lines in [App].
 arguments() {
   lines "$@" >"$BATS_TEST_TMPDIR/blog.conf"
   "$GENERATOR" --dry-run "$BATS_TEST_TMPDIR/blog.conf" | command_line | tail -n +2
 }
 
-# drop_in NAME [LINE]...: the drop-in of that unit for an app with these lines.
+# drop_in NAME [LINE]...: prints the unit's drop-in for an app with these lines.
 drop_in() {
   lines "${@:2}" >"$BATS_TEST_TMPDIR/blog.conf"
   "$GENERATOR" --dry-run "$BATS_TEST_TMPDIR/blog.conf" |
     sed -n "\|^# .*/$1.d/50-app.conf|,/^# .* \|^# Generated/{/^[^#]/p}"
 }
 
-# refused PLACE TEXT... -- [COMMAND]...: standard input (or what the command prints) as a file is
-# refused with exit status 78, no units, and a line that names file and place (":4", or "") and
-# has the texts.
+# refused PLACE TEXT... -- [COMMAND]...: a file made of standard input (or of the command's output)
+# is refused: the exit status is 78, no unit is printed, and a message names the file and PLACE
+# (":4", or "") and contains the texts.
 refused() {
   local file=$BATS_TEST_TMPDIR/blog.conf place=$1 texts=() line text
   shift
@@ -120,8 +120,8 @@ refused() {
   done
 }
 
-# taken [LINE]...: units are made for an app with these lines.
-taken() {
+# accepted [LINE]...: an app with these lines gets its units.
+accepted() {
   lines "$@" >"$BATS_TEST_TMPDIR/blog.conf"
   run -0 --separate-stderr "$GENERATOR" --dry-run ${OPTION:+"$OPTION"} "$BATS_TEST_TMPDIR/blog.conf"
   equal "$stderr" ""
@@ -134,14 +134,14 @@ refused_name() {
   equal "$output" "" && contains "$stderr" "/$1.conf: invalid app name" && contains "$stderr" "$2"
 }
 
-# reports: what stands in the kernel's log.
+# reports: prints the messages in the kernel's log.
 reports() {
   sed -E 's/^<27>wsgi-once-generator\[[0-9]+\]: //' "$KERNEL_LOG"
 }
 
-# ---- what becomes of a file ----
+# ---- the units of a file ----
 
-@test "three lines suffice" {
+@test "three lines are enough" {
   app blog <<<$'[App]\nApplication=blog:app\nDirectory=/srv/blog'
   run -0 generate
   equal "$output" ""
@@ -178,7 +178,7 @@ RestartSec=5s
 RestartForceExitStatus=127 SIGSYS $(seq --separator=' ' 200 245)"
 }
 
-@test "with Accept=yes there is a template, whose sandbox is the lean one" {
+@test "Accept=yes generates a template unit with the lean sandbox" {
   lines RequestTimeout=2min LingerTimeout=1500ms '[Socket]' Accept=yes | app hook
   run -0 generate
   equal "$(written)" "wsgi-once-hook.socket
@@ -190,7 +190,7 @@ wsgi-once-hook@.service.d/20-lean.conf"
 
 [Socket]
 Accept=yes"
-  # 120 s, 1.5 s and 10 s, rounded up
+  # 120 s + 1.5 s + 10 s, rounded up
   equal "$(unit wsgi-once-hook@.service | sed -n '/^\[Service]/,$p')" "[Service]
 ExecStart=$BIN/wsgi-once --request-timeout=2min --linger-timeout=1500ms blog:app
 MemoryMax=256M
@@ -198,19 +198,19 @@ TasksMax=64
 RuntimeMaxSec=132s"
 }
 
-@test "without a deadline for the request its service has none, either" {
+@test "RequestTimeout=0 generates no RuntimeMaxSec=" {
   lines RequestTimeout=0 '[Socket]' Accept=yes | app hook
   run -0 generate
   run -1 grep RuntimeMaxSec "$OUT/wsgi-once-hook@.service"
 }
 
-@test "the last Accept= counts" {
+@test "the last Accept= wins" {
   lines '[Socket]' Accept=yes Accept=off | app blog
   run -0 generate
   [[ -f $OUT/wsgi-once-blog.service ]]
 }
 
-@test "Single= is no server: systemd is not told that it is ready, and has nothing to watch" {
+@test "Single= generates Type=exec, and no watchdog" {
   lines Single=yes | app blog
   run -0 generate
   contains "$(unit wsgi-once-blog.service)" $'\nType=exec\n'
@@ -219,7 +219,7 @@ RuntimeMaxSec=132s"
 
 # ---- [App] ----
 
-@test "each kind of value" {
+@test "every type of value becomes an argument" {
   equal "$(arguments MaxContent=5M IdleTimeout="1min 30s" Spare=3 Import=worker WarmUp=/a \
     Mount=/b)" "--max-content=5M
 --idle-timeout=1min 30s
@@ -242,7 +242,7 @@ blog:app"
   done
 }
 
-@test "PythonPath= is a list, of other keys the last one counts" {
+@test "PythonPath= is a list; the last assignment of any other key wins" {
   equal "$(arguments PythonPath=/a Spare=1 PythonPath=/b Spare=2)" "--python-path=/a
 --python-path=/b
 --spare=2
@@ -250,26 +250,26 @@ blog:app"
   equal "$(arguments Reload=yes Reload=no Application=other:app)" "other:app"
 }
 
-@test "an empty assignment brings back the default" {
+@test "an empty assignment restores the default" {
   equal "$(arguments Spare=1 Spare=)" "blog:app"
   equal "$(arguments Reload=yes Reload=)" "blog:app"
   equal "$(arguments PythonPath=/a PythonPath= PythonPath=/b)" $'--python-path=/b\nblog:app'
   equal "$(arguments Spare= Spare=2)" $'--spare=2\nblog:app'
 }
 
-# The keys, made of the options that --help shows.
+# The expected keys, from the options in the output of --help.
 expected_keys() {
   echo Application
   "$PROGRAM" --help | sed -nE 's/^  --([a-z-]+).*/\1/p' | grep -vE '^(check|help|version)$' |
     sed -E 's/(^|-)([a-z])/\U\2/g'
 }
 
-@test "every option has a key, and a key that does not exist is answered with all of them" {
+@test "every option has a key, and the message about an unknown key lists all of them" {
   local known
   known=$(expected_keys | paste -sd, | sed 's/,/, /g')
   refused ":3" "unknown key 'Nothing' in [App]; known keys: $known" -- lines Nothing=1
   expected_keys >"$BATS_TEST_TMPDIR/keys"
-  # 1 is a value that none of the others minds
+  # 1 is a valid value of all other keys
   local key value others
   while read -r key; do
     others=()
@@ -288,18 +288,18 @@ expected_keys() {
   done <"$BATS_TEST_TMPDIR/keys"
 }
 
-@test "a user is not looked up while units are made, when directories may not be there yet" {
+@test "the generator does not look up users: directory services may not run yet" {
   equal "$(arguments TrustedProxy=unix:no-such-user '[Service]' PrivateUsers=no)" \
     $'--trusted-proxy=unix:no-such-user\nblog:app'
   refused ":3" "TrustedProxy" "unix:USER" -- lines TrustedProxy=unix:
 }
 
-@test "the manual documents every key, and no other" {
+@test "the manual documents every key, and no others" {
   equal "$(sed -n '/^\.Ss \[App\]/,/^\.Ss \[Unit\]/{/^\.It/p}' "$TESTS/../src/wsgi-once.conf.5" |
     grep -oE '[A-Za-z]+=' | tr -d = | sort)" "$(expected_keys | sort)"
 }
 
-@test "values arrive in the program as they are written" {
+@test "the program gets values exactly as they are written" {
   local value
   for value in 'two words' '"quoted"' "it's" 'back\slash' 'c:\new' '$HOME' '${HOME}' '$$' ';' '\;' \
     'a;b' 'grün/日本' '#no' '- -' '"' "'" '\\' $'a\tb' '@x' '!' '*' '~' '|&<>' 'a="b c"'; do
@@ -307,12 +307,12 @@ expected_keys() {
     equal "$(arguments "Application=/$value")" "/$value"
   done
   equal "$(arguments 'Application=;')" ";"
-  # white space around it is not a part of it; a backslash before it is
+  # White space around the value does not belong to it; a backslash before that does.
   equal "$(arguments $'Directory= \t/a b \t')" $'--directory=/a b\nblog:app'
   equal "$(arguments 'Directory=/a\ ')" $'--directory=/a\\\nblog:app'
 }
 
-@test "specifiers of systemd stay, and a percent sign is written twice" {
+@test "systemd's specifiers stay, and a percent sign must be doubled" {
   equal "$(arguments Directory=%h/blog WarmUp=/%%41)" "--directory=<h>/blog
 --warm-up=/%41
 blog:app"
@@ -323,22 +323,22 @@ blog:app"
 
 # ---- the syntax ----
 
-@test "lines go on behind a backslash, also over comments" {
+@test "a backslash continues a line, also across comments" {
   equal "$(arguments 'Directory=/a\' b 'Mount=\' '# a comment' '  ; another' '  /c\\')" \
     "--directory=/a b
 --mount=/c\\\\
 blog:app"
-  # the end of the file ends them, too
+  # the end of the file ends the line, too
   equal "$(arguments 'Directory=/a\')" $'--directory=/a\nblog:app'
-  # a line that goes on in an empty one
+  # the continuation is an empty line
   equal "$(arguments 'Directory=/a\' '' Mount=/b)" $'--directory=/a\n--mount=/b\nblog:app'
 }
 
-@test "the line that is named is the one where an assignment begins" {
+@test "a message names the line where an assignment begins" {
   refused ":5" "'x y' is not a number" -- lines '# comment' '' 'MaxFields=x\' '; comment' y
 }
 
-@test "comments, empty lines, white space, line ends of other systems, a byte order mark" {
+@test "comments, empty lines, white space, CRLF line ends and a byte order mark are accepted" {
   printf '%b\r\n' '\xEF\xBB\xBF# a' ';b' '' ' \t[App] ' '  Application = blog:app ' \
     '\tSpare\t=\t3' | app blog
   printf '[App]\nApplication=a:b\nSpare=3' | app unended
@@ -349,7 +349,7 @@ blog:app"
   equal "$(unit wsgi-once-marked.service | command_line | tail -n 1)" a:b
 }
 
-@test "sections and keys of others are left alone" {
+@test "X- sections and keys are ignored" {
   equal "$(arguments X-Note=a '[X-Mine]' Anything=b 'Spare=1' '[App]' Spare=2)" \
     $'--spare=2\nblog:app'
   lines '[Install]' X-Note=a WantedBy=a.target | app blog
@@ -358,7 +358,7 @@ blog:app"
 
 # ---- [Unit], [Service], [Socket] ----
 
-@test "the other sections become drop-ins, in their order" {
+@test "the other sections become drop-ins, and keep their order" {
   lines '[Service]' MemoryMax=2G '[Unit]' After=b.service '[Service]' MemoryMax= Environment=A=1 \
     'Environment="B=%h $x \"q\""' '[Unit]' After=a.service '[Socket]' SocketMode=0666 Backlog=5 \
     SocketMode=0600 | app blog
@@ -386,14 +386,14 @@ Backlog=5
 SocketMode=0600"
 }
 
-@test "a backslash at the end of a value does not swallow the next line" {
-  # It has white space behind it, and must have it in the drop-in.
+@test "a backslash at the end of a value does not join the next line" {
+  # White space follows the backslash, and must follow it in the drop-in, too.
   lines '[Service]' 'Environment=A=b\ ' MemoryMax=1G | app blog
   run -0 generate
   contains "$(unit wsgi-once-blog.service.d/50-app.conf)" $'A=b\\ \nMemoryMax=1G'
 }
 
-@test "what listens elsewhere does not listen at the usual place" {
+@test "ListenStream= replaces the default socket" {
   local way
   for way in ListenStream=/run/x ListenStream=@x ListenStream=%t/x ListenStream=8000 \
     ListenStream=127.0.0.1:8000 'ListenStream=[::1]:8000'; do
@@ -405,13 +405,13 @@ SocketMode=0600"
   done
 }
 
-# deferred LINE...: what waits for the first bytes in a socket with these lines in [Socket].
+# deferred LINE...: prints DeferAcceptSec= of a socket with these lines in [Socket], or "no".
 deferred() {
   lines '[Socket]' "$@" >"$BATS_TEST_TMPDIR/blog.conf"
   "$GENERATOR" --dry-run "$BATS_TEST_TMPDIR/blog.conf" | grep DeferAcceptSec || echo no
 }
 
-@test "sockets of the network alone wait for the first bytes" {
+@test "DeferAcceptSec= is set if all sockets are TCP sockets" {
   equal "$(deferred ListenStream=8000)" DeferAcceptSec=10s
   equal "$(deferred ListenStream=127.0.0.1:80 'ListenStream=[::1]:80')" DeferAcceptSec=10s
   equal "$(deferred ListenStream=8000 ListenStream=/run/x)" no
@@ -420,23 +420,23 @@ deferred() {
   equal "$(deferred Backlog=5)" no
 }
 
-@test "an empty ListenStream= takes back those in front of it" {
+@test "an empty ListenStream= resets the list" {
   equal "$(deferred ListenStream= ListenStream=8000)" DeferAcceptSec=10s
   equal "$(deferred ListenStream=/run/x ListenStream= ListenStream=8000)" DeferAcceptSec=10s
   equal "$(deferred ListenStream=8000 ListenStream= ListenStream=/run/x)" no
   refused ":5" ListenStream "listen on" -- lines '[Socket]' ListenStream=8000 ListenStream=
 }
 
-@test "a socket that cannot be served is refused" {
+@test "socket types other than streams are refused" {
   local type
   for type in Datagram SequentialPacket FIFO Special Netlink MessageQueue USBFunction; do
     refused ":4" "[Socket] Listen$type" "ListenStream=" -- lines '[Socket]' "Listen$type=/run/x"
   done
 }
 
-# What the program would refuse at its start, when clients wait. systemd.exec(5): users but root and
-# the service's own are mapped to nobody.
-@test "a proxy that is trusted by its user, in a service that cannot tell users apart" {
+# Otherwise the program would fail when it starts, while clients wait. PrivateUsers= maps all users
+# except root and the service's own to nobody: systemd.exec(5).
+@test "TrustedProxy=unix:USER is refused if the service cannot tell users apart" {
   local value
   for value in unix:www-data unix:33 unix:nobody; do
     refused ":3" "TrustedProxy: '$value'" "PrivateUsers=no" -- lines "TrustedProxy=$value"
@@ -448,23 +448,23 @@ deferred() {
   refused ":4" "TrustedProxy: 'unix:b'" -- lines TrustedProxy=unix TrustedProxy=unix:b
 }
 
-@test "a proxy that is trusted by its user, where that can be told" {
+@test "TrustedProxy=unix:USER is accepted if the service can tell users apart" {
   equal "$(arguments TrustedProxy=unix:a '[Service]' PrivateUsers=no)" \
     $'--trusted-proxy=unix:a\nblog:app'
-  # of systemd 257, users below 65536 have their own numbers
-  taken TrustedProxy=unix:a '[Service]' PrivateUsers=identity
-  # the lean sandbox
-  taken TrustedProxy=unix:a '[Socket]' Accept=yes
+  # since systemd 257; users below 65536 keep their numbers
+  accepted TrustedProxy=unix:a '[Service]' PrivateUsers=identity
+  # the lean sandbox has no PrivateUsers=
+  accepted TrustedProxy=unix:a '[Socket]' Accept=yes
   # root, and the service's own user
-  taken TrustedProxy=unix:root TrustedProxy=unix:0 TrustedProxy=unix:wsgi-once-blog
-  taken TrustedProxy=unix:blog '[Service]' DynamicUser=no User=blog
-  # what is replaced, what is no user, what systemd will make of a specifier
-  taken TrustedProxy=unix:a TrustedProxy= TrustedProxy=unix TrustedProxy=unix:%p
-  # no such drop-in is there for users
-  OPTION=--user taken TrustedProxy=unix:a
+  accepted TrustedProxy=unix:root TrustedProxy=unix:0 TrustedProxy=unix:wsgi-once-blog
+  accepted TrustedProxy=unix:blog '[Service]' DynamicUser=no User=blog
+  # a value that is reset, one without a user, and one with a specifier
+  accepted TrustedProxy=unix:a TrustedProxy= TrustedProxy=unix TrustedProxy=unix:%p
+  # the drop-in for user services has no PrivateUsers=
+  OPTION=--user accepted TrustedProxy=unix:a
 }
 
-@test "what the generator writes itself is refused" {
+@test "keys that the generator writes itself are refused" {
   refused ":4" "[Service] ExecStart" "[App]" -- lines '[Service]' ExecStart=/bin/true
   refused ":4" "[Service] ExecStart" -- lines '[Service]' ExecStart=
   refused ":4" "[Socket] Service" -- lines '[Socket]' Service=other.service
@@ -473,7 +473,7 @@ deferred() {
 
 # ---- [Install] ----
 
-@test "[Install] links the socket to what wants it" {
+@test "[Install] links the socket to the units that want it" {
   lines '[Install]' WantedBy=sockets.target 'WantedBy=a.target  b@c.service' RequiredBy=r.target \
     UpheldBy=u.target | app blog
   run -0 generate
@@ -485,14 +485,14 @@ sockets.target.wants/wsgi-once-blog.socket -> ../wsgi-once-blog.socket
 u.target.upholds/wsgi-once-blog.socket -> ../wsgi-once-blog.socket"
 }
 
-@test "[Install] knows of repetition, and of an empty assignment" {
+@test "[Install] ignores repetitions, and an empty assignment resets the list" {
   lines '[Install]' WantedBy=a.target WantedBy= 'WantedBy=b.target b.target' WantedBy=b.target |
     app blog
   run -0 generate
   equal "$(cd "$OUT" && find . -type l -printf '%P\n')" b.target.wants/wsgi-once-blog.socket
 }
 
-@test "[Install] takes names of units, and no other key" {
+@test "[Install] accepts names of units only, and no other keys" {
   local name
   for name in ../evil.target a/b.target %i.target '"a.target"' sockets a.mount.d .target; do
     refused ":4" "[Install] WantedBy" "'$name'" sockets.target -- \
@@ -501,32 +501,32 @@ u.target.upholds/wsgi-once-blog.socket -> ../wsgi-once-blog.socket"
   refused ":4" "unknown key 'Alias'" "WantedBy, RequiredBy, UpheldBy" -- lines '[Install]' Alias=x
 }
 
-# ---- what is wrong with a file ----
+# ---- invalid files ----
 
-@test "a key whose capitals are wrong, an unknown section" {
+@test "a key in wrong case and an unknown section are refused" {
   refused ":3" "'idletimeout'" "did you mean IdleTimeout?" -- lines idletimeout=5
   refused ":3" "'--idle-timeout'" "known keys: Application, Directory," -- lines --idle-timeout=5
   refused ":4" "[Units]" "[App], [Unit], [Socket], [Service], [Install]" -- lines '[Units]' A=b
   refused ":4" "[app]" -- lines '[app]' A=b
 }
 
-@test "values that are not allowed, with what is" {
+@test "an invalid value is refused with what is allowed" {
   refused ":3" IdleTimeout "'never' is not a time span such as 30" -- lines IdleTimeout=never
   refused ":3" MaxContent "'5X'" "K, M or G" -- lines MaxContent=5X
   refused ":3" Spare "'0'" "from 1 to 1000" -- lines Spare=0
   refused ":3" Import "'here'" "server or worker" -- lines Import=here
-  # also of one that is taken back later
+  # even if a later assignment replaces it
   refused ":3" Spare -- lines Spare=0 Spare=1
 }
 
-@test "of a long value so much is shown that what is allowed is seen, too" {
+@test "a long value is truncated, and the message still shows what is allowed" {
   local long
   long=$(printf '%0100000d' 0)
   refused ":3" MaxFields "'0000" "x' is not a number" -- lines "MaxFields=${long:0:199}x$long"
   refused ":3" "unknown key '0000" "known keys: Application," -- lines "$long=1"
 }
 
-@test "what fits no line of the syntax" {
+@test "lines with invalid syntax are refused" {
   refused ":3" "neither a section" Key=value -- lines word
   refused ":3" "neither a section" -- lines =value
   refused ":3" "[Section]" -- lines '[App'
@@ -534,10 +534,10 @@ u.target.upholds/wsgi-once-blog.socket -> ../wsgi-once-blog.socket"
   refused ":1" "before the first section" -- printf 'Application=a:b\n[App]\nApplication=a:b\n'
 }
 
-@test "what is no text" {
+@test "control characters and invalid UTF-8 are refused" {
   local bytes
-  # a control character, DEL, CR in the middle; a lone continuation, an overlong form, a surrogate,
-  # a sequence that is cut short, beyond Unicode, noncharacters
+  # a control character, DEL, CR within a line; a lone continuation byte, an overlong form, a
+  # surrogate, a truncated sequence, beyond Unicode, noncharacters
   for bytes in '\x01' '\x7f' 'a\rb' '\x80' '\xc0\xaf' '\xe0\x80\xaf' '\xf0\x80\x80\xaf' \
     '\xed\xa0\x80' '\xe2\x82' '\xf4\x90\x80\x80' '\xff' '\xef\xbf\xbe' '\xef\xb7\x90' \
     '\xf0\x9f\xbf\xbf'; do
@@ -545,39 +545,39 @@ u.target.upholds/wsgi-once-blog.socket -> ../wsgi-once-blog.socket"
   done
   refused "" "NUL" -- printf '[App]\nApplication=a\n\0'
   equal "${#stderr_lines[@]}" 1
-  # the neighbours of those that are none
+  # the valid characters next to the invalid ones
   equal "$(arguments "Mount=/"$'\uD7FF\uE000\uFDCF\uFDF0\uFFFD\U1FFFD')" \
     "--mount=/"$'\uD7FF\uE000\uFDCF\uFDF0\uFFFD\U1FFFD\nblog:app'
 }
 
-@test "Application= is missing, or would be an option" {
+@test "a missing Application=, or one that looks like an option, is refused" {
   refused "" "no Application" "module:callable" -- printf '[App]\nDirectory=/\n'
   refused "" "no Application" -- lines Application=
   refused "" "no Application" -- echo "# nothing"
   refused ":3" Application "'--help'" "begins with '-'" -- lines Application=--help
 }
 
-@test "what the options together do not allow" {
+@test "invalid combinations of options are refused" {
   refused "" "--reload" "--import=server" -- lines Reload=yes Import=worker
 }
 
-@test "all that is wrong with a file is said at once" {
+@test "all errors of a file are reported at once" {
   refused ":3" Spare -- lines Spare=0 word Nothing=1 '[Service]' ExecStart=x '[Nothing]' A=b
   equal "$(sed -E 's/.*blog.conf:([0-9]+).*/\1/' <<<"$stderr" | paste -sd' ')" "4 3 5 7 9"
 }
 
-@test "of a file that is something else not more than a screen is said" {
-  # Its lines would push everything else out of the kernel's log.
+@test "at most 50 errors of a file are reported" {
+  # More would push other messages out of the kernel's log.
   refused ":3" "neither" -- lines $(seq 1000)
   equal "${#stderr_lines[@]}" 51
   contains "${stderr_lines[50]}" "and more"
-  # each file has its share
+  # the limit is per file
   cp "$BATS_TEST_TMPDIR/blog.conf" "$BATS_TEST_TMPDIR/other.conf"
   run -78 --separate-stderr "$GENERATOR" --dry-run "$BATS_TEST_TMPDIR"/{blog,other}.conf
   equal "${#stderr_lines[@]}" 102
 }
 
-@test "names that cannot be those of units, users and directories" {
+@test "invalid app names are refused" {
   refused_name a.b "may contain only ASCII"
   refused_name a@b "may contain only ASCII"
   refused_name "a b" "may contain only ASCII"
@@ -595,7 +595,7 @@ u.target.upholds/wsgi-once-blog.socket -> ../wsgi-once-blog.socket"
   run -78 "$GENERATOR" --dry-run "$BATS_TEST_TMPDIR/.conf"
 }
 
-@test "one bad file harms no other, and nothing is written for it" {
+@test "an invalid file gets no units, and does not affect other files" {
   lines | app a
   lines Spare=0 '[Service]' A=b '[Install]' WantedBy=b.target | app b
   lines | app c
@@ -610,7 +610,7 @@ wsgi-once-c.socket"
 
 # ---- files ----
 
-@test "files of packages, and those of the administrator in front of them" {
+@test "files of the administrator replace those of packages" {
   mkdir -p "$ROOT"/usr/lib/wsgi-once "$ROOT"/usr/local/lib/wsgi-once
   local name
   for name in a b c masked emptied; do lines Spare=1 >"$ROOT/usr/lib/wsgi-once/$name.conf"; done
@@ -630,7 +630,7 @@ wsgi-once-c.socket"
   done
 }
 
-@test "a bad file of the administrator is not replaced by the package's" {
+@test "an invalid file of the administrator is not replaced by the package's" {
   mkdir -p "$ROOT/usr/lib/wsgi-once"
   lines >"$ROOT/usr/lib/wsgi-once/a.conf"
   lines Spare=0 | app a
@@ -638,18 +638,18 @@ wsgi-once-c.socket"
   equal "$(written)" ""
 }
 
-@test "hidden files and those of other kinds are not looked at" {
+@test "hidden files and other file names are ignored" {
   lines | tee "$CONF/.a.conf" "$CONF/a.conf~" "$CONF/a.conf.dpkg-old" "$CONF/conf" >"$CONF/.conf"
   run -0 generate
   equal "$(written)" ""
 }
 
-@test "no directory is no error" {
+@test "a missing directory is not an error" {
   rmdir "$CONF"
   run -0 generate
 }
 
-@test "what is not a file, or cannot be read, is reported and keeps nobody waiting" {
+@test "files that are not regular or not readable are reported, and do not block" {
   mkfifo "$CONF/fifo.conf"
   mkdir "$CONF/directory.conf"
   ln -s nowhere "$CONF/dangling.conf"
@@ -659,7 +659,7 @@ wsgi-once-c.socket"
   chmod 0 "$CONF/secret.conf"
   head -c 1048577 /dev/zero | tr '\0' '#' | app large
   lines | app good
-  # root can read everything
+  # root could read all files
   local capabilities=-dac_override,-dac_read_search
   run -78 privately setpriv --inh-caps="$capabilities" --bounding-set="$capabilities" \
     timeout 60 "$GENERATOR" --root="$ROOT" "$OUT"
@@ -674,7 +674,7 @@ zero.conf: not a regular file"
   equal "$(written)" $'wsgi-once-good.service\nwsgi-once-good.socket'
 }
 
-@test "a directory that cannot be read is reported" {
+@test "an unreadable directory is reported" {
   chmod 0 "$CONF"
   run -78 privately setpriv --inh-caps=-dac_override,-dac_read_search \
     --bounding-set=-dac_override,-dac_read_search "$GENERATOR" --root="$ROOT" "$OUT"
@@ -682,7 +682,7 @@ zero.conf: not a regular file"
   equal "$(reports)" "$CONF: cannot read: Permission denied"
 }
 
-@test "a file may be 128K long, and no longer" {
+@test "a file may have at most 128K" {
   { lines && head -c 200000 /dev/zero | tr '\0' '#'; } | head -c 131072 | app a
   run -0 generate
   rm -r "${OUT:?}"/*
@@ -691,7 +691,7 @@ zero.conf: not a regular file"
   equal "$(written)" ""
 }
 
-@test "a thousand files" {
+@test "a thousand files get their units" {
   local i
   for i in $(seq 1000); do
     lines "Directory=/srv/$i" | app "app$i"
@@ -703,7 +703,7 @@ zero.conf: not a regular file"
 
 # ---- --dry-run, --user, --root ----
 
-@test "--dry-run shows what would be written, and writes nothing" {
+@test "--dry-run prints what would be written, and writes nothing" {
   lines 'Directory=/a b' '[Service]' MemoryMax=2G '[Install]' WantedBy=a.target | app a
   lines '[Socket]' Accept=yes '[Unit]' After=x.service | app b
   run -0 --separate-stderr "$GENERATOR" --dry-run --root="$ROOT"
@@ -711,7 +711,7 @@ zero.conf: not a regular file"
   equal "$(written)" ""
   local shown=$output actual
   run -0 generate
-  # the same, from what the real run wrote
+  # the same output, made of the files that were written
   actual=$(cd "$OUT" && sed -n 's|^# /run/systemd/generator/\([^ ]*\).*|\1|p' <<<"$shown" |
     while read -r file; do
       if [[ -L $file ]]; then
@@ -726,7 +726,7 @@ zero.conf: not a regular file"
   equal "$(sed -n 's|^# /run/systemd/generator/\([^ ]*\).*|\1|p' <<<"$shown" | sort)" "$(written)"
 }
 
-@test "--dry-run FILE looks at files that lie anywhere, and at no others" {
+@test "--dry-run FILE reads only the given files, from any directory" {
   lines Spare=0 | app bad
   lines >"$BATS_TEST_TMPDIR/mine.conf"
   run -0 --separate-stderr "$GENERATOR" --dry-run --root="$ROOT" "$BATS_TEST_TMPDIR/mine.conf"
@@ -737,25 +737,25 @@ zero.conf: not a regular file"
   contains "$output" "wsgi-once-mine.socket"
   contains "$stderr" "$CONF/bad.conf:3: Spare"
   contains "$stderr" "$CONF/none.conf: cannot read: No such file"
-  # whose directory is not known need not be
+  # with FILE the user's directory is not needed
   run -0 --separate-stderr env -u HOME "$GENERATOR" --dry-run --user "$BATS_TEST_TMPDIR/mine.conf"
   equal "$stderr" ""
 }
 
-@test "--dry-run says when it could not print" {
+@test "--dry-run reports a failed write" {
   lines | app a
   run -78 bash -c '"$0" --dry-run --root="$1" >/dev/full' "$GENERATOR" "$ROOT"
   contains "$output" "cannot write: No space left on device"
 }
 
-@test "the apps of a user" {
+@test "--user reads the files of the user" {
   local home=$BATS_TEST_TMPDIR/home
   mkdir -p "$ROOT$home/.config/wsgi-once" "$ROOT$home/elsewhere/wsgi-once"
   lines '[Socket]' Accept=yes >"$ROOT$home/.config/wsgi-once/mine.conf"
   lines >"$ROOT$home/elsewhere/wsgi-once/other.conf"
   lines | app system
   HOME=$home run -0 generate --user
-  # its template has no lean sandbox: the one of users is
+  # no link to lean.conf: the sandbox of user services is lean already
   equal "$(written)" "wsgi-once-mine.socket
 wsgi-once-mine.socket.d/50-app.conf
 wsgi-once-mine@.service"
@@ -770,13 +770,13 @@ wsgi-once-mine@.service"
   rm -r "${OUT:?}"/*
   HOME=$home XDG_CONFIG_HOME=$home/elsewhere run -0 generate --user
   [[ -f $OUT/wsgi-once-other.socket && ! -e $OUT/wsgi-once-mine.socket ]]
-  # one that is not absolute is to be ignored: XDG Base Directory Specification
+  # a relative path is ignored: XDG Base Directory Specification
   rm -r "${OUT:?}"/*
   HOME=$home XDG_CONFIG_HOME=elsewhere run -0 generate --user
   [[ -f $OUT/wsgi-once-mine.socket ]]
 }
 
-@test "problems of a user's apps go to standard error" {
+@test "errors of a user's files go to standard error" {
   mkdir -p "$ROOT/home/wsgi-once"
   lines Spare=0 >"$ROOT/home/wsgi-once/a.conf"
   XDG_CONFIG_HOME=/home run -78 generate --user
@@ -786,7 +786,7 @@ wsgi-once-mine@.service"
   contains "$output" "HOME"
 }
 
-@test "a percent sign in the path of the files is none of systemd's specifiers" {
+@test "a percent sign in the path of a file is escaped" {
   ROOT+=/50%h
   mkdir -p "$ROOT/etc/wsgi-once"
   lines >"$ROOT/etc/wsgi-once/a.conf"
@@ -796,7 +796,7 @@ wsgi-once-mine@.service"
 
 # ---- the command line ----
 
-@test "--help and --version" {
+@test "--help and --version print to standard output" {
   run -0 --separate-stderr "$GENERATOR" --help
   contains "$output" "Usage: wsgi-once-generator NORMAL-DIR"
   equal "$(sed -nE 's/^  (--[a-z-]+).*/\1/p' <<<"$output" | sort)" \
@@ -806,7 +806,7 @@ wsgi-once-mine@.service"
   run -74 bash -c '"$0" --help >/dev/full' "$GENERATOR"
 }
 
-@test "a wrong command line" {
+@test "a wrong command line exits with 64" {
   local arguments
   for arguments in "" "--user" "$OUT $OUT" "$OUT $OUT $OUT $OUT" "--nothing $OUT" "--dry-run=x" \
     "--root"; do
@@ -818,7 +818,7 @@ wsgi-once-mine@.service"
   equal "$(reports)" ""
 }
 
-# ---- writing, and telling ----
+# ---- writing and reporting ----
 
 @test "units that cannot be written are reported" {
   lines '[Install]' WantedBy=a.target | app a
@@ -828,7 +828,7 @@ wsgi-once-mine@.service"
   contains "$(reports)" "$OUT/a.target.wants: cannot create: No such file or directory"
 }
 
-@test "units are not written over what is there, nor through a link" {
+@test "existing files and links are not overwritten" {
   lines | app a
   echo before >"$BATS_TEST_TMPDIR/target"
   ln -s "$BATS_TEST_TMPDIR/target" "$OUT/wsgi-once-a.socket"
@@ -839,24 +839,24 @@ wsgi-once-mine@.service"
 
 @test "a full file system is reported" {
   lines | app a
-  # room for one page: the first file
+  # one page: enough for the first file
   run -78 privately sh -c 'mount -t tmpfs -o size=4k none "$2" && exec "$0" --root="$1" "$2"' \
     "$GENERATOR" "$ROOT" "$OUT"
   contains "$(reports)" "wsgi-once-a.service: cannot write: No space left on device"
 }
 
-@test "systemd's generators report to the kernel's log, one line each" {
+@test "the generator reports to the kernel's log, one line per message" {
   lines Spare=0 Spare=$'a\tb' Nothing=x | app a
   run -78 --separate-stderr generate
   equal "$output$stderr" ""
   equal "$(grep -cE "^<27>wsgi-once-generator\[[0-9]+\]: $CONF/a.conf:[345]: " "$KERNEL_LOG")" 3
   equal "$(wc -l <"$KERNEL_LOG")" 3
   contains "$(reports)" "Spare: 'a?b' is not"
-  # the kernel takes no longer ones
+  # the kernel truncates longer lines
   run -1 grep -E '^.{960}' "$KERNEL_LOG"
 }
 
-@test "where the kernel's log cannot be opened, reports go to standard error" {
+@test "without the kernel's log the generator reports to standard error" {
   lines Spare=0 | app a
   rm "$KERNEL_LOG"
   mkdir "$KERNEL_LOG"
@@ -865,10 +865,10 @@ wsgi-once-mine@.service"
   contains "$stderr" "wsgi-once-generator: $CONF/a.conf:3: Spare"
 }
 
-# ---- systemd's opinion ----
+# ---- systemd-analyze verify ----
 
-# verified NAME...: systemd finds nothing in these units, with the drop-ins that are installed, and
-# the program and the lean sandbox from here.
+# verified NAME...: systemd-analyze reports nothing about these units with the installed drop-ins.
+# The program and lean.conf are those of this tree.
 verified() {
   local directory=$BATS_TEST_TMPDIR/units program
   program=$(realpath "$PROGRAM")
@@ -882,7 +882,7 @@ verified() {
   equal "$output" ""
 }
 
-@test "systemd finds nothing in the units: a listener" {
+@test "systemd-analyze verify reports nothing about the units of a listener" {
   lines | app blog
   run -0 generate
   verified wsgi-once-blog.socket wsgi-once-blog.service
@@ -892,14 +892,14 @@ verified() {
   contains "$output" "Nothing"
 }
 
-@test "systemd finds nothing in the units: a process for each connection" {
+@test "systemd-analyze verify reports nothing about the units with Accept=yes" {
   lines '[Socket]' Accept=yes ListenStream=127.0.0.1:8000 | app hook
   run -0 generate
   cp "$OUT/wsgi-once-hook@.service" "$OUT/wsgi-once-hook@1.service"
   verified wsgi-once-hook.socket wsgi-once-hook@1.service
 }
 
-@test "systemd finds nothing in the units: everything set" {
+@test "systemd-analyze verify reports nothing about the units with all keys" {
   lines 'Directory=/a b/"c"/\d/$e/;/%%/ü' PythonPath=/a PythonPath=%h/b Venv=/srv/venv Mount=/blog \
     MaxRequestLine=4K MaxFieldSection=16K MaxFields=50 MaxContent=1G HeadTimeout=5 ReadTimeout=5 \
     WriteTimeout=5 RequestTimeout=1min LingerTimeout=1 Spare=3 MaxWorkers=5 Import=server \

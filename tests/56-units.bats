@@ -2,12 +2,12 @@
 # ways: load
 # lasts: 30 s
 
-# The files of apps, and what systemd makes of them: from `make install` to an answer.
+# From `make install` to an answer: the files of apps, and what systemd does with their units.
 
 load installed
 
-# Prints the display of a manual page that follows a line, without its markup.
-display_behind() { # page, line
+# Prints the display that follows a line of a manual page, without its markup.
+display_after() { # page, line
   sed -n "/^$2/,/^\.Ed/p" "$TESTS/../src/$1" | sed '1,/^\.Bd/d; /^\.Ed/d'
 }
 
@@ -15,18 +15,18 @@ cmdline() {
   tr '\0' '\n' <"$ROOT/proc/$(show MainPID)/cmdline"
 }
 
-@test "three lines are enough, as the manual has it" {
+@test "three lines are enough, as in the manual" {
   mkdir -p "$ROOT/srv/blog"
   cp "$APPS/hello.py" "$ROOT/srv/blog/blog.py"
-  display_behind wsgi-once.conf.5 "Three lines suffice" >"$ROOT/etc/wsgi-once/blog.conf"
+  display_after wsgi-once.conf.5 "Three lines suffice" >"$ROOT/etc/wsgi-once/blog.conf"
   equal "$(wc -l <"$ROOT/etc/wsgi-once/blog.conf")" 3
-  display_behind wsgi-once.conf.5 "If this is" >"$BATS_TEST_TMPDIR/commands"
+  display_after wsgi-once.conf.5 "If this is" >"$BATS_TEST_TMPDIR/commands"
   equal "$(wc -l <"$BATS_TEST_TMPDIR/commands")" 3
   run -0 --separate-stderr inside sh -e <"$BATS_TEST_TMPDIR/commands"
   equal "$output" "Hello."
 }
 
-@test "the socket is for root and the front server alone" {
+@test "only root and the front server can connect to the socket" {
   app blog hello:app
   equal "$(inside stat --format '%A %U %G' /run/wsgi-once/blog.sock)" "srw-rw---- root www-data"
   local as=(inside setpriv --reuid nobody --clear-groups)
@@ -36,8 +36,8 @@ cmdline() {
   ((status != 0))
 }
 
-# What systemd would understand in its own ways: quotes, variables, specifiers, escapes, the end of
-# a command.
+# Values with characters that systemd treats specially: quotes, variables, specifiers, escapes,
+# separators of commands.
 odd_values() {
   cat <<'END'
 /srv/two  words
@@ -53,9 +53,9 @@ odd_values() {
 END
 }
 
-@test "arguments reach the program as they were written" {
+@test "the program gets arguments exactly as they are written" {
   local lines=()
-  # A line must not end with a backslash: it would go on.
+  # Avoid a backslash at the end of a line: it would continue the line.
   mapfile -t lines < <(odd_values | sed 's/^/PythonPath=/; s/\\$/\\ x/')
   app blog hello:app "${lines[@]}" "PythonPath=/srv/100%%" "PythonPath=/srv/%p"
   equal "$(http /)" "Hello."
@@ -67,7 +67,7 @@ END
   equal "$(cmdline | sed -n '1p;$p')" "$(printf '%s\n' /usr/local/bin/wsgi-once hello:app)"
 }
 
-@test "an application may be a file with a space in its name" {
+@test "an application can be a file with a space in its name" {
   mkdir -p "$ROOT/srv/my apps"
   cp "$APPS/hello.py" "$ROOT/srv/my apps/hello world.py"
   app blog "/srv/my apps/hello world.py"
@@ -75,33 +75,33 @@ END
   equal "$(cmdline | tail -n1)" "/srv/my apps/hello world.py"
 }
 
-# The command in the manual, which is about the app blog.
-verify_as_promised() {
+# Runs the command of the manual, which is for the app blog.
+verify_as_documented() {
   local command
   command=$(sed -n 's/^\.Dl \(systemd-analyze verify .*\)/\1/p' "$TESTS/../src/wsgi-once.conf.5")
   contains "$command" wsgi-once-blog
   inside sh -c "$command"
 }
 
-@test "systemd-analyze verify says what is wrong with the sections that are systemd's" {
+@test "systemd-analyze verify reports errors in the sections of systemd" {
   local accept
   for accept in no yes; do
     conf blog hello:app "[Unit]" "After=postgresql.service" "[Service]" "MemoryMax=2G" \
       "[Socket]" "Accept=$accept" "[Install]" "WantedBy=sockets.target"
     inside systemctl daemon-reload
-    run -0 verify_as_promised
+    run -0 verify_as_documented
     equal "$output" ""
     conf blog hello:app "[Unit]" "Afetr=postgresql.service" "[Service]" "MemroyMax=2G" \
       "[Socket]" "Accept=$accept" "SocketMoed=0666"
     inside systemctl daemon-reload
-    run verify_as_promised
+    run verify_as_documented
     contains "$output" "'Afetr'"
     contains "$output" "'MemroyMax'"
     contains "$output" "'SocketMoed'"
   done
 }
 
-@test "systemd-analyze verify has nothing to say of what is generated" {
+@test "systemd-analyze verify reports nothing about generated units" {
   local name units=/run/systemd/generator
   conf plain hello:app
   conf each hello:app "WarmUp=/a%%20\$c" "[Socket]" "Accept=yes"
@@ -122,7 +122,7 @@ verify_as_promised() {
   contains "$output" "50-app.conf:4: Invalid memory limit 'much'"
 }
 
-@test "a file with an error is reported, harms no other, and nothing is made of it" {
+@test "an invalid file is reported, gets no units, and does not affect other files" {
   local before
   before=$(inside systemctl is-system-running)
   conf bad hello:app "[Socket]" "ListenStream=/run/other" "[App]" "IdleTimeout=never"
@@ -135,7 +135,7 @@ verify_as_promised() {
   equal "$(inside systemctl is-system-running)" "$before"
   equal "$(inside ls /run/systemd/generator | grep wsgi-once)" \
     "$(printf 'wsgi-once-good.%s\n' service socket)"
-  # systemd from 254 on lets its generators write to no files, and in here the kernel's log is one.
+  # Since systemd 254, generators have a read-only file system; here the kernel's log is a file.
   if (($(systemd_version) >= 254)); then
     run -78 inside /usr/local/bin/wsgi-once-generator "$(inside mktemp -d)"
   fi
@@ -148,7 +148,7 @@ verify_as_promised() {
   contains "$kernel_log" "/etc/wsgi-once/nowhere.conf: cannot read"
 }
 
-@test "an app whose file becomes wrong is served again when it is mended and restarted" {
+@test "an app is served again after its file was broken, repaired, and its socket restarted" {
   app blog hello:app
   equal "$(http /)" "Hello."
   conf blog hello:app "Idle=1s"
@@ -161,7 +161,7 @@ verify_as_promised() {
   contains "$(cmdline)" "--idle-timeout=10min"
 }
 
-@test "the units of a file that was removed are gone with the next reload" {
+@test "after a daemon-reload a removed file has no units" {
   app blog hello:app
   equal "$(http /)" "Hello."
   rm "$ROOT/etc/wsgi-once/blog.conf"
@@ -177,7 +177,7 @@ nothing_is_loaded() {
   [[ -z $(units) ]]
 }
 
-@test "systemctl notices that a file has changed" {
+@test "systemctl reports that a file has changed" {
   app blog hello:app
   equal "$(http /)" "Hello."
   equal "$(show NeedDaemonReload)" no
@@ -192,7 +192,7 @@ nothing_is_loaded() {
   contains "$(cmdline)" "--max-workers=3"
 }
 
-@test "a target that [Install] names starts the socket" {
+@test "the target in [Install] starts the socket" {
   conf blog hello:app "[Install]" "WantedBy=sockets.target"
   conf other hello:app
   inside systemctl daemon-reload
@@ -203,7 +203,7 @@ nothing_is_loaded() {
   equal "$(http /)" "Hello."
 }
 
-@test "the administrator's file goes before that of a package, and can mask it" {
+@test "the administrator's file replaces or masks that of a package" {
   local vendor=$ROOT/usr/lib/wsgi-once
   mkdir -p "$vendor"
   app blog hello:app "[Service]" "MemoryMax=300M"
@@ -221,7 +221,7 @@ nothing_is_loaded() {
   rm "$vendor/blog.conf"
 }
 
-@test "the file goes before the defaults, and the administrator's drop-in before the file" {
+@test "the file overrides the defaults, and the administrator's drop-in overrides the file" {
   app blog hello:app
   equal "$(show MemoryMax) $(show UMask)" "1073741824 0027"
   app blog hello:app "[Service]" "MemoryMax=300M" "UMask=0077" "[Socket]" "SocketMode=0600"
@@ -233,7 +233,7 @@ nothing_is_loaded() {
   equal "$(show_of "$UNIT.socket" SocketMode)" 0666
 }
 
-@test "the same holds for the services of connections, whose sandbox is the lean one" {
+@test "with Accept=yes the same holds, and the sandbox is the lean one" {
   app each hello:app "[Socket]" "Accept=yes" "[Service]" "UMask=0077" "ProtectProc=invisible"
   drop_in "$UNIT@.service" "[Service]" "MemoryMax=200M"
   local instance=$UNIT@1.service
@@ -243,7 +243,7 @@ nothing_is_loaded() {
   contains "$(show_of "$instance" FragmentPath)" /run/systemd/generator/
 }
 
-@test "units written by hand, by their name, have user, directories and sandbox" {
+@test "handwritten units with a wsgi-once- name get user, directories and sandbox" {
   local units=$ROOT/etc/systemd/system
   printf '%s\n' "[Socket]" "ListenStream=/run/wsgi-once/hand.sock" \
     >"$units/wsgi-once-hand.socket"
@@ -259,7 +259,7 @@ nothing_is_loaded() {
   equal "$(inside stat --format %G /run/wsgi-once/hand.sock)" www-data
 }
 
-@test "a unit written by hand goes before the generated one" {
+@test "a handwritten unit overrides the generated one" {
   printf '%s\n' "[Service]" "Type=notify" \
     "ExecStart=/usr/local/bin/wsgi-once --directory=/srv/apps variables:app" \
     >"$ROOT/etc/systemd/system/wsgi-once-blog.service"
@@ -267,7 +267,7 @@ nothing_is_loaded() {
   equal "$(show FragmentPath)" /etc/systemd/system/wsgi-once-blog.service
 }
 
-@test "an app listens on several sockets, whatever they are called, and sees nothing of them" {
+@test "an app listens on several sockets with any name, and does not see their variables" {
   app blog os_environ:app "[Socket]" "FileDescriptorName=web" \
     "ListenStream=/run/wsgi-once/blog.sock" "ListenStream=127.0.0.1:8000" "ListenStream=[::1]:8000"
   local seen on_tcp=(nsenter --net --target "$SYSTEMD" curl --silent --max-time 30)
@@ -279,7 +279,7 @@ nothing_is_loaded() {
   eventually shows StatusText '*3 served*'
 }
 
-@test "what an app prints has no more weight than it has" {
+@test "an app cannot set the priority of its output" {
   app blog prints_level:app
   equal "$(http /)" "Hello."
   eventually has_logged "<0>not that urgent"
@@ -295,7 +295,7 @@ nothing_is_loaded() {
   local one two
   one=$(show_of wsgi-once-one.service UID) two=$(show_of wsgi-once-two.service UID)
   ((one > 0 && two > 0 && one != two))
-  # Not the server alone, but its workers.
+  # The workers run as that user, too.
   local server
   server=$(show MainPID)
   equal "$(inside ps --no-headers -o uid --ppid "$server" | sort -u | tr -d ' ')" "$two"

@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
 # ways: load
 
-# Apps of an ordinary user, whose own systemd serves them.
+# Apps of an ordinary user, served by the user's own systemd.
 
 load installed
 
-# users_conf NAME LINE...: writes a file of ada's.
+# users_conf NAME LINE...: writes a file of an app of ada's.
 users_conf() {
-  as_ada true # makes her
+  as_ada true # creates the user
   local directory=$ROOT/home/ada/.config/wsgi-once
   mkdir -p "$directory"
   printf '%s\n' "${@:2}" >"$directory/$1.conf"
@@ -25,7 +25,7 @@ teardown() {
   as_ada systemctl --user daemon-reload
 }
 
-@test "three lines are enough for a user, too, whose app is nobody else's" {
+@test "three lines are enough for a user, too, and only the user can connect" {
   users_conf mine "[App]" "Application=status:app" "Directory=/srv/apps"
   as_ada systemctl --user daemon-reload
   as_ada systemctl --user start wsgi-once-mine.socket
@@ -37,7 +37,7 @@ teardown() {
   run ! inside systemctl cat wsgi-once-mine.service
 }
 
-@test "each connection has a service, where the user wants that" {
+@test "with Accept=yes a user's app has a service for each connection" {
   users_conf each "[App]" "Application=hello:app" "Directory=/srv/apps" "[Socket]" "Accept=yes"
   as_ada systemctl --user daemon-reload
   as_ada systemctl --user start wsgi-once-each.socket
@@ -46,7 +46,7 @@ teardown() {
   equal "$(as_ada systemctl --user show --property NAccepted --value wsgi-once-each.socket)" 2
 }
 
-@test "a user's app has a state directory, and no way to more privileges" {
+@test "a user's app has a state directory, and cannot gain privileges" {
   users_conf mine "[App]" "Application=status:app" "Directory=/srv/apps"
   as_ada systemctl --user daemon-reload
   as_ada systemctl --user start wsgi-once-mine.socket
@@ -57,8 +57,8 @@ teardown() {
   contains "$answer" "STATE_DIRECTORY=/home/ada/"
 }
 
-@test "a user's app opens no other sockets than those of the web, by no way" {
-  local deed
+@test "a user's app cannot open sockets other than INET, INET6 and UNIX, nor use io_uring" {
+  local action
   users_conf mine "[App]" "Application=tries:app" "Directory=/srv/apps"
   as_ada systemctl --user daemon-reload
   as_ada systemctl --user start wsgi-once-mine.socket
@@ -69,8 +69,8 @@ teardown() {
   users_conf mine "[App]" "Application=tries:app" "Directory=/srv/apps" \
     "[Service]" "SystemCallFilter=" "RestrictAddressFamilies="
   as_ada systemctl --user daemon-reload
-  for deed in opens_socket/AF_NETLINK,SOCK_RAW sets_up_io_uring; do
-    equal "$deed: $(get_as_ada mine "$deed")" "$deed: done"
+  for action in opens_socket/AF_NETLINK,SOCK_RAW sets_up_io_uring; do
+    equal "$action: $(get_as_ada mine "$action")" "$action: done"
   done
 }
 
@@ -82,7 +82,7 @@ teardown() {
   equal "$(get_as_ada mine)" "Hello."
 }
 
-@test "what is wrong with a user's file is in the user's journal, and the others are served" {
+@test "errors in a user's file are in the user's journal, and other apps are served" {
   users_conf bad "[App]" "Aplication=hello:app"
   users_conf good "[App]" "Application=hello:app" "Directory=/srv/apps"
   as_ada systemctl --user daemon-reload
@@ -95,7 +95,7 @@ is_in_journal() {
   inside journalctl --output cat _UID="$(inside id --user ada)" | grep -qF -- "$1"
 }
 
-@test "the example of a user does as it says" {
+@test "the example for users works" {
   as_ada mkdir -p hello .config/systemd/user
   cp "$APPS/hello.py" "$ROOT/home/ada/hello"
   cp "$ROOT"/usr/local/share/doc/wsgi-once/examples/user/* "$ROOT/home/ada/.config/systemd/user"

@@ -2,25 +2,25 @@
 # ways: load
 # lasts: 30 s
 
-# What the sandbox that is shipped keeps an app from. For control each deed is done outside of it,
-# too: by a unit whose name gets no drop-in of ours, as root. (tests/apps/tries.py)
+# What the shipped sandbox keeps an app from doing. As a control, each action is also done outside
+# of it, by a unit that runs as root and whose name gets no drop-in (tests/apps/tries.py).
 
 load installed
 
-# Both are served during all tests; each request is a process of its own.
+# Both apps are served during all tests. Each request has its own process.
 setup_file() {
   boot
   [[ -n $SYSTEMD ]] || return 0
   make_install
   ROOT=/proc/$SYSTEMD/root
-  make_temptations
+  make_targets
   bare
   app lean tries:app "[Socket]" "Accept=yes"
   app tries tries:app
 }
 
-# What only the sandbox protects: all may write to it.
-make_temptations() {
+# Creates files and directories that everybody may write to: only the sandbox protects them.
+make_targets() {
   local directory
   for directory in /etc /usr /srv /var/lib /home/ada /usr/lib/modules; do
     mkdir -p "$ROOT$directory/open"
@@ -58,11 +58,12 @@ teardown() {
   fi
 }
 
-outside() { # deed
+outside() { # action
   get_from "$ROOT/run/bare.sock" "$1"
 }
 
-# refused DEED ANSWER...: one of these is what comes of it in the sandbox; outside, it can be done.
+# refused ACTION ANSWER...: in the sandbox, the action gets one of these answers; outside, it
+# succeeds.
 refused() {
   equal "$1: $(outside "$1")" "$1: done" || return
   local answer
@@ -70,7 +71,7 @@ refused() {
   [[ " ${*:2} " == *" $answer "* ]] || equal "$1: $answer" "$1: ${*:2}"
 }
 
-@test "it writes nowhere but to its own directories" {
+@test "an app writes only to its own directories" {
   refused writes//etc/open/x EROFS
   refused writes//usr/open/x EROFS
   refused writes//srv/open/x EROFS
@@ -82,11 +83,11 @@ refused() {
   equal "$(http /writes//var/tmp/x)" "done"
 }
 
-@test "it does not see what others keep in /tmp" {
+@test "an app does not see files of others in /tmp" {
   refused reads//var/tmp/outside ENOENT
 }
 
-@test "it cannot read what another app keeps, nor speak to it" {
+@test "an app cannot read files of another app, nor connect to it" {
   app other hello:app
   http / >/dev/null
   echo secret >"$ROOT/var/lib/wsgi-once-other/secret"
@@ -95,23 +96,23 @@ refused() {
   refused connects//run/wsgi-once/other.sock EACCES
 }
 
-@test "it does not see whose files those of others are" {
+@test "an app does not see who owns the files of other users" {
   refused sees_owner//srv/of-the-front-server EPERM
   equal "$(http /sees_owner//var/lib/wsgi-once-tries)" "done"
 }
 
-@test "it does not see processes of others" {
+@test "an app does not see processes of others" {
   refused sees_processes_of_others ESRCH
   refused reads//proc/1/cmdline ENOENT
 }
 
-@test "it sees of the kernel in /proc only the processes" {
+@test "an app sees only processes in /proc" {
   refused reads//proc/sys/kernel/ostype ENOENT
   refused reads//proc/kallsyms ENOENT
   refused reads//proc/meminfo ENOENT
 }
 
-@test "it makes no namespaces and no mounts" {
+@test "an app cannot create namespaces or mounts" {
   local namespace
   refused mounts EPERM
   for namespace in cgroup ipc mnt net pid user uts; do
@@ -119,63 +120,63 @@ refused() {
   done
 }
 
-@test "it traces no process, not even its own" {
+@test "an app cannot trace a process, not even its own" {
   refused traces_a_child EPERM
 }
 
-@test "it opens no sockets but those of the web and of this machine" {
+@test "an app can only open sockets of INET, INET6 and UNIX" {
   refused opens_socket/AF_NETLINK,SOCK_RAW EAFNOSUPPORT
   refused opens_socket/AF_PACKET,SOCK_DGRAM EAFNOSUPPORT
   refused opens_socket/AF_INET,SOCK_RAW,IPPROTO_ICMP EPERM
-  refused sets_up_io_uring EPERM # with which it could open them all the same
+  refused sets_up_io_uring EPERM # it could open sockets, too
   equal "$(http /opens_socket/AF_INET,SOCK_STREAM)" "done"
   equal "$(http /opens_socket/AF_INET6,SOCK_DGRAM)" "done"
   equal "$(http /opens_socket/AF_UNIX,SOCK_STREAM)" "done"
 }
 
-@test "it sees no devices of the machine, and makes none" {
+@test "an app neither sees nor creates devices" {
   refused reads//dev/kmsg ENOENT
   refused makes_device EPERM
   equal "$(http /reads//dev/zero)" "done"
   equal "$(http /writes//dev/null)" "done"
 }
 
-@test "it neither sets clock and host name, nor asks for the kernel's log and modules" {
+@test "an app cannot set clock or host name, nor read the kernel's log and modules" {
   refused sets_hostname EPERM
   refused sets_clock EPERM
   refused asks_kernel_log EPERM
   refused lists//usr/lib/modules EACCES
 }
 
-@test "it makes no cgroups" {
+@test "an app cannot create cgroups" {
   refused makes_directory_in_own_cgroup EROFS
 }
 
-@test "it maps no memory that can be written and executed" {
-  refused maps_to_write_and_execute EPERM EACCES # by a filter, or by prctl(2)
+@test "an app cannot map memory that is writable and executable" {
+  refused maps_to_write_and_execute EPERM EACCES # from seccomp, or prctl(2)
 }
 
-@test "it gets no privileges by a setuid program, and makes none" {
+@test "an app cannot gain privileges by a setuid program, nor create one" {
   refused becomes_root_by//srv/setuid-id EPERM
   refused makes_setuid EPERM
 }
 
-@test "it changes neither its personality nor its scheduling to real time" {
+@test "an app cannot change its personality, nor get realtime scheduling" {
   refused changes_personality EPERM
   refused becomes_real_time EPERM
 }
 
-@test "it makes no system calls of another architecture" {
+@test "an app cannot make system calls of another architecture" {
   [[ $(uname -m) == x86_64 ]] || skip "impossible: this machine has no second one"
   refused calls_as_32_bit SIGSYS
 }
 
-@test "it has so many processes at the most" {
+@test "the number of an app's processes is limited" {
   needs_controller pids
   refused forks/600 EAGAIN
 }
 
-@test "it has no capabilities, gets none, and its system calls are filtered" {
+@test "an app has no capabilities, cannot gain any, and its system calls are filtered" {
   local kind state
   while read -r kind state; do
     case $kind in
@@ -188,9 +189,9 @@ refused() {
   equal "$(wc -l <"$BATS_TEST_TMPDIR/kinds")" 7
 }
 
-# ---- the lean one -------------------------------------------------------------------------------
+# ---- the lean sandbox ---------------------------------------------------------------------------
 
-@test "a connection's service writes nowhere else either, and reads nothing of others" {
+@test "a connection's service writes only to its own directories, and cannot read those of others" {
   app other hello:app
   http / >/dev/null
   echo secret >"$ROOT/var/lib/wsgi-once-other/secret"
@@ -204,7 +205,7 @@ refused() {
   equal "$(http /writes//var/lib/wsgi-once-lean/x)" "done"
 }
 
-@test "a connection's service has no privileges and gets none" {
+@test "a connection's service has no privileges and cannot gain any" {
   select_app lean
   refused becomes_root_by//srv/setuid-id EPERM
   refused makes_setuid EPERM
@@ -215,12 +216,12 @@ refused() {
   refused asks_kernel_log EPERM
 }
 
-@test "what a filter of few system calls refuses, it refuses to a connection's service, too" {
+@test "a connection's service is refused what one filter of system calls can refuse" {
   select_app lean
   refused unshares/user EPERM
   refused traces_a_child EPERM
   refused sets_clock EPERM
-  refused maps_to_write_and_execute EPERM EACCES # by a filter, or by prctl(2)
+  refused maps_to_write_and_execute EPERM EACCES # from seccomp, or prctl(2)
   refused changes_personality EPERM
   refused becomes_real_time EPERM
   refused opens_socket/AF_NETLINK,SOCK_RAW EAFNOSUPPORT
@@ -229,7 +230,7 @@ refused() {
   [[ $(uname -m) != x86_64 ]] || refused calls_as_32_bit SIGSYS
 }
 
-@test "a connection's service has the whole sandbox when lean.conf is masked" {
+@test "a connection's service has the full sandbox when lean.conf is masked" {
   local drop_ins=/etc/systemd/system/wsgi-once-lean@.service.d
   select_app lean
   equal "$(http /reads//proc/1/cmdline)" "done"
@@ -243,7 +244,7 @@ refused() {
   inside systemctl daemon-reload
 }
 
-# ---- what systemd-analyze says of it ------------------------------------------------------------
+# ---- systemd-analyze security -------------------------------------------------------------------
 
 exposure() { # unit
   inside systemd-analyze security --no-pager "$1" |
@@ -264,10 +265,10 @@ is_at_most() { # number, number
   is_at_most "$(exposure wsgi-once-lean@1.service)" 3
 }
 
-@test "what is left open is open for a reason" {
-  # An app speaks to databases and services, finds its code and perhaps a virtual environment in
-  # the file system, and limits itself; so IPAddressDeny=, RootDirectory= and the like are for who
-  # knows the app. ProtectClock= brings DeviceAllow=char-rtc.
+@test "the sandbox leaves only these settings open" {
+  # An app uses databases and services, finds its code and perhaps a virtual environment in the file
+  # system, and sets its own limits. So IPAddressDeny=, RootDirectory= and the like are left to
+  # administrators who know the app. ProtectClock= implies DeviceAllow=char-rtc.
   inside systemd-analyze security --no-pager wsgi-once-tries.service |
     sed -nE 's/^✗ (\S+).*/\1/p' | sort >"$BATS_TEST_TMPDIR/open"
   equal "$(comm -23 "$BATS_TEST_TMPDIR/open" - <<'END'

@@ -2,8 +2,8 @@
 # ways: floods
 # lasts: 60 s
 
-# Apps under systemd when many come at once, when they fail, and when they take too much: in both
-# activations, with the units and the sandbox that are shipped.
+# Apps under systemd when many requests arrive at once, when apps fail, and when they use too many
+# resources: with both activations, and the shipped units and sandbox.
 
 load installed
 
@@ -14,7 +14,7 @@ is_listening() {
     $(show_of "$UNIT.socket" Result) == success ]]
 }
 
-# ---- many ---------------------------------------------------------------------------------------
+# ---- many requests ------------------------------------------------------------------------------
 
 @test "a server answers 1,000 requests of 8 clients" {
   app many hello:app
@@ -27,26 +27,26 @@ is_listening() {
   equal "$(show_of "$UNIT.socket" NAccepted)" 1000
 }
 
-@test "a server answers 1,000 clients that come at once" {
+@test "a server answers 1,000 clients that connect at once" {
   app many hello:app
   equal "$(flood 1000)" "1000 200"
   is_listening
   equal "$(flood 100 8)" "100 200"
 }
 
-# All clients are in the queue before the first one asks; the first services may end while systemd
-# still takes the last ones from it.
-@test "of 1,000 connections at once, MaxConnections= are served, and the socket goes on" {
+# All clients are in the queue before the first one sends its request. The first services may end
+# while systemd still accepts the last connections.
+@test "of 1,000 connections at once, MaxConnections= are served, and the socket stays active" {
   app many hello:app "${ACCEPT[@]}"
   run -0 flood 1000
-  # From systemd 255 on PollLimitBurst= slows it down, so that all may have their turn.
+  # Since systemd 255, PollLimitBurst= slows down accepting, so all of them may be served.
   [[ $output =~ ^([0-9]+)" 200"($'\n'([0-9]+)" closed")?$ ]]
   ((BASH_REMATCH[1] >= 256 && BASH_REMATCH[1] + ${BASH_REMATCH[3]:-0} == 1000))
   is_listening
   equal "$(flood 100 8)" "100 200"
 }
 
-@test "without TriggerLimitIntervalSec=0 a socket would be given up for good" {
+@test "the control: without TriggerLimitIntervalSec=0 the socket fails for good" {
   app many hello:app "${ACCEPT[@]}"
   drop_in "$UNIT.socket" "[Socket]" "TriggerLimitIntervalSec=1h" "TriggerLimitBurst=20"
   inside systemctl restart "$UNIT.socket"
@@ -56,30 +56,30 @@ is_listening() {
   run ! is_listening
 }
 
-# ---- failing ------------------------------------------------------------------------------------
+# ---- failures -----------------------------------------------------------------------------------
 
-# fails_often HOW OUTCOME: 200 requests of 8 clients fail so, and afterwards all is well.
+# fails_often HOW OUTCOME: 200 requests of 8 clients fail like this; then requests succeed again.
 fails_often() {
   echo "$1" >"$ROOT/run/failing"
   equal "$(flood 200 8)" "200 $2"
   rm "$ROOT/run/failing"
-  eventually answers "Hello." # the last one that failed may still be there
+  eventually answers "Hello." # the last process that failed may still run
   equal "$(flood 20 4)" "20 200"
-  eventually are_few
+  eventually few_units_remain
   is_listening
 }
 
-# The socket, perhaps the service of a listener; of those of connections none.
-are_few() {
+# The socket, and for a listener perhaps the service. No services of connections.
+few_units_remain() {
   (($(units | wc -l) <= 2))
 }
 
-@test "a server whose import fails answers 200 requests so, and is served again when it is mended" {
+@test "a server whose import fails answers 200 requests with 500, and recovers" {
   app failing fails_when_told:app
   fails_often import 500
 }
 
-# systemd would refuse the sixth start within ten seconds, and give up the socket with it.
+# By default systemd refuses the sixth start within ten seconds, and the socket fails with it.
 @test "a server that failed often in a short time is started again" {
   local times
   app failing fails_when_told:app
@@ -92,22 +92,22 @@ are_few() {
   equal "$(http /)" "Hello."
 }
 
-@test "a server whose requests crash 200 times goes on" {
+@test "a server keeps running when 200 requests crash" {
   app failing fails_when_told:app "[Service]" "LimitCORE=0"
   fails_often request closed
 }
 
-@test "200 services of connections whose import fails do not pile up" {
+@test "200 services of connections whose import fails do not accumulate" {
   app failing fails_when_told:app "${ACCEPT[@]}"
   fails_often import 500
 }
 
-@test "200 services of connections that crash do not pile up" {
+@test "200 services of connections that crash do not accumulate" {
   app failing fails_when_told:app "${ACCEPT[@]}" "[Service]" "LimitCORE=0"
   fails_often request closed
 }
 
-@test "without CollectMode= they would pile up" {
+@test "the control: without CollectMode= they accumulate" {
   app failing fails_when_told:app "${ACCEPT[@]}"
   drop_in "$UNIT@.service" "[Unit]" "CollectMode=inactive"
   echo import >"$ROOT/run/failing"
@@ -120,13 +120,13 @@ have_failed() { # count
   (($(units | grep -c ' failed ') == $1))
 }
 
-@test "systemctl status still tells why a server failed" {
+@test "systemctl status shows why a server failed" {
   app failing fails_when_told:app
   echo import >"$ROOT/run/failing"
   flood 1
   eventually shows ActiveState failed
   rm "$ROOT/run/failing"
-  # Whoever asks is not the one who keeps it: others have been asked about since.
+  # This query does not keep the unit in memory: it stays failed after others were loaded.
   conf other hello:app
   inside systemctl daemon-reload
   equal "$(units | grep -c "^$SERVICE .* failed ")" 1
@@ -135,20 +135,20 @@ have_failed() { # count
   contains "$output" "told to fail"
 }
 
-# ---- too much -----------------------------------------------------------------------------------
+# ---- too many resources -------------------------------------------------------------------------
 
-@test "a connection's service that takes too much memory is killed, and no other" {
+@test "a connection's service that exceeds MemoryMax= is killed, others are not" {
   needs_controller memory
   app hungry eats_memory:app "${ACCEPT[@]}" "[Service]" "MemoryMax=60M" "MemorySwapMax=0"
   http /eat >"$BATS_TEST_TMPDIR/eaten" 2>&1 &
   local eating=$!
   equal "$(flood 20 4)" "20 200"
   wait "$eating" || :
-  # With cgroups of v1 systemd does not know why it was killed.
+  # With cgroups v1 systemd does not see the reason.
   eventually has_failed_with '(oom-kill|signal)'
   equal "$(inside journalctl --output cat --unit "$SERVICE" | grep -c "Failed with result")" 1
   contains "$(cat "$BATS_TEST_TMPDIR/eaten")" "Empty reply"
-  # Its own journal says which request that was, though the process could not.
+  # Its journal names the request, which the killed process could not.
   local killed
   killed=$(inside journalctl --output json --unit "$SERVICE" |
     sed -n "/Failed with result/s/.*\"UNIT\" *: *\"\([^\"]*\)\".*/\1/p")
@@ -159,7 +159,7 @@ has_failed_with() { # pattern of results
   inside journalctl --output cat --unit "$SERVICE" | grep -qE "Failed with result '$1'"
 }
 
-@test "a server's request that takes too much memory is killed, and the server goes on" {
+@test "a server's worker that exceeds MemoryMax= is killed, and the server keeps running" {
   needs_controller memory
   app hungry eats_memory:app "[Service]" "MemoryMax=100M" "MemorySwapMax=0"
   http /hello
@@ -177,9 +177,9 @@ names_what_was_killed() {
     grep -qE '^GET /eat: worker [0-9]+ was killed by signal 9'
 }
 
-# ---- beginning and end --------------------------------------------------------------------------
+# ---- start and stop -----------------------------------------------------------------------------
 
-# Prints the processes of the app, whoever they belong to.
+# Prints the processes of the app, of any user.
 processes_of_app() {
   inside pgrep --full '^/usr/local/bin/wsgi-once'
 }
@@ -204,7 +204,7 @@ nothing_runs() {
   eventually nothing_runs
 }
 
-@test "a socket that is restarted often is still wanted" {
+@test "a socket still works after it was restarted often" {
   local times
   app restarted hello:app
   for ((times = 0; times < 8; times++)); do
@@ -213,12 +213,12 @@ nothing_runs() {
   equal "$(http /)" "Hello."
 }
 
-@test "what is stopped accepts nobody" {
+@test "a stopped socket accepts no connections" {
   app closed hello:app
   equal "$(http /)" "Hello."
   inside systemctl stop "$UNIT.socket"
   equal "$(flood 3)" "3 refused"
-  eventually nothing_runs # the service needs its socket
+  eventually nothing_runs # the service requires its socket
 }
 
 @test "an app that is stopped, restarted and reloaded under load loses no request" {
@@ -226,13 +226,13 @@ nothing_runs() {
   app loaded hello:app
   flood_until "$BATS_TEST_TMPDIR/enough" >"$BATS_TEST_TMPDIR/outcomes" 3>&- &
   local flooding=$!
-  # A stop of what is not there yet is cancelled when the socket starts it meanwhile.
+  # If the unit is inactive, the socket may cancel the stop job by starting it.
   for verb in stop restart reload stop restart reload; do
     eventually shows StatusText "$HAS_SERVED" &&
       inside systemctl --quiet "$verb" "$SERVICE" || failed=$verb
   done
   eventually shows StatusText "$HAS_SERVED" || failed=end
-  touch "$BATS_TEST_TMPDIR/enough" # whatever happened: the load has to end
+  touch "$BATS_TEST_TMPDIR/enough" # end the load in any case
   wait "$flooding"
   equal "$failed" ""
   equal "$(sort -u "$BATS_TEST_TMPDIR/outcomes")" "100 200"
@@ -240,7 +240,7 @@ nothing_runs() {
 
 HAS_SERVED='*: [1-9]* served*'
 
-# flood_until FILE: until the file is there; a line for each 100 requests.
+# flood_until FILE: sends requests until the file exists; prints a line for each 100 requests.
 flood_until() {
   until [[ -e $1 ]]; do
     flood 100 8

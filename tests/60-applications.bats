@@ -1,16 +1,16 @@
 #!/usr/bin/env bats
 # ways: both
 #
-# Real applications: Flask, Django and httpbin as the distribution packages them.
+# Flask, Django and httpbin, as packaged by the distribution.
 
 load helpers
 
-# json EXPRESSION: a value of the JSON on standard input, which is `it` in the expression.
+# json EXPRESSION: prints a value of the JSON on standard input, which EXPRESSION calls `it`.
 json() {
   /usr/bin/python3 -ISc "import json, sys; it = json.load(sys.stdin); print(($1))"
 }
 
-@test "Flask: a page, a form, a part of the path" {
+@test "Flask serves a page, a form, and a variable part of the path" {
   serve demo:app
   equal "$(http /)" "Hello from a process of its own."
   equal "$(http / --data-urlencode "text=grün & <b>")" "You sent: grün &amp; &lt;b&gt;"
@@ -24,13 +24,13 @@ json() {
   done
 }
 
-@test "Flask below a mount point" {
+@test "Flask works below a mount point" {
   serve --mount=/demo demo:app
   equal "$(http /demo/user/Ada)" "Hello, Ada."
   equal "$(status /user/Ada)" 404
 }
 
-@test "Django: pages, queries, redirects to the slash" {
+@test "Django serves pages and queries, and redirects to the trailing slash" {
   serve django_site
   equal "$(http "/?q=a%20b")" "GET /?q=a%20b a b"
   equal "$(http "/page/gr%C3%BCn/")" "page grün"
@@ -38,18 +38,18 @@ json() {
   equal "$(http / --head --write-out '%{http_code}' --output /dev/null)" 200
 }
 
-@test "Django: forms, uploads and the guard against forged ones" {
+@test "Django accepts forms and uploads, and refuses forged ones" {
   serve django_site
   head --bytes=3000000 /dev/zero >"$BATS_TEST_TMPDIR/zeros"
   equal "$(http /form --data-urlencode "text=über")" "über []"
   equal "$(http /form --form text=with --form "file=@$BATS_TEST_TMPDIR/zeros")" \
     "with ['zeros: 3000000']"
-  # as wsgi-once-apps(7) says: without a length it is nothing
+  # Django ignores content without a length: wsgi-once-apps(7)
   equal "$(http /form --header "Transfer-Encoding: chunked" --data text=lost)" "None []"
   equal "$(status /guarded --data text=forged)" 403
 }
 
-@test "Django: files, streams and failures" {
+@test "Django serves files, streams and errors" {
   serve django_site
   http /source --output "$BATS_TEST_TMPDIR/source"
   cmp "$BATS_TEST_TMPDIR/source" "$APPS/django_site.py"
@@ -64,7 +64,7 @@ json() {
   done
 }
 
-@test "httpbin: what the client sends arrives" {
+@test "httpbin gets what the client sends" {
   serve httpbin:app
   local answer
   answer=$(http "/get?a=1&b=%26%C3%BC" --header "X-Word: hello")
@@ -80,7 +80,7 @@ json() {
     "({'upload': 'the content of the file\\n'}, {'text': 'x'})"
 }
 
-@test "httpbin: content in chunks, and content that is waited for" {
+@test "httpbin gets content in chunks, and content after 100 Continue" {
   serve httpbin_chunked:app
   head --bytes=200000 /dev/zero | tr '\0' 'x' >"$BATS_TEST_TMPDIR/file"
   for field in "Transfer-Encoding: chunked" "Expect: 100-continue"; do
@@ -91,7 +91,7 @@ json() {
   done
 }
 
-@test "httpbin: methods and statuses" {
+@test "httpbin supports methods and statuses" {
   serve httpbin:app
   equal "$(status /status/418)" 418
   equal "$(status /status/204)" 204
@@ -103,7 +103,7 @@ json() {
   equal "$(http /basic-auth/ada/pass --user ada:pass | json 'it["user"]')" "ada"
 }
 
-@test "httpbin: streams and bytes" {
+@test "httpbin serves streams and bytes" {
   serve httpbin:app
   equal "$(http /stream/3 | while read -r line; do json 'it["id"]' <<<"$line"; done)" "0
 1
@@ -116,7 +116,7 @@ json() {
   equal "$(status /delay/0)" 200
 }
 
-@test "httpbin: redirects, cookies and compression" {
+@test "httpbin serves redirects, cookies and compressed content" {
   serve httpbin:app
   equal "$(http /redirect/2 --location --output /dev/null --write-out '%{num_redirects}')" 2
   local cookies="/cookies/set?taste=sweet&size=big"

@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
 # ways: load
 
-# What ordinary apps need works in the sandbox that is shipped, without a line of their own; and
-# what they keep is kept.
+# What ordinary apps need works in the shipped sandbox without settings of their own, and their
+# files are kept.
 
 load installed
 
-# has_all_it_needs: see tests/apps/ordinary_needs.py.
-has_all_it_needs() {
+# needs_are_met: the app can do what tests/apps/ordinary_needs.py lists.
+needs_are_met() {
   local need
   http / >"$BATS_TEST_TMPDIR/needs"
   (($(wc -l <"$BATS_TEST_TMPDIR/needs") > 15))
@@ -16,14 +16,14 @@ has_all_it_needs() {
   done <"$BATS_TEST_TMPDIR/needs"
 }
 
-@test "ordinary things work in a server's sandbox" {
+@test "ordinary operations work in a server's sandbox" {
   app needs ordinary_needs:app
-  has_all_it_needs
+  needs_are_met
 }
 
-@test "ordinary things work in a connection's sandbox" {
+@test "ordinary operations work in the sandbox of a connection's service" {
   app needs ordinary_needs:app "[Socket]" "Accept=yes"
-  has_all_it_needs
+  needs_are_met
 }
 
 @test "Django works in a server's sandbox" {
@@ -34,17 +34,17 @@ has_all_it_needs() {
     "hello ['hello.py: $(stat --format %s "$APPS/hello.py")']"
 }
 
-tell() { # text
+keep() { # text
   http / --data-urlencode "text=$1" >/dev/null
 }
 
-@test "what an app keeps survives restarts and idle ends" {
+@test "an app's files survive restarts and idle exits" {
   app keeps keeps:app "IdleTimeout=100ms"
-  tell one
+  keep one
   eventually shows ActiveState inactive
-  tell two
+  keep two
   inside systemctl restart "$SERVICE"
-  tell three
+  keep three
   inside systemctl stop "$UNIT.socket" "$SERVICE"
   inside systemctl start "$UNIT.socket"
   equal "$(http /)" "one two three"
@@ -53,29 +53,29 @@ tell() { # text
   equal "$(http /cache)" 3
 }
 
-@test "what one connection's service keeps the next one has" {
+@test "one connection's service keeps files for the next one" {
   app keeps keeps:app "[Socket]" "Accept=yes"
-  tell one
-  tell two
+  keep one
+  keep two
   equal "$(http /)" "one two"
   equal "$(http /cache)$(http /cache)" 12
 }
 
-@test "connections' services at the same time share user and directories" {
+@test "concurrent services of connections share user and directories" {
   app keeps keeps:app "[Socket]" "Accept=yes"
   local n clients=()
   for n in 1 2 3 4 5 6 7 8; do
-    tell "$n" &
+    keep "$n" &
     clients+=($!)
   done
   wait "${clients[@]}"
   equal "$(http / | tr ' ' '\n' | sort | tr -d '\n')" 12345678
 }
 
-# knows_where_it_is [LINE]...
-knows_where_it_is() {
+# uses_own_directories [LINE]...
+uses_own_directories() {
   app keeps keeps:app "$@"
-  # Nothing in /tmp, nothing in /var/tmp.
+  # Nothing is in /tmp or /var/tmp.
   equal "$(http /where)" "/var/lib/wsgi-once-keeps /srv/apps"
   equal "$(http /leave)" "/var/lib/wsgi-once-keeps /srv/apps left left"
   [[ ! -e $ROOT/tmp/left && ! -e $ROOT/var/tmp/left ]]
@@ -83,13 +83,13 @@ knows_where_it_is() {
   equal "$(inside stat --dereference --format %a /var/cache/wsgi-once-keeps)" 750
 }
 
-@test "an app is at home in its state directory, and its /tmp is its own" {
-  knows_where_it_is
+@test "an app starts in its state directory, and has a private /tmp" {
+  uses_own_directories
   inside systemctl restart "$SERVICE"
   equal "$(http /where)" "/var/lib/wsgi-once-keeps /srv/apps"
 }
 
-@test "a connection's service is at home there too, and its /tmp ends with it" {
-  knows_where_it_is "[Socket]" "Accept=yes"
+@test "a connection's service starts there, too, and its /tmp is removed when it ends" {
+  uses_own_directories "[Socket]" "Accept=yes"
   equal "$(http /where)" "/var/lib/wsgi-once-keeps /srv/apps"
 }

@@ -2,17 +2,17 @@
 # ways: fronts
 # lasts: 120 s
 #
-# Before wsgi-once are nginx, HAProxy, Apache and Caddy, as the examples configure them: none of
-# them tries anything again. A test goes through all of them: the last "behind" that it shows says
-# where it failed.
+# nginx, HAProxy, Apache and Caddy in front of wsgi-once, as the examples configure them: none of
+# them retries a request. Each test runs with all of them: the last "behind" in its output names the
+# one that failed.
 
 # shellcheck disable=SC2030,SC2031 # what a test calls is in the same shell
 
 load fronts
 
-WHATEVER=(each-unix each-tcp server-unix server-tcp)
+ALL_APPS=(each-unix each-tcp server-unix server-tcp)
 
-# Runs a function of the test behind each front, before each app of a list, with the front's name.
+# Runs a function of the test behind each front, with each app of a list. Its argument is the front.
 everywhere() { # function, app...
   local front app
   for front in "${FRONTS[@]}"; do
@@ -23,19 +23,19 @@ everywhere() { # function, app...
   done
 }
 
-# Prints what tests/apps/random_content.py sends.
+# Prints the content that tests/apps/random_content.py sends.
 content() {
   PYTHONPATH=$APPS /usr/bin/python3 -c 'import sys, random_content as it
 sys.stdout.buffer.writelines(it.app({"QUERY_STRING": ""}, lambda *_: None))'
 }
 
-# ---- what is asked and answered ------------------------------------------------------------------
+# ---- requests and answers ------------------------------------------------------------------------
 
-@test "GET and HEAD, with the fields and statuses of the app" {
-  everywhere asks "${WHATEVER[@]}"
+@test "GET and HEAD return the app's status and fields" {
+  everywhere gets_and_heads "${ALL_APPS[@]}"
 }
 
-asks() {
+gets_and_heads() {
   equal "$(http /)" "Hello."
   run -0 http / --head
   contains "$output" "HTTP/1.1 200 OK"
@@ -50,11 +50,11 @@ asks() {
   equal "$(status /responds --header "Start: '304 Not Modified', []" --header "Return: []")" 304
 }
 
-@test "the app sees the path and host that were asked for, and nothing that a client made up" {
-  everywhere sees "${WHATEVER[@]}"
+@test "the app sees the requested path and host, and no forged X-Forwarded fields" {
+  everywhere gets_path_and_host "${ALL_APPS[@]}"
 }
 
-sees() {
+gets_path_and_host() {
   local environ=$BATS_TEST_TMPDIR/environ
   http "/environ/a%2Fb%20%C3%BC;c?x=%26&y" --header "Host: www.example.org" \
     --header "X-Forwarded-For: 192.0.2.1" --header "X-Forwarded-Proto: gopher" \
@@ -71,12 +71,12 @@ HTTP_X_WORD='one'
 REQUEST_URI='/environ/a%2Fb%20%C3%BC;c?x=%26&y'"
 }
 
-@test "a host in the request line goes before another one in Host" {
-  everywhere sees_one_host server-unix trusting-unix
+@test "a host in the request line overrides the Host field" {
+  everywhere gets_one_host server-unix trusting-unix
 }
 
-# RFC 9112 §3.2.2. HAProxy refuses them.
-sees_one_host() {
+# RFC 9112 §3.2.2. HAProxy refuses a Host field that differs.
+gets_one_host() {
   local start rest
   rest='HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n'
   for start in "GET http:" "GET  HTTP:" "GET ftp:"; do
@@ -88,7 +88,7 @@ sees_one_host() {
   contains "$output" "HTTP_HOST='www.example.org:81'"
 }
 
-@test "the client is who the front server says that it is, with the lines of its example" {
+@test "with the lines of its example, the front server names the client" {
   local front
   for front in "${FRONTS[@]}"; do
     equal "$front: $(trusting_lines "$front")" "$front: TrustedProxy=unix
@@ -109,15 +109,15 @@ SERVER_NAME='www.example.org'
 wsgi.url_scheme='http'"
 }
 
-# ---- much ----------------------------------------------------------------------------------------
+# ---- large content -------------------------------------------------------------------------------
 
-@test "uploads of 64 MiB arrive as they were, with a length and in chunks" {
+@test "uploads of 64 MiB arrive unchanged, with a length and in chunks" {
   content >"$BATS_TEST_TMPDIR/content"
   HASH=$(sha256sum <"$BATS_TEST_TMPDIR/content" | cut -d' ' -f1)
-  everywhere uploads "${WHATEVER[@]}"
+  everywhere uploads "${ALL_APPS[@]}"
 }
 
-# Without Expect, which curl would send.
+# Without Expect, which curl would add.
 uploads() {
   local field
   for field in "Content-Length: $((64 << 20))" "Transfer-Encoding: chunked"; do
@@ -127,10 +127,10 @@ uploads() {
   done
 }
 
-# nginx, and Apache what has no length, take them in first.
-@test "an upload without a length gets one from who takes it in first" {
+# nginx buffers every upload, Apache those without a length.
+@test "a front server that buffers an upload without a length adds the length" {
   FRONTS=(nginx apache2)
-  everywhere gives_a_length "${WHATEVER[@]}"
+  everywhere gives_a_length "${ALL_APPS[@]}"
   FRONTS=(haproxy caddy)
   everywhere gives_none server-unix
 }
@@ -153,13 +153,13 @@ gives_none() {
   equal "$(length_of_chunked)" ""
 }
 
-@test "slow uploads hold no worker behind nginx" {
+@test "slow uploads occupy no worker behind nginx" {
   FRONTS=(nginx)
-  everywhere holds_no_worker server-unix server-tcp
+  everywhere occupies_no_worker server-unix server-tcp
 }
 
-# More of them than there are workers, while others ask.
-holds_no_worker() {
+# More slow clients than workers, and other requests at the same time.
+occupies_no_worker() {
   run -0 nsenter --net --target "$SYSTEMD" /usr/bin/python3 -c '
 import http.client, socket, sys
 address = "127.0.0.1", int(sys.argv[1])
@@ -178,9 +178,9 @@ print(sum(client.makefile("rb").read().endswith(b"\r\n\r\nhello, you") for clien
   equal "$output" $'Hello.\nHello.\nHello.\nHello.\nHello.\n20'
 }
 
-@test "downloads of 64 MiB arrive as they were, with a length and without" {
+@test "downloads of 64 MiB arrive unchanged, with a length and without" {
   HASH=$(content | sha256sum)
-  everywhere downloads "${WHATEVER[@]}"
+  everywhere downloads "${ALL_APPS[@]}"
 }
 
 downloads() {
@@ -188,9 +188,9 @@ downloads() {
   equal "$(http "/random_content?length" | sha256sum)" "$HASH"
 }
 
-@test "64 MiB there and back" {
+@test "64 MiB are echoed unchanged" {
   content >"$BATS_TEST_TMPDIR/content"
-  everywhere echoes "${WHATEVER[@]}"
+  everywhere echoes "${ALL_APPS[@]}"
 }
 
 echoes() {
@@ -200,9 +200,9 @@ echoes() {
 
 # ---- 100-continue --------------------------------------------------------------------------------
 
-# Some fronts say it themselves, before they ask the app, and some add fields to what the app says.
-@test "who waits for 100 Continue gets it, and the answer" {
-  everywhere waits_for_continue "${WHATEVER[@]}"
+# Some fronts send it before they connect to the app, and some add fields to the app's.
+@test "a client that waits for 100 Continue gets it, and the answer" {
+  everywhere waits_for_continue "${ALL_APPS[@]}"
 }
 
 waits_for_continue() {
@@ -217,11 +217,11 @@ waits_for_continue() {
 
 # ---- slow clients --------------------------------------------------------------------------------
 
-@test "slow clients are served, and keep nobody else waiting" {
-  everywhere is_slow "${WHATEVER[@]}"
+@test "slow clients are served, and do not delay others" {
+  everywhere serves_slow_clients "${ALL_APPS[@]}"
 }
 
-is_slow() {
+serves_slow_clients() {
   local slow answer=$BATS_TEST_TMPDIR/answer
   [[ -p $FIFOS/one ]] || mkfifo "$FIFOS/one" "$FIFOS/two"
   talk send 'POST /echoes HTTP/1.1\r\nHo' meet "$FIFOS/one" \
@@ -234,7 +234,7 @@ is_slow() {
   equal "$(http /)" "Hello."
   wait "$slow"
   contains "$(cat "$answer")" "hello, you"
-  # and one that takes its answer slowly
+  # a client that reads its answer slowly
   talk send 'GET /random_content?length HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' \
     expect '\r\n\r\n' meet "$FIFOS/one" read-slowly 65536 >"$answer" &
   slow=$!
@@ -246,12 +246,12 @@ is_slow() {
 
 # ---- early answers -------------------------------------------------------------------------------
 
-@test "an answer to an upload that the app does not read is passed on" {
+@test "the answer to an upload that the app does not read is forwarded" {
   truncate --size=64M "$BATS_TEST_TMPDIR/zeros"
-  everywhere refuses "${WHATEVER[@]}"
+  everywhere forwards_early_answer "${ALL_APPS[@]}"
 }
 
-refuses() {
+forwards_early_answer() {
   local field
   for field in "Content-Length: $((64 << 20))" "Transfer-Encoding: chunked"; do
     run http /responds --header "$field" --header "Expect:" --write-out ' %{http_code}' \
@@ -261,12 +261,12 @@ refuses() {
   done
 }
 
-@test "so is that of wsgi-once to an upload that is too large" {
+@test "the answer 413 of wsgi-once to an upload that is too large is forwarded" {
   truncate --size=64M "$BATS_TEST_TMPDIR/zeros"
-  everywhere is_too_large impatient-unix
+  everywhere forwards_413 impatient-unix
 }
 
-is_too_large() {
+forwards_413() {
   local field
   for field in "Content-Length: $((64 << 20))" "Transfer-Encoding: chunked"; do
     run http /echoes --header "$field" --header "Expect:" --data-binary "@$BATS_TEST_TMPDIR/zeros"
@@ -274,14 +274,14 @@ is_too_large() {
   done
 }
 
-# nginx and Apache take in, or send, all of the upload before they look for an answer.
-@test "behind HAProxy and Caddy, who is still sending gets it at once" {
+# nginx and Apache receive, or send, the whole upload before they read an answer.
+@test "behind HAProxy and Caddy, a client that is still sending gets an early answer" {
   FRONTS=(haproxy caddy)
-  everywhere answers_early "${WHATEVER[@]}"
-  everywhere is_impatient impatient-unix
+  everywhere answers_early "${ALL_APPS[@]}"
+  everywhere times_out_early impatient-unix
 }
 
-# Caddy reads on, up to 256 KiB, if the connection is to be kept.
+# For a persistent connection, Caddy would first read up to 256 KiB.
 UNFINISHED='HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 100\r\n\r\nhello'
 
 answers_early() {
@@ -289,44 +289,44 @@ answers_early() {
   contains "$output" "HTTP/1.1 200 OK"
 }
 
-is_impatient() {
+times_out_early() {
   run -0 talk send "POST /echoes $UNFINISHED" expect '408 Request Timeout: '
   contains "$output" "HTTP/1.1 408 Request Timeout"
 }
 
-@test "of a request that takes too long wsgi-once says 504" {
-  everywhere takes_too_long impatient-unix
+@test "a request that exceeds its time limit gets 504 from wsgi-once" {
+  everywhere answers_504 impatient-unix
 }
 
-takes_too_long() {
+answers_504() {
   equal "$(http /hangs:in_sleep)" "504 Gateway Timeout"
 }
 
-# ---- clients that leave --------------------------------------------------------------------------
+# ---- clients that disconnect ---------------------------------------------------------------------
 
-@test "when a client leaves, the app is closed, and nothing is left behind" {
-  everywhere leaves "${WHATEVER[@]}"
+@test "when a client disconnects, the iterable is closed, and no process is left" {
+  everywhere disconnects "${ALL_APPS[@]}"
 }
 
-leaves() {
+disconnects() {
   local closed
   closed=$(times_logged closed)
   talk send 'GET /endless HTTP/1.1\r\nHost: a\r\n\r\n' expect xxx reset >/dev/null
   eventually has_logged_more "$closed" closed
   eventually nothing_is_left
   case $1 in
-    nginx) leaves_it_before_the_app 'Content-Length: 9999999\r\n\r\n' ;;
-    *) leaves_its_upload 'Content-Length: 9999999\r\n\r\n' ;;
+    nginx) disconnects_before_the_app 'Content-Length: 9999999\r\n\r\n' ;;
+    *) disconnects_during_upload 'Content-Length: 9999999\r\n\r\n' ;;
   esac
   case $1 in
-    nginx | apache2) leaves_it_before_the_app 'Transfer-Encoding: chunked\r\n\r\nf4240\r\n' ;;
-    *) leaves_its_upload 'Transfer-Encoding: chunked\r\n\r\nf4240\r\n' ;;
+    nginx | apache2) disconnects_before_the_app 'Transfer-Encoding: chunked\r\n\r\nf4240\r\n' ;;
+    *) disconnects_during_upload 'Transfer-Encoding: chunked\r\n\r\nf4240\r\n' ;;
   esac
   equal "$(http /)" "Hello."
 }
 
-# The app must not take it for the whole.
-leaves_its_upload() { # rest of the head
+# The app must not mistake a truncated upload for a complete one.
+disconnects_during_upload() { # rest of the head
   local leaving reads errors
   reads=$(times_logged "the app reads")
   errors=$(times_logged "the app got ConnectionResetError")
@@ -341,8 +341,8 @@ leaves_its_upload() { # rest of the head
   eventually nothing_is_left
 }
 
-# What the front server takes in first never gets there.
-leaves_it_before_the_app() { # rest of the head
+# An upload that the front server buffers never reaches the app.
+disconnects_before_the_app() { # rest of the head
   local reads
   reads=$(times_logged "the app reads")
   talk send 'POST /reading_fails HTTP/1.1\r\nHost: a\r\n'"$1" send-zeros 300000 reset >/dev/null
@@ -359,7 +359,7 @@ has_logged_more() { # number, text
   (($(times_logged "$2") > $1))
 }
 
-# No instance of Accept=yes; no request that a server serves.
+# Accept=yes: no instance is left. A server: no request is running.
 nothing_is_left() {
   case $UNIT in
     *-each-*) [[ -z $(inside systemctl list-units --no-legend "$SERVICE") ]] ;;
@@ -369,8 +369,8 @@ nothing_is_left() {
 
 # ---- load ----------------------------------------------------------------------------------------
 
-# load_begins CLIENTS [PAUSE]: each makes one request after the other until the load ends, with
-# pauses between them of up to that many milliseconds.
+# load_begins CLIENTS [PAUSE]: each client sends one request after another until the load ends, and
+# pauses between them for up to PAUSE milliseconds.
 load_begins() {
   echo "function delay() return math.random(0, ${2:-0}) end" >"$BATS_TEST_TMPDIR/pauses.lua"
   nsenter --net --target "$SYSTEMD" wrk --connections "$1" --threads 1 --timeout 60 \
@@ -379,16 +379,16 @@ load_begins() {
   WRK=$!
 }
 
-# It was more than a few requests, and each was answered well.
+# There were many requests, and none failed.
 load_ends() {
-  kill -INT "$WRK" # this makes it report
+  kill -INT "$WRK" # wrk prints its report
   wait "$WRK"
   cat "$BATS_TEST_TMPDIR/report"
   grep -q '^Requests/sec: *[1-9]' "$BATS_TEST_TMPDIR/report"
   run ! grep -E 'Non-2xx|Socket errors' "$BATS_TEST_TMPDIR/report"
 }
 
-@test "restarts under load: no request fails" {
+@test "no request fails when the server is restarted under load" {
   everywhere restarts_under_load server-unix server-tcp
 }
 
@@ -403,7 +403,7 @@ restarts_under_load() {
   equal "$failed" ""
 }
 
-@test "servers that end as soon as they are idle: no request fails" {
+@test "no request fails when the server exits as soon as it is idle" {
   everywhere ends_under_load brief-unix brief-tcp
 }
 
@@ -416,7 +416,7 @@ ends_under_load() {
   equal "$failed" ""
 }
 
-@test "a service for each of many requests: none fails" {
+@test "no request fails when each of many has its own service" {
   everywhere is_under_load each-unix each-tcp
 }
 

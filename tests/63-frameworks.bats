@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
 # ways: applications
 #
-# Frameworks as the distribution packages them, each with the same small site.
+# Frameworks as packaged by the distribution, each with the same small site.
 
 load applications
 
-# The tasks that each site has, see tests/apps/*_site.py.
-does_its_tasks() {
+# The site works: see tests/apps/*_site.py.
+serves_the_site() {
   head --bytes=3000000 /dev/zero >"$BATS_TEST_TMPDIR/zeros"
   equal "$(http /hello/J%C3%BCrgen%20M)" "Hello, Jürgen M."
   equal "$(http /form --data-urlencode "text=grün & <b>")" "grün & <b> None"
@@ -20,39 +20,39 @@ does_its_tasks() {
   equal "$(http /hello/again)" "Hello, again."
 }
 
-@test "Pyramid" {
+@test "Pyramid serves the site" {
   serve_persistently pyramid_site:app
-  does_its_tasks pyramid_site
+  serves_the_site pyramid_site
 }
 
-@test "Falcon" {
+@test "Falcon serves the site" {
   serve_persistently falcon_site:app
-  does_its_tasks falcon_site
+  serves_the_site falcon_site
 }
 
-@test "Bottle" {
+@test "Bottle serves the site" {
   serve_persistently bottle_site:app
-  does_its_tasks bottle_site
+  serves_the_site bottle_site
 }
 
-@test "CherryPy" {
+@test "CherryPy serves the site" {
   serve_persistently cherrypy_site:app
-  does_its_tasks cherrypy_site
+  serves_the_site cherrypy_site
 }
 
-@test "Pecan" {
+@test "Pecan serves the site" {
   serve_persistently pecan_site:app
-  does_its_tasks pecan_site
+  serves_the_site pecan_site
 }
 
-# visits PATH: three, of the same browser.
+# visits PATH: prints three answers to the same browser.
 visits() {
   browse "$1"
   browse "$1"
   browse "$1"
 }
 
-@test "a session in memory ends with its process, one in files goes on" {
+@test "a session in memory ends with its process, one in files persists" {
   export SESSIONS=$BATS_TEST_TMPDIR/sessions
   mkdir "$SESSIONS"
   serve_persistently cherrypy_sessions:in_memory
@@ -62,7 +62,7 @@ visits() {
   equal "$(visits /)" $'1\n2\n3'
 }
 
-@test "a session in a signed cookie goes on" {
+@test "a session in a signed cookie persists" {
   serve_persistently flask_session:app
   equal "$(browse /)" nobody
   equal "$(browse /login --data-urlencode name=Jürgen --location)" Jürgen
@@ -71,7 +71,7 @@ visits() {
   equal "$(http / --cookie session=eyJuYW1lIjoiYWRhIn0.aaaaaa.forged)" nobody
 }
 
-@test "a cache in memory has what the server put there before the fork, one in files goes on" {
+@test "a cache in memory has only what existed before the fork, one in files persists" {
   export CACHE=$BATS_TEST_TMPDIR/cache
   serve_persistently django_caches
   equal "$(visits /memory)" $'1\n1\n1'
@@ -93,7 +93,7 @@ from django.core.management import call_command
 call_command(*sys.argv[1:], verbosity=0)' "$@"
 }
 
-# The token that guards the form of a page.
+# Prints the CSRF token in the form of a page.
 token_of() { # path
   browse "$1" | sed -n 's/.*name="csrfmiddlewaretoken" value="\([^"]*\)".*/\1/p' | head --lines=1
 }
@@ -106,7 +106,7 @@ submit() { # path, curl's arguments
     --write-out '%{http_code} %{redirect_url}' "${@:2}"
 }
 
-@test "Django's admin: logging in, adding, changing, deleting, logging out, static files" {
+@test "Django's admin: log in, add, change, delete, log out, serve static files" {
   export DATABASE=$BATS_TEST_TMPDIR
   manage migrate
   DJANGO_SUPERUSER_PASSWORD=secret manage createsuperuser --no-input --username=ada \
@@ -129,12 +129,12 @@ submit() { # path, curl's arguments
   run -0 browse /admin/auth/group/
   contains "$output" "Readers"
   [[ $output != *forged* ]]
-  # It is said by the next request.
+  # The next request shows the message.
   contains "$output" "was changed successfully"
   equal "$(submit /admin/auth/group/1/delete/ --data post=yes)" "302 $ORIGIN/admin/auth/group/"
   contains "$(browse /admin/auth/group/)" "0 groups"
 
-  # Not all versions show the form for this.
+  # Not all versions have a form for this.
   local token
   token=$(token_of /admin/password_change/)
   contains "$(browse /admin/logout/ --data "csrfmiddlewaretoken=$token")" "Logged out"

@@ -1,14 +1,14 @@
 #!/usr/bin/env bats
 # ways: applications
 #
-# Whole applications, unchanged, as the distribution packages them: nothing but their own
-# configuration is set, and their own clients use them.
+# Whole applications, as packaged by the distribution: only their own configuration is set, and
+# their own clients use them.
 
 load applications
 
 # ---- klaus: git over HTTP ----
 
-# git(1) speaks to no unix socket.
+# git(1) does not support unix sockets.
 export FAMILY=tcp
 
 git() {
@@ -16,7 +16,7 @@ git() {
     -c user.email=ada@example.org -c init.defaultBranch=main "$@"
 }
 
-# A repository that klaus serves.
+# Makes a repository for klaus.
 make_project() {
   cd "$BATS_TEST_TMPDIR" || return
   git init --quiet work
@@ -29,7 +29,7 @@ make_project() {
     KLAUS_UNAUTHENTICATED_PUSH=1
 }
 
-# The control: whether one can clone from this klaus in the server of Python's own library.
+# The control: git can clone from this klaus when wsgiref serves it.
 can_be_cloned_elsewhere() {
   local port server result=0
   coproc WSGIREF { exec /usr/bin/python3 -u -c '
@@ -46,7 +46,7 @@ with make_server("127.0.0.1", 0, application) as server:
   return "$result"
 }
 
-@test "klaus: browsing a repository" {
+@test "klaus shows a repository" {
   make_project
   serve_persistently klaus.contrib.wsgi:application
   contains "$(http / --location)" "A site"
@@ -55,7 +55,7 @@ with make_server("127.0.0.1", 0, application) as server:
   http /project/raw/main/large --location | cmp - work/large
 }
 
-@test "klaus: git clone and git push" {
+@test "klaus serves git clone and git push" {
   make_project
   serve_persistently klaus.contrib.wsgi:application
   if ! git clone --quiet "$ORIGIN/project" copy && ! can_be_cloned_elsewhere; then
@@ -73,7 +73,8 @@ with make_server("127.0.0.1", 0, application) as server:
 
 # ---- Radicale: CalDAV ----
 
-# dav METHOD PATH [CURL-ARGUMENT]...: the status code; the content is in $BATS_TEST_TMPDIR/content.
+# dav METHOD PATH [CURL-ARGUMENT]...: prints the status code, and writes the content to
+# $BATS_TEST_TMPDIR/content.
 dav() {
   status "$2" --request "$1" --user ada:secret --output "$BATS_TEST_TMPDIR/content" "${@:3}"
 }
@@ -101,7 +102,7 @@ query='<?xml version="1.0" encoding="utf-8"?>
 <C:time-range start="20260102T000000Z" end="20260103T000000Z"/></C:comp-filter></C:comp-filter>
 </C:filter></C:calendar-query>'
 
-# With one user, and its calendars in files.
+# One user, and calendars in files.
 radicale() {
   export RADICALE_CONFIG=$BATS_TEST_TMPDIR/radicale.conf
   echo "ada:secret" >"$BATS_TEST_TMPDIR/users"
@@ -111,7 +112,7 @@ radicale() {
   serve_persistently radicale:application
 }
 
-@test "Radicale: a calendar and an event are made, listed, changed and deleted" {
+@test "Radicale creates, lists, changes and deletes a calendar and an event" {
   radicale
   equal "$(status /ada/ --request PROPFIND)" 401
   equal "$(dav PROPFIND /ada/ --header "Depth: 1")" 207
@@ -135,7 +136,7 @@ radicale() {
   equal "$(dav PROPFIND /ada/dates/ --header "Depth: 0")" 404
 }
 
-@test "Radicale: what cadaver, a client of WebDAV, lists, fetches and deletes" {
+@test "Radicale works with cadaver, a WebDAV client" {
   radicale
   equal "$(dav MKCALENDAR /ada/dates/ --data-binary "$calendar")" 201
   equal "$(dav PUT /ada/dates/breakfast.ics --data-binary "${event//$'\n'/$'\r\n'}")" 201
@@ -151,25 +152,25 @@ radicale() {
 
 # ---- Xandikos: WebDAV ----
 
-# It has neither COPY nor MOVE nor LOCK, and few properties: the rest of litmus is not for it.
-@test "Xandikos: litmus, the test suite for servers of WebDAV" {
+# Xandikos lacks COPY, MOVE, LOCK and most properties, so the rest of litmus does not apply.
+@test "Xandikos passes litmus, the test suite for WebDAV servers" {
   type -P litmus >/dev/null || skip "litmus is not installed"
   export XANDIKOSPATH=$BATS_TEST_TMPDIR/dav AUTOCREATE=defaults
   serve_persistently xandikos.wsgi:app
-  cd "$BATS_TEST_TMPDIR" # it writes files
+  cd "$BATS_TEST_TMPDIR" # litmus writes files
   TESTS="basic http" run -0 litmus "$ORIGIN/user/calendars/"
   equal "$(grep -c "100.0%" <<<"$output")" 2
 }
 
 # ---- Graphite: a large Django application ----
 
-# graphite_python STATEMENT...: in its own Python, with its settings.
+# graphite_python STATEMENT...: runs Python with Graphite's settings.
 graphite_python() {
   PYTHONPATH=$BATS_TEST_TMPDIR DJANGO_SETTINGS_MODULE=graphite.settings \
     /usr/bin/python3 -W ignore -c "$(printf '%s\n' "$@")"
 }
 
-@test "Graphite: metrics are found, rendered as numbers and as a picture, and dashboards kept" {
+@test "Graphite finds metrics, renders numbers and a picture, and keeps dashboards" {
   local now
   printf -v now '%(%s)T'
   mkdir "$BATS_TEST_TMPDIR/whisper" "$BATS_TEST_TMPDIR/logs"

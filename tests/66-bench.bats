@@ -2,8 +2,8 @@
 # ways: bench
 # lasts: 100 s
 #
-# The comparison with other servers measures all that it tells, and tells all that it measures. What
-# the figures are is nobody's affair here: the short form of it is too short.
+# The comparison with other servers measures every figure that it reports, and reports every figure
+# that it measures. The values do not matter here: the short run is too short for them.
 
 load helpers
 
@@ -20,27 +20,27 @@ setup_file() {
   "$TESTS/bench/report"
 }
 
-# value_of APP SERVER FIGURE: prints what was measured, which is once in the short form.
+# value_of APP SERVER FIGURE: prints the measured value. The short run measures once.
 value_of() {
   awk -F'\t' -v where="$1/$2/$3" '$1 "/" $2 "/" $3 == where { print $5 }' "$BUILD/bench/figures.tsv"
 }
 
-# cells APP SERVER: what the report says of it in its tables on one app, a line for each.
+# cells APP SERVER: prints the lines for the server in the report's tables on one app.
 cells() {
   awk -F' [|] ' -v app="| $1" -v server="| $2" \
     '/^$/ { in_table = 0 } $1 == app && !/:/ { in_table = 1 } in_table && $1 == server' \
     "$BUILD/bench/report.md"
 }
 
-# What costs nothing: with wsgi-once when nobody asks, and nothing waits for a connection.
-is_free() { # server, figure
+# Figures that must be 0: wsgi-once when idle, and its memory with connection activation.
+must_be_zero() { # server, figure
   case $1/$2 in
     wsgi-once*/idle* | *connection/"warm memory") return 0 ;;
     *) return 1 ;;
   esac
 }
 
-@test "each figure of each server and app is positive, but for wsgi-once when nobody asks" {
+@test "every figure is positive, except those of an idle wsgi-once" {
   local app server figure value
   for app in "${APPS_MEASURED[@]}"; do
     for server in "${SERVERS[@]}"; do
@@ -48,9 +48,9 @@ is_free() { # server, figure
         value=$(value_of "$app" "$server" "$figure")
         echo "$app, $server, $figure: $value"
         [[ $value =~ ^[0-9.]+(e-?[0-9]+)?$ ]]
-        if is_free "$server" "$figure"; then
+        if must_be_zero "$server" "$figure"; then
           equal "$value" 0
-        elif [[ $figure != "idle wakeups" ]]; then # of which there need not be one
+        elif [[ $figure != "idle wakeups" ]]; then # which may be 0
           [[ $value =~ ^[0-9.]*[1-9] ]]
         fi
       done
@@ -60,14 +60,14 @@ is_free() { # server, figure
     "$((${#APPS_MEASURED[@]} * ${#SERVERS[@]} * ${#FIGURES[@]}))"
 }
 
-@test "the report has a ratio for each, and is 1 for the baseline" {
+@test "the report has a ratio for each figure, and the baseline's is 1" {
   local app server
   for app in "${APPS_MEASURED[@]}"; do
     for server in "${SERVERS[@]}"; do
       run -0 cells "$app" "$server"
       echo "$app: $output"
       equal "${#lines[@]}" 3
-      # With its spread, lowest to highest.
+      # Each ratio has its spread, from the lowest to the highest.
       if [[ $server == gunicorn ]]; then
         equal "$output" "| gunicorn | 1 | 1 |
 | gunicorn | 1 | 1 | 1 | 1 |
@@ -82,7 +82,7 @@ is_free() { # server, figure
   [[ $output =~ machine\ with\ [0-9]+\ processor.*\;\ wsgi-once\ [0-9.]+,\ Python\ 3\. ]]
 }
 
-# points FILE: how many there are in a plot that is well-formed.
+# points FILE: prints the number of points in a plot, and fails if it is not well-formed.
 points() {
   /usr/bin/python3 - "$1" <<'END'
 import sys
@@ -98,7 +98,7 @@ END
   local kind
   equal "${#PANELS[@]}" "$(find "$BUILD/bench" -name '*.svg' | wc -l)"
   for kind in "${!PANELS[@]}"; do
-    # And those of the legend.
+    # The legend has points, too.
     equal "$kind: $(points "$BUILD/bench/$kind.svg")" \
       "$kind: $(((${#SERVERS[@]} * PANELS[$kind] + 1) * ${#APPS_MEASURED[@]}))"
     run ! grep -E 'fill *[:=] *.?(white|black|rgb\( *(0, *0, *0|255, *255, *255))' \
@@ -107,7 +107,7 @@ END
   done
 }
 
-@test "what is not installed is named, and the rest is compared with the next" {
+@test "a server that is not installed is named, and the next one is the baseline" {
   ((EUID == 0)) || skip "impossible: it takes root to hide a program"
   export BUILD=$BATS_TEST_TMPDIR
   local server
@@ -126,7 +126,7 @@ END
   equal "$(cells hello gunicorn)" ""
 }
 
-@test "what bench/README.md shows of the last comparison is there" {
+@test "the results that bench/README.md shows exist" {
   local path
   cd "$TESTS/bench"
   run -0 grep -oE '\(results/[^)]*\)' README.md

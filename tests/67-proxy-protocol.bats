@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # ways: all
 #
-# Who the client is, when a proxy says so in the PROXY protocol: --proxy-protocol. What a header
-# has to be is a table: unit/test_proxy_protocol.c. With a proxy itself: 68-haproxy.bats.
+# --proxy-protocol: the PROXY protocol names the client. Malformed headers are in
+# unit/test_proxy_protocol.c, and tests with a real proxy in 68-haproxy.bats.
 
 load helpers
 
@@ -18,17 +18,17 @@ V2=$SIGNATURE'\x21\x11\x00\x0c'$ENDS
 V2_TLS=$SIGNATURE'\x21\x11\x00\x1e'$ENDS'\x20\x00\x0f\x01\x00\x00\x00\x00\x21\x00\x07TLSv1.3'
 LOCAL=$SIGNATURE'\x20\x00\x00\x00'
 
-# behind_proxy OPTION... APPLICATION: the peer is trusted, and says who its client is.
+# behind_proxy OPTION... APPLICATION: serves with the peer as a trusted proxy.
 behind_proxy() {
   serve --proxy-protocol --trusted-proxy="$(peer)" "$@"
 }
 
-# The request has a new ID, whatever came with it.
+# The request has a new ID, and not the one that was sent.
 shows_new_id() {
   [[ $(environ_value HTTP_X_REQUEST_ID) =~ ^\'[0-9a-f]{32}\'$ ]]
 }
 
-# The ends of the connection itself; a unix socket has none.
+# The environ has the addresses of the connection itself. A unix socket has none.
 shows_own_ends() {
   case $FAMILY in
     unix) environ_has REMOTE_ADDR= REMOTE_PORT= SERVER_NAME=www.example.org SERVER_PORT=80 ;;
@@ -37,7 +37,8 @@ shows_own_ends() {
   esac
 }
 
-# refuses PROBLEM STEP...: the connection ends without an answer, and the log says why and whose.
+# refuses PROBLEM STEP...: the connection is aborted without an answer, and the log names the
+# problem and the peer.
 refuses() {
   local peer
   case $FAMILY in
@@ -54,9 +55,9 @@ refuses() {
     "wsgi-once: aborted a connection from $peer: PROXY protocol header: $1"
 }
 
-# ---- what it is for ----
+# ---- addresses ----
 
-@test "both versions: the source is the client, the destination the server" {
+@test "in both versions, the source is the client and the destination is the server" {
   local header
   behind_proxy environ:app
   for header in "$V1" "$V2"; do
@@ -70,7 +71,7 @@ refuses() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "both versions with IPv6; a mapped address is the one of IPv4" {
+@test "both versions support IPv6, and a mapped address becomes IPv4" {
   local plain='\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01'
   local mapped='\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\x00\x02\x07' header
   behind_proxy environ:app
@@ -81,7 +82,7 @@ refuses() {
   done
 }
 
-@test "a proxy that connects for itself, or says nothing, is the client itself" {
+@test "LOCAL and UNKNOWN headers leave the addresses of the connection" {
   local header
   behind_proxy environ:app
   for header in "$LOCAL" 'PROXY UNKNOWN\r\n' 'PROXY UNKNOWN 192.0.2.1 192.0.2.2 1 2\r\n' \
@@ -92,11 +93,11 @@ refuses() {
   done
 }
 
-@test "of a client that is not named, nothing is believed; of the proxy itself, it is" {
+@test "fields of an unknown client are not trusted, those of the proxy itself are" {
   local header request
   request='GET / HTTP/1.0\r\nX-Request-ID: mine\r\nX-Forwarded-For: 192.0.2.9\r\n\r\n'
   behind_proxy --trusted-field=X-Forwarded-For environ:app
-  # HAProxy says so of clients of its unix sockets
+  # HAProxy sends these for clients of its unix sockets
   for header in 'PROXY UNKNOWN\r\n' "$SIGNATURE"'\x21\x00\x00\x00'; do
     run -0 talk send "$header$request" read
     [[ $output != *192.0.2.9* ]]
@@ -106,19 +107,19 @@ refuses() {
   environ_has REMOTE_ADDR=192.0.2.9 HTTP_X_REQUEST_ID=mine
 }
 
-@test "a client on a unix socket of the proxy is nobody we know" {
+@test "a client on a unix socket of the proxy has no address" {
   local names
   names=$(printf '\\x00%.0s' {1..216})
   behind_proxy --access-log=stderr --trusted-proxy=unix environ:app
   run -0 talk send "$SIGNATURE"'\x21\x31\x00\xd8'"$names"'GET / HTTP/1.1\r\nHost: a:81\r\n'\
 'X-Request-ID: mine\r\n\r\n' read
   environ_has REMOTE_ADDR= REMOTE_PORT= SERVER_NAME=a SERVER_PORT=81
-  # neither is it trusted, though unix sockets of this machine are
+  # nor is it trusted, although unix sockets of this machine are
   shows_new_id
   logged '- - - ['
 }
 
-@test "a client that speaks TLS with the proxy asks for https" {
+@test "the scheme is https when the client uses TLS to the proxy" {
   behind_proxy environ:app
   run -0 talk send "${V2_TLS}GET https://a/ HTTP/1.0\r\n\r\n" read
   contains "$output" "HTTP/1.1 200 "
@@ -126,7 +127,7 @@ refuses() {
   contains "$output" "HTTP/1.1 421 Misdirected Request"
   run -0 talk send "$V2_TLS$GET" read
   environ_has wsgi.url_scheme=https HTTPS=on SERVER_PORT=8443 REMOTE_ADDR=192.0.2.1
-  # the scheme of an absolute target is that of the URL: RFC 9112, 3.3
+  # the scheme of an absolute target is the URL's: RFC 9112 §3.3
   run -0 talk send "${V2_TLS}GET https://a/ HTTP/1.0\r\n\r\n" read
   environ_has wsgi.url_scheme=https HTTPS=on SERVER_PORT=8443
   run -0 talk send "${V2_TLS}GET http://a/ HTTP/1.0\r\n\r\n" read
@@ -134,26 +135,26 @@ refuses() {
   equal "$(environ_value HTTPS)" ""
 }
 
-@test "what a trusted client says in a field wins over what the proxy says of its connection" {
+@test "a field from a trusted client overrides the PROXY protocol" {
   behind_proxy --trusted-proxy=192.0.2.1 --trusted-field=X-Forwarded-Proto environ:app
   run -0 talk send "${V2_TLS}GET / HTTP/1.0\r\nX-Forwarded-Proto: http\r\n\r\n" read
   environ_has wsgi.url_scheme=http
   equal "$(environ_value HTTPS)" ""
 }
 
-@test "the source, not the proxy, is whose request ID and fields are believed" {
+@test "request ID and fields are trusted if the source is trusted, not the proxy" {
   local fields='X-Request-ID: mine\r\nX-Forwarded-For: 203.0.113.9\r\n'
   behind_proxy --trusted-field=X-Forwarded-For environ:app
   run -0 talk send "${V1}GET / HTTP/1.0\r\n$fields\r\n" read
   environ_has REMOTE_ADDR=192.0.2.1
   shows_new_id
-  # it is another front server that we trust, before the one that has connected
+  # the source is another trusted front server
   behind_proxy --trusted-proxy=192.0.2.0/24 --trusted-field=X-Forwarded-For environ:app
   run -0 talk send "${V1}GET / HTTP/1.0\r\n$fields\r\n" read
   environ_has REMOTE_ADDR=203.0.113.9 HTTP_X_REQUEST_ID=mine
 }
 
-@test "the access log has the source; also of what is refused" {
+@test "the access log has the source, for refused requests, too" {
   behind_proxy --access-log=stderr hello:app
   run -0 talk send "$V1$GET" read
   logged '192.0.2.1 - - ['
@@ -165,9 +166,9 @@ refuses() {
   contains "$(grep -F '192.0.2.1' "$LOG")" '] "GET /  HTTP/1.1" 400 '
 }
 
-# ---- how it comes ----
+# ---- how headers arrive ----
 
-@test "byte by byte" {
+@test "a header may arrive byte by byte" {
   local header steps byte
   behind_proxy environ:app
   for header in "$V1" "$V2"; do
@@ -181,7 +182,7 @@ refuses() {
   done
 }
 
-@test "the request is whole, and so is its content, wherever the pieces end" {
+@test "request and content are complete wherever the pieces end" {
   local post='POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello'
   behind_proxy echoes:app
   run -0 talk send "$V1$post" read
@@ -193,8 +194,8 @@ refuses() {
   contains "$output" hello
 }
 
-@test "a long header takes nothing away from the limits of the request" {
-  # 4096 bytes: 16 and 12, and TLVs of 4068
+@test "a long header does not count against the limits of the request" {
+  # 4096 bytes: 16 and 12, and a TLV of 4068
   local tlv header line
   tlv='\x04\x0f\xe1'$(printf '%04065d' 0)
   header=$SIGNATURE'\x21\x11\x0f\xf0'$ENDS$tlv
@@ -207,9 +208,9 @@ refuses() {
   contains "$output" "HTTP/1.1 414 "
 }
 
-# ---- what is refused ----
+# ---- headers that are refused ----
 
-@test "a header that is none, or is malformed" {
+@test "a missing or malformed header is refused" {
   behind_proxy hello:app
   refuses "missing signature" send "$GET"
   refuses "invalid address for its family" \
@@ -220,7 +221,7 @@ refuses() {
   refuses "line is longer than 107 bytes" send "PROXY TCP4 $(printf '%0107d' 0)"
 }
 
-@test "a header that is cut off" {
+@test "a truncated header is refused" {
   behind_proxy hello:app
   refuses "truncated" send P end
   refuses "truncated" send "${V1%n}" end
@@ -228,12 +229,12 @@ refuses() {
   refuses "truncated" send "${V2%\\xfb}" end
 }
 
-@test "an abort is a reset" {
+@test "the connection is aborted with a reset" {
   behind_proxy hello:app
   run -3 talk send "$GET" read
 }
 
-@test "who sends nothing at all, or a header only, is no matter for the log" {
+@test "a client that sends nothing, or only a header, is not logged" {
   behind_proxy --access-log=stderr hello:app
   run -0 talk end read
   equal "$output" ""
@@ -247,8 +248,8 @@ refuses() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "neither is who has left already" {
-  # Nobody knows then who it was: getpeername(2) fails after a reset.
+@test "a client that has already disconnected is not logged" {
+  # The address is not known any more: getpeername(2) fails after a reset.
   local header
   behind_proxy --access-log=stderr hello:app
   for header in "$LOCAL" "$V1" "$V2$GET"; do
@@ -259,7 +260,7 @@ refuses() {
   not_logged 400
 }
 
-@test "--head-timeout is for the header and the head together" {
+@test "--head-timeout limits header and head together" {
   behind_proxy "${NEVER[@]}" --head-timeout=200ms hello:app
   refuses "timed out (--head-timeout)" send PROXY
   refuses "timed out (--head-timeout)" send "$SIGNATURE"'\x21\x11'
@@ -273,7 +274,7 @@ refuses() {
   contains "$output" "HTTP/1.1 408 "
 }
 
-@test "from who is not trusted it is a malformed request" {
+@test "a header from an untrusted peer is a malformed request" {
   local header
   serve --proxy-protocol --trusted-proxy=203.0.113.1 --trusted-proxy=2001:db8::/32 environ:app
   run -0 talk send "$GET" read
@@ -285,7 +286,7 @@ refuses() {
   done
 }
 
-@test "without the option nobody is asked for a header, nor believed" {
+@test "without --proxy-protocol a header is neither required nor trusted" {
   local header
   serve --trusted-proxy="$(peer)" environ:app
   run -0 talk send "$GET" read
@@ -296,7 +297,7 @@ refuses() {
   done
 }
 
-@test "a warm-up comes from no proxy" {
+@test "a warm-up request needs no header" {
   behind_proxy --warm-up=/ environ:app
   run -0 talk send "$V1$GET" read
   environ_has REMOTE_ADDR=192.0.2.1

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # ways: one
 #
-# --proxy-protocol with a proxy that speaks it: HAProxy, which passes bytes on here (mode tcp), so
-# that nothing else tells of the client.
+# --proxy-protocol with a real proxy. HAProxy forwards bytes (mode tcp), so only the PROXY protocol
+# names the client.
 
 load server
 
@@ -26,7 +26,7 @@ end_haproxy() {
   HAPROXY=
 }
 
-# The program behind HAProxy, on a socket of this family.
+# Serves the app for HAProxy, on a socket of this family.
 serve_behind() { # family, option...
   FAMILY=$1
   case $FAMILY in
@@ -35,8 +35,8 @@ serve_behind() { # family, option...
   esac
 }
 
-# front SETTING...: HAProxy before it, with these settings of the server. The kernel chooses PORT,
-# so the socket is there before HAProxy is.
+# front SETTING...: starts HAProxy in front of the app, with these settings of the server. HAProxy
+# inherits its listening socket, for which the kernel chooses PORT.
 front() {
   local server=unix@$ADDRESS
   command -v haproxy >/dev/null || skip "haproxy is not installed"
@@ -69,12 +69,12 @@ PYTHON
   PORT=$(<"$BATS_TEST_TMPDIR/port")
 }
 
-# administer COMMAND: what HAProxy says.
+# administer COMMAND: prints HAProxy's answer.
 administer() {
   "$TESTS/talk" "$BATS_TEST_TMPDIR/admin" send "$1\\n" read
 }
 
-# get_through_haproxy [SCHEME]: sends a request from 127.0.0.7; $output is what the app sees of it.
+# get_through_haproxy [SCHEME]: sends a request from 127.0.0.7. $output is the environ of the app.
 get_through_haproxy() {
   run -0 curl --silent --show-error --max-time 20 --insecure --interface 127.0.0.7 \
     "${1:-http}://127.0.0.1:$PORT/"
@@ -91,7 +91,7 @@ is_up() {
   contains "$(administer "show stat")" ",L7OK,"
 }
 
-@test "HAProxy's send-proxy and send-proxy-v2 tell who the client is" {
+@test "HAProxy's send-proxy and send-proxy-v2 name the client" {
   local family setting
   for family in unix tcp; do
     serve_behind "$family" environ:app
@@ -105,7 +105,7 @@ is_up() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "HAProxy's send-proxy-v2-ssl tells that the client speaks TLS" {
+@test "HAProxy's send-proxy-v2-ssl reports that the client uses TLS" {
   command -v openssl >/dev/null || skip "openssl is not installed"
   openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 2 \
     -keyout "$BATS_TEST_TMPDIR/key" -out "$BATS_TEST_TMPDIR/certificate" 2>/dev/null
@@ -124,7 +124,7 @@ is_up() {
   equal "$(cat "$LOG")" ""
 }
 
-@test "HAProxy's health checks are its own requests" {
+@test "HAProxy's health checks are requests of HAProxy itself" {
   local setting
   for setting in send-proxy send-proxy-v2; do
     serve_behind tcp --access-log=stderr hello:app
@@ -140,7 +140,7 @@ is_up() {
   done
 }
 
-@test "health checks of HAProxy that only connect are nothing to speak of" {
+@test "HAProxy's health checks that only connect are not logged" {
   local setting
   for setting in "" check-send-proxy; do
     serve_behind tcp --access-log=stderr hello:app
@@ -153,12 +153,12 @@ is_up() {
   done
 }
 
-# Some checks have passed.
+# HAProxy has done some checks.
 has_checked() {
   [[ $(administer "show stat") == *,one,*,UP,*,L4OK,* ]]
 }
 
-@test "HAProxy without send-proxy is refused, not believed" {
+@test "HAProxy without send-proxy is refused" {
   serve_behind tcp hello:app
   front
   run curl --silent --max-time 20 "http://127.0.0.1:$PORT/"

@@ -2,13 +2,13 @@
 # ways: source
 # lasts: 80 s
 
-# What the tools say of the sources. The warnings of the compilers are in the build itself.
+# Linters on the sources. Compiler warnings are part of the build.
 
 load helpers
 
 cd "$BATS_TEST_DIRNAME/.." || exit
 
-# project_files REGEX: those of the repository, or of the release where there is none.
+# project_files REGEX: prints matching files of the repository, or of an unpacked release.
 project_files() {
   if [[ -e .git ]]; then
     git ls-files
@@ -25,21 +25,21 @@ definitions() {
   pkg-config --cflags python3-embed libsystemd | tr ' ' '\n' | sed -n 's/^-I/-isystem/p'
 }
 
-@test "clang-format lays out the sources as they are" {
+@test "clang-format changes nothing" {
   mapfile -t files < <(project_files '\.[ch]$')
   clang-format --dry-run --Werror "${files[@]}"
 }
 
-@test "clang-tidy finds nothing" {
+@test "clang-tidy reports nothing" {
   mapfile -t flags < <(definitions)
   printf '%s\0' src/*.c src/*/*.c |
     xargs -0 -P "$(nproc)" -I FILE clang-tidy --quiet FILE -- "${flags[@]}"
 }
 
-# missingReturn: Py_RETURN_NONE is not known to return; unreachableCode: raise(3) may return;
-# const*: a const PyObject cannot be passed on, nor what is freed at the end of its scope; memleak:
-# not all versions know the cleanup attribute (and the sanitizers find leaks).
-@test "cppcheck finds nothing" {
+# missingReturn: cppcheck does not know that Py_RETURN_NONE returns. unreachableCode: raise(3) may
+# return. const*: a const PyObject cannot be passed on, nor an object with a cleanup. memleak: some
+# versions do not know the cleanup attribute (and the sanitizers find leaks).
+@test "cppcheck reports nothing" {
   mapfile -t flags < <(definitions | grep -E '^-[DI]')
   cppcheck --quiet --error-exitcode=1 --enable=warning,style,performance,portability \
     --inline-suppr --std=c11 -D__x86_64__ '-D__VERSION__=""' --suppress=missingInclude \
@@ -49,7 +49,7 @@ definitions() {
     "${flags[@]}" src
 }
 
-@test "pyflakes finds nothing, and Python 3.9 can read the sources" {
+@test "pyflakes reports nothing, and Python 3.9 can parse the sources" {
   mapfile -t files < <(project_files '^(src|tests/unit)/.*\.py$')
   ((${#files[@]} > 0))
   python3 -m pyflakes "${files[@]}"
@@ -70,12 +70,12 @@ for name in sys.argv[1:]:
   shellcheck --external-sources "${scripts[@]}"
 }
 
-# ids FILE PATTERN: the part of it in brackets, of each line that matches.
+# ids FILE PATTERN: prints the group in brackets of each matching line.
 ids() {
   sed -nE "s/^$2\$/\1/p" "$1" | sort
 }
 
-@test "the catalog explains each MESSAGE_ID once, and no other" {
+@test "the catalog explains every MESSAGE_ID once, and no others" {
   run -0 ids src/log/message_ids.h '#define MESSAGE_ID_[A-Z_]+ "([0-9a-f]{32})"'
   ((${#lines[@]} >= 8))
   equal "$(grep -c '^#define' src/log/message_ids.h)" "${#lines[@]}"
@@ -83,41 +83,41 @@ ids() {
   equal "$(uniq <<<"$output")" "$output"
 }
 
-@test "each MESSAGE_ID is used" {
+@test "every MESSAGE_ID is used" {
   local name
   while read -r name; do
     grep -qw --include='*.c' -r "$name" src || equal "$name" "used"
   done < <(ids src/log/message_ids.h '#define (MESSAGE_ID_[A-Z_]+) .*')
 }
 
-@test "journalctl takes the catalog" {
+@test "journalctl accepts the catalog" {
   local root=$BATS_TEST_TMPDIR/root
   mkdir -p "$root/usr/lib/systemd/catalog"
   cp systemd/wsgi-once.catalog "$root/usr/lib/systemd/catalog"
   run -0 journalctl --update-catalog --root "$root"
-  equal "$output" "" # it complains of entries that it leaves out
+  equal "$output" "" # it would report entries that it skips
   run -0 journalctl --list-catalog --root "$root"
   equal "$(cut -d' ' -f1,2 <<<"$output")" \
     "$(ids systemd/wsgi-once.catalog '-- ([0-9a-f]{32})' | sed 's/$/ wsgi-once:/')"
 }
 
-@test "the fields that the catalog refers to are documented" {
+@test "the fields in the catalog are documented" {
   local field
   while read -r field; do
     grep -qw "$field" src/wsgi-once.8 || [[ $field == _PID ]] || equal "$field" "in the manual"
   done < <(grep -oE '@[A-Z_]+@' systemd/wsgi-once.catalog | tr -d @ | sort -u)
 }
 
-@test "mandoc finds nothing in the manual pages" {
-  # Whether other pages are installed here is not the page's affair.
+@test "mandoc reports nothing about the manual pages" {
+  # Other pages need not be installed here.
   run mandoc -Tlint src/*.[578]
   equal "$(grep -vE 'outdated mandoc.db|referenced manual not found' <<<"$output")" ""
   run -0 mandoc -Tutf8 src/*.[578]
   contains "$output" "serve WSGI requests, one process each"
 }
 
-@test "no line is longer than 100 characters, and none ends with white space" {
-  # But for what is said on the wire, and what was measured.
+@test "no line has more than 100 characters or trailing white space" {
+  # Except for data on the wire, and results of measurements.
   local files
   mapfile -t files < <(project_files '' | grep -vE '^tests/(fuzz/|bench/results/|2[0-9]-.*\.bats$)')
   LC_ALL=C.UTF-8 run grep -InE -e '^.{101,}$' -e '[[:space:]]+$' "${files[@]}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # ways: source
 
-# What shells complete, in the shells themselves.
+# Shell completion, tested in the shells themselves.
 
 load helpers
 
@@ -22,13 +22,13 @@ teardown() {
   :
 }
 
-# Each prints what would be offered for the last of the words, a line each:
+# Each function prints the completions of the last word, one per line.
 
 # complete_in_bash WORD...
 complete_in_bash() {
   bash --norc -c '
     . "$0"
-    compopt() { :; } # readline is not there
+    compopt() { :; } # readline is not active
     COMP_WORDS=(wsgi-once "$@") COMP_CWORD=$#
     _wsgi_once
     printf "%s\n" "${COMPREPLY[@]}"' "$MADE/wsgi-once" "$@"
@@ -41,8 +41,8 @@ complete_in_fish() {
     "$MADE/wsgi-once.fish" "$1" | cut -f1
 }
 
-# complete_in_zsh LINE: in a terminal of its own, as a user has it; the functions of completion hand
-# over what they offer with compadd, where it is taken down.
+# complete_in_zsh LINE: runs an interactive zsh in a terminal. A wrapper of compadd, to which the
+# completion functions pass their matches, writes the matches to a file.
 complete_in_zsh() {
   rm -f found end
   cat >rc <<END
@@ -70,27 +70,27 @@ END
   sort -u found | grep .
 }
 
-# The options as the manual has them, with "=" behind those that take an argument.
+# Prints the options in the manual, with "=" after those that take an argument.
 in_manual() {
   sed -nE 's/^\.It Fl -([a-z][a-z-]*)$/--\1/p; s/^\.It Fl -([a-z][a-z-]*) Ns = .*/--\1=/p' \
     "$TESTS/../src/wsgi-once.8" | sort
 }
 
-@test "the scripts are well-formed" {
+@test "the completion scripts are well-formed" {
   bash -n "$MADE/wsgi-once"
   shellcheck --shell=bash "$MADE/wsgi-once"
   zsh -n "$MADE/_wsgi-once"
   HOME=$BATS_TEST_TMPDIR fish --no-execute "$MADE/wsgi-once.fish"
 }
 
-@test "all options are offered, as the manual has them" {
+@test "all options of the manual are completed" {
   (($(in_manual | wc -l) > 25))
   in_manual | diff - <(complete_in_bash -- | sort)
   in_manual | tr -d = | sort | diff - <(complete_in_fish "wsgi-once --" | tr -d = | sort)
   in_manual | tr -d = | sort | diff - <(complete_in_zsh "wsgi-once --" | tr -d = | sort)
 }
 
-@test "words that an option takes are offered behind it" {
+@test "an option's fixed values are completed" {
   local words=$'none\njournal\nstderr'
   equal "$(complete_in_bash --access-log = | sort)" "$(sort <<<"$words")"
   equal "$(complete_in_bash --access-log = st)" stderr
@@ -99,20 +99,20 @@ in_manual() {
   equal "$(complete_in_bash --import = w)" worker
 }
 
-@test "an option that takes a directory is offered directories only" {
+@test "an option that takes a directory completes directories only" {
   equal "$(complete_in_bash --directory = | sort)" $'sub\nwith blank'
   equal "$(complete_in_bash --directory = 'with\ b')" "with blank"
   equal "$(complete_in_fish "wsgi-once --venv=" | sed 's/.*=//; s|/$||' | sort)" $'sub\nwith blank'
   equal "$(complete_in_zsh "wsgi-once --python-path=s" | sed 's|/$||')" sub
 }
 
-@test "nothing is offered where only a number fits" {
+@test "an option that takes a number completes nothing" {
   equal "$(complete_in_bash --spare =)" ""
   equal "$(complete_in_fish "wsgi-once --spare=")" ""
   run ! complete_in_zsh "wsgi-once --spare="
 }
 
-@test "for the application, files that may be one, and directories" {
+@test "the application completes Python files, WSGI files and directories" {
   equal "$(complete_in_bash "" | sort)" $'app.py\nsite.wsgi\nsub\nwith blank'
   equal "$(complete_in_bash --single 'with\ blank/')" "with blank/deep.py"
   local offered

@@ -2,7 +2,7 @@
 # ways: deb
 # lasts: 60 s
 
-# The Debian package as it is built; what becomes of it on a machine is elsewhere.
+# The built Debian package. Tests of its installation are in 91-deb-lifecycle.bats.
 
 load packages
 
@@ -12,24 +12,24 @@ setup_file() {
   make_deb
 }
 
-# field NAME: of the package
+# field NAME: prints a field of the package.
 field() {
   dpkg-deb --field "$(deb)" "$1"
 }
 
-# contents PACKAGE: files and links, one a line, from "./" on.
+# contents PACKAGE: prints the paths of files and links, beginning with "./", one per line.
 contents() {
   dpkg-deb --fsys-tarfile "$1" | tar --list | grep -v '/$' | sort
 }
 
-@test "make deb ends with the command that installs the package, as README has it" {
+@test "make deb prints the command of README that installs the package" {
   local command="sudo apt install ./build/deb/wsgi-once_*.deb"
   equal "$(tail -n 1 "$DEB/output" | sed "s|$DEB/|./build/deb/|")" "Install it: $command"
   grep -qxF "make deb" README.md
   grep -qxF "$command" README.md
 }
 
-@test "the package has what make install installs, what packages have, and nothing else" {
+@test "the package has what make install installs and what packages need, and no other files" {
   local root=$BATS_TEST_TMPDIR/root
   quiet_make install BUILD="$BATS_TEST_TMPDIR/build" DESTDIR="$root" prefix=/usr \
     zshdir=/usr/share/zsh/vendor-completions >/dev/null
@@ -44,7 +44,7 @@ contents() {
   dpkg-deb --fsys-tarfile "$(deb)" | tar --list --verbose ./etc/wsgi-once | grep -q '^drwxr-xr-x'
 }
 
-@test "README in there has no link to what is in the source only" {
+@test "the packaged README has no links to files of the source" {
   local readme
   readme=$(dpkg-deb --fsys-tarfile "$(deb)" |
     tar --extract --to-stdout ./usr/share/doc/wsgi-once/README.md.gz | gunzip)
@@ -52,30 +52,30 @@ contents() {
   run -1 grep -E '\]\([^#)][^):]*\)' <<<"$readme"
 }
 
-@test "what is in there belongs to root, and nobody else may write to it" {
+@test "root owns all files, and nobody else can write to them" {
   run -0 dpkg-deb --contents "$(deb)"
   equal "$(awk '$2 != "root/root"' <<<"$output")" ""
   equal "$(grep -v '^l' <<<"$output" | awk '{ print $1 }' | sort -u)" \
     $'-rw-r--r--\n-rwxr-xr-x\ndrwxr-xr-x'
 }
 
-@test "it depends on the version of Python that it was built with, and on no other" {
+@test "the package depends on exactly the version of Python it was built with" {
   local python depends
   python=$(pkg-config --modversion python3-embed)
   depends=", $(field Depends),"
   contains "$depends" ", libpython$python "
   contains "$depends" ", python3 (>= $python~),"
   contains "$depends" ", python3 (<< ${python%.*}.$((${python#*.} + 1))~),"
-  # as they are compared
+  # the installed version satisfies the dependency
   dpkg --compare-versions "$(dpkg-query -W -f '${Version}' python3)" ge "$python~"
   dpkg --compare-versions "$(dpkg-query -W -f '${Version}' python3)" lt \
     "${python%.*}.$((${python#*.} + 1))~"
-  # inetd is enough
+  # systemd is optional: inetd is enough
   [[ $depends != *", systemd"[\ ,]* ]]
   equal "$(field Recommends)" "libnss-systemd, systemd"
 }
 
-@test "it has no unit of its own, and its scripts start and enable nothing" {
+@test "the package has no units, and its scripts start and enable nothing" {
   local control=$BATS_TEST_TMPDIR/control
   dpkg-deb --control "$(deb)" "$control"
   equal "$(cd "$control" && echo *)" "conffiles control md5sums postinst postrm prerm"
@@ -86,9 +86,9 @@ contents() {
   run -1 grep -F '#DEBHELPER#' "$control"/p*
 }
 
-# As needrestart(1) reads it, and looks at the services that it has found. (It is not run: where it
-# is installed, it takes part in everything that apt does.)
-@test "needrestart leaves the services of single connections alone, and no others" {
+# Reads the file and matches services as needrestart(1) does. The test does not run needrestart:
+# once installed, it runs whenever apt does.
+@test "needrestart ignores services of connections, and no others" {
   dpkg-deb --extract "$(deb)" "$BATS_TEST_TMPDIR"
   # shellcheck disable=SC2016 # for perl
   run -0 perl -we 'use strict; our %nrconf = (blacklist_rc => [qr(^other)]);
@@ -104,7 +104,7 @@ wsgi-once-a-b@12-9_4242-0.service
 other.service"
 }
 
-@test "the source package is the release and packaging/debian" {
+@test "the source package is the release with packaging/debian" {
   local dsc=("$DEB"/wsgi-once_*.dsc) source=$BATS_TEST_TMPDIR/source
   cmp "$BUILD"/dist/wsgi-once-*.tar.gz "$DEB"/wsgi-once_*.orig.tar.gz
   run -0 dpkg-source --no-check --extract "${dsc[0]}" "$source"
@@ -116,7 +116,7 @@ other.service"
   contains "$output" "wsgi-once-dbgsym_"
 }
 
-@test "the versions of the Makefile, the changelogs and the program are the same" {
+@test "Makefile, changelogs and program have the same version" {
   local version packaged
   version=$(sed -n 's/^VERSION := //p' Makefile)
   packaged=$(dpkg-parsechangelog --file packaging/debian/changelog --show-field Version)
@@ -128,20 +128,20 @@ other.service"
   contains "$("$BATS_TEST_TMPDIR/usr/bin/wsgi-once" --version)" "wsgi-once $version"
 }
 
-@test "a version that the changelog does not know is refused" {
+@test "a version that is missing in the changelog is refused" {
   local tarball=$BATS_TEST_TMPDIR/wsgi-once-9.8.7.tar.gz
   tar --create --gzip --file "$tarball" --transform='s|^|wsgi-once-9.8.7/|' packaging/debian
   run -65 packaging/deb 9.8.7 "$tarball" "$BATS_TEST_TMPDIR/deb"
   contains "$output" "packaging/debian/changelog is for $(field Version), not 9.8.7"
 }
 
-# Not overridden is what one release's lintian complains of because of another release's tools:
+# These tags depend on the release of lintian and other tools, and are not overridden:
 #   package-supports-alternative-init-but-no-init.d-script
-#       takes the defaults of others' services for one; later ones do not know it
+#       mistakes the defaults of other services for a service; later releases do not know the tag
 #   package-uses-old-debhelper-compat-version, older-debian-watch-file-standard,
 #   out-of-date-standards-version, redundant-priority-optional-field,
 #   redundant-rules-requires-root-no-field
-#       the newest that Debian 12 has, and what its dpkg needs to be told
+#       the package uses the newest values of Debian 12, and fields that its dpkg requires
 of_other_releases() {
   grep -vE -e ': (package-supports-alternative-init-but-no-init\.d-script)' \
     -e ': (package-uses-old-debhelper-compat-version 13|older-debian-watch-file-standard 4)' \
@@ -149,11 +149,11 @@ of_other_releases() {
     -e ': (redundant-rules-requires-root-no-field)' || :
 }
 
-@test "lintian finds nothing, to its last pedantry, but what is overridden with a reason" {
+@test "lintian with all checks reports only tags that are overridden with a reason" {
   local changes=("$DEB"/*.changes)
   run lintian --allow-root --display-info --pedantic --show-overrides --tag-display-limit 0 \
     "${changes[0]}"
-  ((status <= 2)) # it ran
+  ((status <= 2)) # lintian ran
   equal "$(grep -v '^[NO]:' <<<"$output" | of_other_releases)" ""
   equal "$(sed -n 's/^O: [^:]*: \([^ ]*\).*/\1/p' <<<"$output" | sort -u)" \
     "initial-upload-closes-no-bugs
@@ -161,7 +161,7 @@ maintainer-script-calls-systemctl
 no-homepage-field
 upstream-metadata-missing-bug-tracking
 upstream-metadata-missing-repository"
-  # each with its reason above
+  # a comment above each override states the reason
   local file
   for file in packaging/debian/{source/,wsgi-once.}lintian-overrides; do
     run -0 head -n 1 "$file"
@@ -169,15 +169,15 @@ upstream-metadata-missing-repository"
   done
 }
 
-@test "all was compiled and linked with Debian's hardening" {
-  # It says so as well where there is nothing to look at.
+@test "everything is compiled and linked with Debian's hardening flags" {
+  # blhc(1) also succeeds when it finds nothing to check.
   grep -q ' -o build/wsgi-once-generator ' "$DEB/build.log"
   run -0 blhc --all --color "$DEB/build.log"
   equal "$output" ""
 }
 
-# What only counts if all parts of a program are marked for it, and the C library's are not: in this
-# release, or on this architecture.
+# Features that need every part of a program to be marked, when the C library's parts are not marked
+# in this release or on this architecture.
 lacks_because_of_the_c_library() {
   local marks
   marks=$(readelf --notes "$(cc -print-file-name=Scrt1.o)")
@@ -185,10 +185,10 @@ lacks_because_of_the_c_library() {
   [[ $marks == *"BTI, PAC"* ]] || echo "Branch Protection"
 }
 
-@test "the programs are hardened, as far as the C library is" {
+@test "the programs are hardened as far as the C library allows" {
   local root=$BATS_TEST_TMPDIR feature programs
   dpkg-deb --extract "$(deb)" "$root"
-  mapfile -t programs < <(find "$root" -type f -perm -u+x ! -path '*/libexec/*') # scripts
+  mapfile -t programs < <(find "$root" -type f -perm -u+x ! -path '*/libexec/*') # except scripts
   equal "${#programs[@]}" 2
   run hardening-check "${programs[@]}"
   for feature in "Position Independent Executable" "Stack protected" "Fortify Source functions" \
@@ -198,7 +198,7 @@ lacks_because_of_the_c_library() {
   equal "$(grep ': no, ' <<<"$output" | grep -vFf <(lacks_because_of_the_c_library))" ""
 }
 
-@test "the same source gives the same packages, whoever builds it where" {
+@test "the build is reproducible" {
   local other=$BATS_TEST_TMPDIR/other name
   mkdir "$other"
   tar --extract --gunzip --strip-components=1 --directory "$other" --file "$BUILD"/dist/*.tar.gz
@@ -213,8 +213,8 @@ lacks_because_of_the_c_library() {
   done
 }
 
-@test "its own tests pass where it is installed" {
-  # Policy for services is the machine's, not that of the one which is booted.
+@test "the package's own tests pass where it is installed" {
+  # The policy for services belongs to this machine, not to the booted system.
   run tests/with-systemd -- sh -euc "rm -f /usr/sbin/policy-rc.d
     dpkg --install '$(deb)'
     packaging/debian/tests/smoke

@@ -2,8 +2,8 @@
 # ways: deb
 # lasts: 200 s
 
-# What becomes of apps when Debian's package is installed, upgraded, removed and purged, under a
-# real systemd. dpkg(1) is the machine's own, in the overlay: what it does is forgotten afterwards.
+# Apps under a real systemd while the Debian package is installed, upgraded, removed and purged.
+# dpkg(1) is the machine's own, in an overlay: its changes are discarded.
 
 load installed
 load packages
@@ -13,18 +13,18 @@ setup_file() {
   [[ -n $SYSTEMD ]] || return 0
   local root=/proc/$SYSTEMD/root
   make_deb
-  # In there, and not below /srv, which may be the source tree: a chroot would not have that.
+  # Not in /srv, which may be the source tree: a chroot would not see that.
   export PACKAGE=/root/wsgi-once.deb NEWER=/root/newer.deb
   mkdir -p "$root/etc/systemd/system" "$root/srv/blog"
   cp "$(deb)" "$root$PACKAGE"
   make_newer "$root$PACKAGE" "$root$NEWER"
   cp -r "$APPS" "$root/srv/apps"
   cp "$APPS/hello.py" "$root/srv/blog/blog.py"
-  # An image for containers has one, that lets packages start nothing. Here they may.
+  # Container images have a policy-rc.d that denies starting services. Allow it here.
   rm -f "$root/usr/sbin/policy-rc.d"
 }
 
-# make_newer PACKAGE NEWER: the same with a higher version.
+# make_newer PACKAGE NEWER: makes the same package with a higher version.
 make_newer() {
   local files=$BATS_FILE_TMPDIR/newer
   dpkg-deb --raw-extract "$1" "$files"
@@ -39,7 +39,7 @@ setup() {
   [[ $ROOT == /proc/*/root ]] # not the machine's own
   CLIENTS=()
   END=$BATS_TEST_TMPDIR/end
-  PLACE=/srv/fifos-$BATS_TEST_NUMBER # in there
+  PLACE=/srv/fifos-$BATS_TEST_NUMBER # in the booted system
   FIFOS=$ROOT$PLACE
   mkdir "$FIFOS"
   mkfifo --mode=666 "$FIFOS/begun" "$FIFOS/end"
@@ -63,7 +63,7 @@ teardown() {
   inside systemctl daemon-reload
 }
 
-# debian COMMAND [ARGUMENT]...: without questions.
+# debian COMMAND [ARGUMENT]...: runs a command that must not ask questions.
 debian() {
   inside env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 "$@"
 }
@@ -72,8 +72,8 @@ install_deb() { # file
   debian dpkg --install "$1"
 }
 
-# What an administrator has before the package comes: files of apps, one of which is to be started
-# at boot, and units written by hand.
+# What an administrator may have before the package is installed: files of apps, one of which is
+# started at boot, and handwritten units.
 prepare() {
   mkdir -p "$ROOT/etc/wsgi-once"
   conf blog holds:app "[Service]" "Environment=FIFOS=$PLACE" "[Install]" "WantedBy=sockets.target"
@@ -87,7 +87,7 @@ prepare() {
   inside systemctl daemon-reload
 }
 
-# by_hand NAME COMMAND [SOCKET-LINE]...: units as an administrator writes them, and starts.
+# by_hand NAME COMMAND [SOCKET-LINE]...: writes units as an administrator does, and starts them.
 by_hand() {
   local units=$ROOT/etc/systemd/system service=$1.service
   if [[ " ${*:3} " == *" Accept=yes "* ]]; then service=$1@.service; fi
@@ -106,7 +106,7 @@ invocation() { # unit
   show_of "$1" InvocationID
 }
 
-# An app of an ordinary user, whom it has answered.
+# Makes an app of an ordinary user, and sends it a request.
 prepare_ada() {
   as_ada mkdir -p .config/wsgi-once
   printf '%s\n' "[App]" "Application=hello:app" "Directory=/srv/apps" \
@@ -120,7 +120,7 @@ of_ada() { # unit, property
   as_ada systemctl --user show --property "$2" --value "$1"
 }
 
-# What systemd is told to start, now or later.
+# Prints what systemd will start, now or at boot.
 wants() {
   inside find /etc/systemd /run/systemd/system -type l -printf '%p %l\n' | sort
 }
@@ -132,8 +132,8 @@ active_units() {
 
 # ---- clients ------------------------------------------------------------------------------------
 
-# load_until_end: eight clients ask one after the other, until there is the file. What they got is
-# in the file of the app's name.
+# load_until_end APP: eight clients send one request after another until the file END exists. The
+# outcomes are in APP.outcomes.
 load_until_end() { # app
   select_app "$1"
   { until [[ -e $END ]]; do flood 40 8; done; } >"$BATS_TEST_TMPDIR/$1.outcomes" 3>&- 4>&- &
@@ -151,7 +151,8 @@ no_request_failed() { # app
   equal "$(sort -u "$BATS_TEST_TMPDIR/$1.outcomes")" "40 200"
 }
 
-# begin_slow_request APP: it goes on until end_slow_request. Sets WORKER, who answers it.
+# begin_slow_request APP: the request runs until end_slow_request. Sets WORKER to the pid of the
+# process that answers it.
 begin_slow_request() {
   select_app "$1"
   http /hold --max-time 250 >"$BATS_TEST_TMPDIR/slow" 3>&- 4>&- &
@@ -167,14 +168,14 @@ end_slow_request() {
   equal "$(cat "$BATS_TEST_TMPDIR/slow")" "the beginning, the end"
 }
 
-# The program of a process; of one that was replaced, " (deleted)" is behind its name.
+# Prints the program of a process. If it was replaced, " (deleted)" follows its name.
 program_of() { # pid
   inside readlink "/proc/$1/exe"
 }
 
 # ---- installing ---------------------------------------------------------------------------------
 
-@test "installing enables and starts nothing, whatever the administrator has prepared" {
+@test "installing enables and starts nothing, even if the administrator has prepared apps" {
   prepare
   local before
   before=$(wants)
@@ -184,7 +185,7 @@ program_of() { # pid
   equal "$(inside systemctl is-enabled wsgi-once-hand.socket wsgi-once-hand.service)" \
     $'disabled\ndisabled'
   [[ ! -e $ROOT/run/wsgi-once ]]
-  # It is all there, nevertheless.
+  # But everything is there.
   is_loaded wsgi-once-blog.socket
   inside systemctl start wsgi-once-hand.socket
   select_app hand
@@ -195,7 +196,7 @@ is_loaded() { # unit
   [[ $(show_of "$1" LoadState) == loaded ]]
 }
 
-# Prints the block of the README's section on deploying that has such a line.
+# Prints the first block in README's section "Deploy" with a line that matches the pattern.
 block_of_readme() { # fence, pattern
   sed -n '/^## Deploy/,/^### /p' "$TESTS/../README.md" |
     awk -v fence="^\`\`\`$1\$" -v pattern="$2" '
@@ -204,7 +205,7 @@ block_of_readme() { # fence, pattern
       inside { block = block $0 "\n" }'
 }
 
-@test "then an app is one file and three commands, as the README has it" {
+@test "after the installation, an app is one file and three commands, as in README" {
   install_deb "$PACKAGE"
   block_of_readme ini 'Application=blog:app' >"$ROOT/etc/wsgi-once/blog.conf"
   equal "$(wc -l <"$ROOT/etc/wsgi-once/blog.conf")" 3
@@ -220,13 +221,13 @@ block_of_readme() { # fence, pattern
   contains "$(inside journalctl --list-catalog)" "wsgi-once: "
 }
 
-@test "systemd-analyze verify has nothing to say of the units of the package" {
+@test "systemd-analyze verify reports nothing about the package's units" {
   install_deb "$PACKAGE"
   prepare
   local unit units=/run/systemd/generator
   for unit in "$units"/wsgi-once-{blog.service,blog.socket,each@.service,each.socket} \
     /etc/systemd/system/wsgi-once-hand.{service,socket}; do
-    run inside systemd-analyze verify "$unit" # with the manual pages
+    run inside systemd-analyze verify "$unit" # including the manual pages
     equal "$unit: $status $output" "$unit: 0 "
   done
   # the control
@@ -238,8 +239,9 @@ block_of_readme() { # fence, pattern
 
 # ---- upgrading ----------------------------------------------------------------------------------
 
-# survives_installing PACKAGE: of all that runs, only servers are replaced.
-survives_installing() {
+# installs_under_load PACKAGE: installing the package replaces servers and nothing else, and no
+# request fails.
+installs_under_load() {
   local before server socket instance
   prepare
   inside systemctl start wsgi-once-{blog,each,hand}.socket
@@ -258,7 +260,7 @@ survives_installing() {
 
   install_deb "$1"
 
-  kill -0 "${CLIENTS[@]}" # it was in the middle of all that
+  kill -0 "${CLIENTS[@]}" # the load was still running
   select_app blog
   equal "$(program_of "$(show MainPID)")" /usr/bin/wsgi-once
   (($(show MainPID) != before))
@@ -278,17 +280,17 @@ version() {
   inside dpkg-query --show wsgi-once | cut -f2
 }
 
-@test "an upgrade replaces servers, no connection's service, and no request fails" {
+@test "an upgrade replaces servers, keeps services of connections, and no request fails" {
   install_deb "$PACKAGE"
   local before
   before=$(version)
-  survives_installing "$NEWER"
+  installs_under_load "$NEWER"
   equal "$(version)" "$before+newer"
 }
 
-@test "so does installing the same version again, or an older one" {
+@test "reinstalling a version does the same, and a downgrade replaces servers" {
   install_deb "$NEWER"
-  survives_installing "$NEWER"
+  installs_under_load "$NEWER"
   run -0 install_deb "$PACKAGE"
   contains "$output" downgrading
   select_app hand
@@ -296,7 +298,7 @@ version() {
   equal "$(program_of "$(show MainPID)")" /usr/bin/wsgi-once
 }
 
-@test "what a server is answering when it is replaced is answered in full" {
+@test "a server that is replaced finishes its request" {
   install_deb "$PACKAGE"
   prepare
   inside systemctl start wsgi-once-blog.socket
@@ -317,7 +319,7 @@ is_replaced() { # InvocationID
   ! keeps_invocation "$1" >/dev/null
 }
 
-@test "an upgrade starts nothing that does not run" {
+@test "an upgrade starts nothing that is not running" {
   install_deb "$PACKAGE"
   prepare
   inside systemctl start wsgi-once-{blog,hand}.socket
@@ -329,7 +331,7 @@ is_replaced() { # InvocationID
   equal "$(wants)" "$before"
 }
 
-@test "an upgrade replaces servers of any name, and those of users, but no other program" {
+@test "an upgrade replaces system and user servers of any name, but no other program" {
   install_deb "$PACKAGE"
   cp "$ROOT/usr/bin/wsgi-once" "$ROOT/usr/local/bin"
   by_hand bare-listening "/usr/bin/wsgi-once --directory=/srv/apps hello:app"
@@ -343,7 +345,7 @@ is_replaced() { # InvocationID
   for name in bare-listening wsgi-once-local; do
     before+=("$(invocation "$name.service")")
   done
-  # Whatever the socket is called, a connection's process has to stay.
+  # The process of a connection must stay, whatever its socket is called.
   for name in bare-single bare-each; do
     begin_slow_request "$name"
     before+=("$WORKER")
@@ -361,7 +363,7 @@ is_replaced() { # InvocationID
   equal "$(get_as_ada mine)" "Hello."
 }
 
-@test "what policy-rc.d forbids is not restarted, and not stopped" {
+@test "units that policy-rc.d denies are neither restarted nor stopped" {
   install_deb "$PACKAGE"
   prepare
   inside systemctl start wsgi-once-{each,hand}.socket
@@ -387,7 +389,7 @@ is_replaced() { # InvocationID
 
 # ---- removing -----------------------------------------------------------------------------------
 
-# Starts all, and does what lean.conf tells to do in /etc/systemd, and what anybody may do with an
+# Starts all apps. Also links lean.conf into /etc/systemd, as lean.conf suggests, and enables an
 # example.
 run_apps() {
   local directory=/etc/systemd/system/wsgi-once-other@.service.d
@@ -403,12 +405,12 @@ run_apps() {
   done
 }
 
-# Names of links to nothing that have to do with the program.
+# Prints dangling links that involve the program.
 dangling_links() {
   inside find /etc /run /usr /var -xtype l \( -name '*wsgi-once*' -o -lname '*wsgi-once*' \)
 }
 
-@test "removing stops every socket, server and connection, and leaves no dangling link" {
+@test "removing stops all sockets, servers and connections, and leaves no dangling links" {
   install_deb "$PACKAGE"
   prepare
   run_apps
@@ -419,13 +421,13 @@ dangling_links() {
 
   debian dpkg --remove wsgi-once
 
-  # Of the units that the administrator has written there are still the files.
+  # The units of the administrator still have their files.
   run inside systemctl list-units --all --plain --no-legend 'wsgi-once*'
   equal "$(grep -v '^wsgi-once-hand\..* loaded *inactive ' <<<"$output")" ""
   run ! inside kill -0 "$WORKER"
   [[ ! -e $ROOT/run/wsgi-once ]]
   equal "$(dangling_links)" ""
-  # What the administrator and the apps have made is theirs.
+  # Files of the administrator and of apps are kept.
   equal "$(ls "$ROOT/etc/wsgi-once")" $'blog.conf\neach.conf'
   equal "$(inside systemctl is-enabled wsgi-once-hand.socket)" enabled
   [[ -d $ROOT/var/lib/private/wsgi-once-blog && -d $ROOT/var/lib/private/wsgi-once-each ]]
@@ -437,7 +439,7 @@ dangling_links() {
   [[ $(http /) =~ ^[0-9]+\ [0-9]+$ ]]
 }
 
-@test "removing stops units of any name, and those of users, but no other program" {
+@test "removing stops system and user units of any name, but no other program" {
   install_deb "$PACKAGE"
   cp "$ROOT/usr/bin/wsgi-once" "$ROOT/usr/local/bin"
   by_hand bare-listening "/usr/bin/wsgi-once --directory=/srv/apps hello:app"
@@ -462,7 +464,7 @@ dangling_links() {
   is bare-each.socket inactive
   run ! inside kill -0 "$WORKER"
   run ! as_ada pgrep --uid ada wsgi-once
-  # Neither is there anything that would be started in vain.
+  # No unit is left that would fail to start.
   eventually is_unknown_to_ada
   is wsgi-once-local.socket active
   is wsgi-once-local.service active
@@ -478,7 +480,7 @@ is_active() { # pattern
   [[ -n $(inside systemctl list-units --plain --no-legend --state=active "$1") ]]
 }
 
-@test "a socket of a unit of another name stays when the package is removed, and only that" {
+@test "removing keeps the socket of a unit with another name and program" {
   install_deb "$PACKAGE"
   prepare
   printf '%s\n' "[Socket]" "ListenStream=/run/wsgi-once/bare.sock" \
@@ -492,20 +494,21 @@ is_active() { # pattern
 
 # ---- purging ------------------------------------------------------------------------------------
 
-# All files but those of a running system, logs, and what dpkg(1) and man(1) keep of all packages.
+# Prints all files except those of a running system, logs, and what dpkg(1) and man(1) keep about
+# all packages.
 files() {
   inside find / -xdev \( -path /proc -o -path /tmp -o -path /var/log -o -path "$TESTS" \) -prune \
     -o -print | grep -vE '^/var/lib/dpkg/|^/var/cache/(man|ldconfig)/' | sort
 }
 
-@test "purging leaves nothing that was not there before" {
+@test "purging leaves no files if there were no apps" {
   files >"$BATS_TEST_TMPDIR/before"
   install_deb "$PACKAGE"
   files >"$BATS_TEST_TMPDIR/installed"
   grep -qx /usr/bin/wsgi-once "$BATS_TEST_TMPDIR/installed" # the control
   debian dpkg --purge wsgi-once
   equal "$(files | diff "$BATS_TEST_TMPDIR/before" -)" ""
-  # Nor when the last file of an app has gone after the program.
+  # The same holds if the last file of an app is removed after the program.
   install_deb "$PACKAGE"
   conf blog hello:app
   debian dpkg --remove wsgi-once
@@ -516,7 +519,7 @@ files() {
     "dpkg-query: no packages found matching wsgi-once"
 }
 
-@test "purging leaves what the administrator and the apps have made, and nothing else" {
+@test "purging keeps only files of the administrator and of apps" {
   mkdir -p "$ROOT"/var/{lib,cache}/private
   files >"$BATS_TEST_TMPDIR/before"
   install_deb "$PACKAGE"
@@ -528,13 +531,13 @@ files() {
   debian dpkg --purge wsgi-once
   equal "$(active_units)" ""
   equal "$(dangling_links)" ""
-  # What is in a cache can be made again.
+  # Caches can be recreated.
   equal "$(files | comm -13 "$BATS_TEST_TMPDIR/before" -)" "$(printf '%s\n' \
     /etc/wsgi-once /etc/wsgi-once/blog.conf /var/lib/private/wsgi-once-blog \
     /var/lib/wsgi-once-blog)"
 }
 
-@test "links to themselves, and a mount or link for a directory, are no obstacle to removing" {
+@test "circular links, and a mount or a link as a directory, do not prevent removal" {
   install_deb "$PACKAGE"
   ln -s wsgi-once-loop.service "$ROOT/etc/systemd/system/wsgi-once-loop.service"
   mkdir "$ROOT/run/wsgi-once"
@@ -551,8 +554,8 @@ files() {
 
 # ---- where no systemd runs ----------------------------------------------------------------------
 
-# in_chroot COMMAND [ARGUMENT]...: in the same files, but it is not the root of process 1, and there
-# is nothing of what runs.
+# in_chroot COMMAND [ARGUMENT]...: runs a command with the same files, but in a chroot without the
+# running system.
 in_chroot() {
   # shellcheck disable=SC2016 # for the shell in there
   debian unshare --mount --pid --fork sh -euc 'mount --bind / /mnt
@@ -562,7 +565,7 @@ in_chroot() {
     exec chroot /mnt "$@"' sh "$@"
 }
 
-@test "it can be installed, upgraded, removed and purged where no systemd runs" {
+@test "the package can be installed, upgraded, removed and purged without a running systemd" {
   local step
   [[ ! -e $ROOT/usr/bin/wsgi-once ]]
   for step in "--install $PACKAGE" "--install $NEWER" --remove "--install $PACKAGE" --purge; do

@@ -2,13 +2,13 @@
 # ways: deb-clean
 # lasts: 200 s
 
-# What Debian's own tools say of its package: piuparts(1) of what it leaves behind in a root file
-# system that has nothing else, reprotest(1) of whether it is the same whoever builds it.
+# Debian's tools for packages: piuparts(1) checks what the package leaves behind in a minimal root
+# file system, reprotest(1) whether its build is reproducible.
 
 load packages
 
-# repack SOURCE TARGET COMMAND...: the same package, with what the command changed of its control
-# files, which it finds in the directory that it is run in.
+# repack SOURCE TARGET COMMAND...: copies a package, after COMMAND has changed the control files in
+# its working directory.
 repack() {
   local files
   files=$(mktemp -d "$BATS_FILE_TMPDIR/files.XXXXXX")
@@ -19,14 +19,14 @@ repack() {
 
 # ---- piuparts -----------------------------------------------------------------------------------
 
-# Prints why there can be no such root file system here, if so.
+# Prints why a root file system cannot be made here, or nothing.
 obstacle() {
   ((EUID == 0)) || { echo "it takes root" && return; }
   unshare --mount true 2>/dev/null || { echo "new namespaces are not allowed here" && return; }
   [[ -n $(sources) ]] || echo "this machine knows no archive of its distribution"
 }
 
-# Where this machine has its packages from. apt(8) says it, so that no mirror has to be named here.
+# Prints the machine's package sources. apt(8) knows them, so that no mirror is named here.
 sources() {
   local origin
   for origin in Debian Ubuntu; do
@@ -35,9 +35,8 @@ sources() {
   done | sort -u
 }
 
-# make_base: sets BASE, a root file system in which the dependencies are installed, since it is not
-# they that are tested, without the links to nothing that they have, for the same reason; its apt
-# knows of an older version of the package.
+# make_base: makes a root file system and sets BASE. Dependencies are installed and their dangling
+# links removed, since they are not under test. Its apt knows an older version of the package.
 make_base() {
   local archive=$BATS_FILE_TMPDIR/archive depends
   export BASE=$BATS_FILE_TMPDIR/base.tar.gz
@@ -45,7 +44,7 @@ make_base() {
   repack "$(deb)" "$archive/older.deb" sed -i '/^Version:/s/$/~older/' control
   (cd "$archive" && dpkg-scanpackages . >Packages 2>/dev/null)
   depends=$(dpkg-deb --field "$(deb)" Depends)
-  # A mirror of what has no release yet may be late: apt(8) would refuse it as outdated.
+  # A mirror of an unreleased distribution may lag behind, and apt(8) would refuse it as outdated.
   # shellcheck disable=SC2016 # mmdebstrap(1) has them run by a shell, with the directory as $1
   sources | DEPENDS=$depends ARCHIVE=$archive TMPDIR=$BATS_FILE_TMPDIR mmdebstrap --quiet \
     --variant=apt --include=systemd --dpkgopt=force-unsafe-io \
@@ -65,16 +64,16 @@ setup_file() {
   [[ -n $OBSTACLE ]] || make_base
 }
 
-# piuparts_of DEB [OPTION]...: in namespaces, so that no mount is left, whatever happens. Links to
-# nothing are errors, and files in /tmp count. The sources are those of the machine, as above, and
-# libeatmydata(7), which it would have preloaded, is no part of what is tested.
+# piuparts_of DEB [OPTION]...: runs piuparts in a mount namespace, so that no mount is left in any
+# case. Dangling links are errors, and files in /tmp count. The sources are the machine's, and
+# libeatmydata(7), which piuparts would preload, is not under test.
 piuparts_of() {
   TMPDIR=$BATS_TEST_TMPDIR unshare --mount piuparts --basetgz="$BASE" --keep-sources-list \
     --no-check-valid-until --no-eatmydata --fail-on-broken-symlinks --pedantic-purge-test \
     --log-level=info "${@:2}" "$1" 3>&-
 }
 
-@test "piuparts finds nothing wrong with installing, removing, installing, upgrading, purging" {
+@test "piuparts reports nothing: install, remove, reinstall, upgrade, purge" {
   [[ -z $OBSTACLE ]] || skip "$OBSTACLE"
   run -0 piuparts_of "$(deb)" --install-remove-install
   contains "$output" "PASS: Installation and purging test."
@@ -82,7 +81,7 @@ piuparts_of() {
   contains "$output" "PASS: All tests."
 }
 
-@test "piuparts would find what the package left behind" {
+@test "the control: piuparts reports a directory that the package leaves behind" {
   [[ -z $OBSTACLE ]] || skip "$OBSTACLE"
   repack "$(deb)" "$BATS_TEST_TMPDIR/wsgi-once.deb" \
     sed -i '/^set -e/s|$|; mkdir -p /var/lib/left-behind|' postinst
@@ -94,20 +93,20 @@ piuparts_of() {
 
 # ---- reprotest ----------------------------------------------------------------------------------
 
-# The source as dpkg-source(1) unpacks it.
+# Unpacks the source with dpkg-source(1).
 unpack_source() { # directory
   local dsc=("$DEB"/wsgi-once_*.dsc)
   dpkg-source --no-check --extract "${dsc[0]}" "$1" >/dev/null
 }
 
-# reproduce SOURCE: builds it twice, with everything different that reprotest(1) can vary: the
-# environment, path, kernel's name, number of processors, time, order of directories, host's name,
-# home, locale, time zone, umask, addresses in memory. All but "user_group": it takes sudo(8) and a
-# second user. What is built is in the directory "control" beside the source. The tests of the
-# package are left out (nocheck): they have passed in `make deb`, and make nothing that is packaged.
+# reproduce SOURCE: builds it twice with all variations of reprotest(1): environment, path, kernel
+# name, number of processors, time, order of directories, host name, home, locale, time zone, umask,
+# address randomization. Except "user_group", which needs sudo(8) and a second user. The packages
+# are in the directory "built". The package's tests are left out (nocheck): `make deb` has run them,
+# and they do not affect the packages.
 reproduce() {
   local build="dpkg-buildpackage --build=binary --no-sign"
-  # The Estonian locale, in which z is not the last letter, is reprotest's; few machines have it.
+  # reprotest uses the Estonian locale, in which z is not the last letter. Few machines have it.
   mkdir "$BATS_TEST_TMPDIR/locales"
   localedef --inputfile=et_EE --charmap=UTF-8 "$BATS_TEST_TMPDIR/locales/et_EE.UTF-8"
   TMPDIR=$BATS_TEST_TMPDIR unshare --mount reprotest --no-diffoscope --vary=-user_group \
@@ -115,7 +114,7 @@ reproduce() {
     --store-dir="$BATS_TEST_TMPDIR/built" "$1" '../*.deb' >"$BATS_TEST_TMPDIR/log" 2>&1 3>&-
 }
 
-@test "reprotest builds the same packages however the two builds differ, and make deb does, too" {
+@test "reprotest builds identical packages in both builds, the same as make deb" {
   unpack_source "$BATS_TEST_TMPDIR/source"
   reproduce "$BATS_TEST_TMPDIR/source" || { tail -n 60 "$BATS_TEST_TMPDIR/log" && false; }
   run -1 grep "Setting locale failed" "$BATS_TEST_TMPDIR/log"
@@ -124,7 +123,7 @@ reproduce() {
   equal "$(cd "$built/control" && sha256sum -- *.deb)" "$(cd "$DEB" && sha256sum -- *.deb)"
 }
 
-@test "reprotest would find that a build depends on where it is made" {
+@test "the control: reprotest reports a build that depends on its path" {
   unpack_source "$BATS_TEST_TMPDIR/source"
   # shellcheck disable=SC2016 # for make
   printf '%s\n' 'execute_after_dh_auto_install:' \

@@ -2,8 +2,7 @@
 # ways: rpm
 # lasts: 60 s
 
-# The packages for rpm, as they are built: `make rpm`. What becomes of them on a machine is in
-# 94-rpm-lifecycle.bats.
+# The packages that `make rpm` builds. Tests of their installation are in 94-rpm-lifecycle.bats.
 
 load helpers
 load rpm
@@ -27,7 +26,7 @@ systemd_directory() {
   pkg-config --variable="systemd$1dir" systemd
 }
 
-@test "make rpm prints the paths of what it has made, a source package and one to install" {
+@test "make rpm prints the paths of a source package and a binary package" {
   local path paths
   mapfile -t paths <"$BATS_FILE_TMPDIR/output"
   for path in "${paths[@]}"; do [[ -f $path ]]; done
@@ -36,26 +35,26 @@ systemd_directory() {
   [[ -f $PACKAGE ]]
 }
 
-@test "the source package is the tarball of the release and the spec" {
+@test "the source package has the release tarball and the spec" {
   equal "$(rpm --query --package "$PACKAGES"/*.src.rpm --list)" \
     "$(printf '%s\n' "wsgi-once-$(version).tar.gz" wsgi-once.spec)"
 }
 
-@test "the version is the same everywhere" {
+@test "Makefile, package and changelogs have the same version" {
   equal "$(query --queryformat '%{VERSION}')" "$(version)"
   grep -q "^## $(version) " CHANGELOG.md
-  # the latest entry of the package's own
+  # the latest entry of the package's changelog
   contains "$(query --changelog | sed -n 1p)" " - $(version)-1"
 }
 
-# Without what differs between versions of rpm: links to the programs by their build IDs, and
-# whether the directory of licenses has the version in its name.
+# Leaves out what differs between versions of rpm: build ID links, and the version in the name of
+# the license directory.
 files() {
   query --queryformat '[%{FILEMODES:perms} %{FILEUSERNAME} %{FILEGROUPNAME} %{FILENAMES}\n]' |
     sed 's|/licenses/wsgi-once-[0-9.]*|/licenses/wsgi-once|; /\.build-id/d'
 }
 
-@test "the package has these files, and no others" {
+@test "the package has exactly these files" {
   local units user_units documents=/usr/share/doc/wsgi-once
   units=$(systemd_directory systemunit)
   user_units=$(systemd_directory userunit)
@@ -95,20 +94,20 @@ END
     )"
 }
 
-@test "README in there has no link to what is in the source only" {
+@test "the packaged README has no links to files of the source" {
   rpm2cpio "$PACKAGE" >"$BATS_TEST_TMPDIR/files"
   grep -qaF "(see [What it costs](#what-it-costs))" "$BATS_TEST_TMPDIR/files"
   run -1 grep -aE '\]\((src|systemd|tests|packaging|LICENSE)' "$BATS_TEST_TMPDIR/files"
 }
 
-@test "the license and the texts are marked as such" {
+@test "license and documentation are marked as such" {
   equal "$(query --licensefiles | sed 's|.*/||')" LICENSE
   equal "$(query --docfiles | grep -cE '/examples/(fronts/.+|.*\.(service|socket))$')" \
     "$(find systemd/examples -type f | wc -l)"
   contains "$(query --docfiles)" /wsgi-once/README.SELinux
 }
 
-@test "the package needs the Python that it was built with, and the group of its sockets" {
+@test "the package requires its version of Python and the package with the socket group" {
   local python
   python=$(pkg-config --modversion python3-embed)
   query --requires >"$BATS_TEST_TMPDIR/requires"
@@ -117,13 +116,13 @@ END
   grep -x nginx-filesystem "$BATS_TEST_TMPDIR/requires"
 }
 
-# build_requires [OPTION]...: what is needed for a build.
+# build_requires [OPTION]...: prints the requirements of a build.
 build_requires() {
   rpmspec --load packaging/rpm/debian.macros "$@" --query --srpm --requires \
     packaging/rpm/wsgi-once.spec
 }
 
-@test "what a build needs is said, also for its tests, which can be left out" {
+@test "the build requirements include those of the tests, which are optional" {
   run -0 build_requires
   contains "$output" "pkgconfig(libsystemd)"
   contains "$output" "pkgconfig(python3-embed)"
@@ -134,15 +133,18 @@ build_requires() {
   run -1 grep -x bats <<<"$output"
 }
 
-@test "the build has run tests" {
+@test "the build runs tests" {
   grep -E '^[0-9]{3,} passed, 0 failed, 0 skipped$' "$PACKAGES/log"
-  grep "ok 1 a request is answered and the process ends" "$PACKAGES/log"
+  local first
+  first=$(sed -n 's/^@test "\(.*\)" {$/\1/p' tests/10-activation.bats | head -n 1)
+  [[ -n $first ]]
+  grep -F "ok 1 $first" "$PACKAGES/log"
 }
 
-@test "rpmlint finds nothing" {
+@test "rpmlint reports nothing" {
   local options=(--rpmlintrc packaging/rpm/wsgi-once.rpmlintrc)
   if ! type -P dnf; then
-    # It reads the spec with the macros of its user, not with those that rpmbuild was given.
+    # rpmlint reads the spec with the user's macros, not with those given to rpmbuild.
     cp packaging/rpm/debian.macros "$BATS_TEST_TMPDIR/.rpmmacros"
     options+=(--config packaging/rpm/debian.rpmlint.toml)
   fi
@@ -151,7 +153,7 @@ build_requires() {
   contains "$output" " 0 errors, 0 warnings"
 }
 
-# calls [COMMAND]: what rpmbuild is called with, where that command is there, too.
+# calls [COMMAND]: prints the arguments of rpmbuild when this COMMAND exists.
 calls() {
   local tools=$BATS_TEST_TMPDIR/tools tool
   rm -rf "$tools"
@@ -165,7 +167,7 @@ calls() {
     "$BATS_TEST_TMPDIR/rpm" --with others
 }
 
-@test "where there is dnf, the macros are Fedora's, and what a build needs has to be there" {
+@test "with dnf, rpmbuild uses Fedora's macros and checks the build requirements" {
   calls
   contains "$output" --nodeps
   contains "$output" /packaging/rpm/debian.macros
@@ -174,7 +176,7 @@ calls() {
   contains "$output" $'--with\nothers\n'
 }
 
-@test "a build that fails says why, and leaves only that" {
+@test "a failed build prints the reason, and leaves only the log" {
   echo "no tarball" >"$BATS_TEST_TMPDIR/wsgi-once-$(version).tar.gz"
   run -1 packaging/rpm/build "$BATS_TEST_TMPDIR/wsgi-once-$(version).tar.gz" \
     "$BATS_TEST_TMPDIR/rpm"

@@ -2,9 +2,8 @@
 # ways: rpm
 # lasts: 100 s
 
-# What becomes of apps when the package for rpm is installed, upgraded and removed, under a real
-# systemd. rpm is real, too; what Fedora's systemd does after its transactions is done by a package
-# that stands in for it here.
+# Apps under a real systemd while the rpm package is installed, upgraded and removed. rpm is real,
+# too. A package stands in for the file triggers that Fedora's systemd runs after a transaction.
 
 load installed
 load rpm
@@ -27,8 +26,8 @@ setup_file() {
   cp -r "$APPS" "$root/srv/apps"
 }
 
-# The file triggers are those of Fedora's systemd by what they do (systemd's triggers.systemd.in),
-# and nginx-filesystem has no more than its group.
+# The file triggers do what those of Fedora's systemd do (systemd's triggers.systemd.in), and
+# nginx-filesystem only makes its group.
 stand_in() {
   cat <<END
 Name: stand-in
@@ -54,7 +53,7 @@ journalctl --update-catalog
 END
 }
 
-# rpm does not know what the packages of Debian provide.
+# --nodeps: rpm does not know what Debian's packages provide.
 rpm_install() { # package
   inside rpm --upgrade --nodeps "$1"
 }
@@ -80,17 +79,17 @@ setup() {
 eval "installed_$(declare -f teardown)"
 teardown() {
   [[ -n $SYSTEMD ]] || return 0
-  : >"$BATS_TEST_TMPDIR/end" # of the load
+  : >"$BATS_TEST_TMPDIR/end" # ends the load
   installed_teardown
   ! query --quiet || rpm_erase
 }
 
-# Prints the program that the app's server runs; one that is gone has " (deleted)" behind its name.
+# Prints the program of the app's server. If it was removed, " (deleted)" follows its name.
 program() {
   inside readlink "/proc/$(show MainPID)/exe"
 }
 
-@test "installing starts nothing and enables nothing; then one file makes an app" {
+@test "installing starts and enables nothing, and one file makes an app" {
   equal "$(units)" ""
   equal "$(inside systemctl list-unit-files --no-legend 'wsgi-once-*')" ""
   # shellcheck disable=SC2153 # it is booted.bash's
@@ -103,8 +102,8 @@ program() {
   equal "$(inside stat --format '%A %U %G' /run/wsgi-once/blog.sock)" "srw-rw---- root nginx"
 }
 
-# load_until FILE: eight clients ask one after the other, until the file is there. Prints how many
-# got what.
+# load_until FILE: eight clients send one request after another until the file exists. Prints counts
+# of outcomes.
 load_until() {
   until [[ -e $1 ]]; do flood 200 8; done
 }
@@ -125,13 +124,13 @@ load_until() {
   equal "$(sort -u "$BATS_TEST_TMPDIR/outcomes")" "200 200"
 }
 
-# upload FIFO: a request whose content is complete when somebody has read from the fifo.
+# upload FIFO: sends a request whose content is complete after a read from the fifo.
 upload() {
   talk send 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\nfour' meet "$1" \
     send 'more' read
 }
 
-@test "a request with a service of its own survives an upgrade" {
+@test "an upgrade does not end a request in a connection's service" {
   app each echoes:app "[Socket]" "Accept=yes"
   mkfifo "$BATS_TEST_TMPDIR/rest"
   upload "$BATS_TEST_TMPDIR/rest" >"$BATS_TEST_TMPDIR/answer" 3>&- 4>&- &
@@ -142,12 +141,12 @@ upload() {
   contains "$(cat "$BATS_TEST_TMPDIR/answer")" fourmore
 }
 
-# is_active PATTERN: some such unit is.
+# is_active PATTERN: a matching unit is active.
 is_active() {
   [[ -n $(inside systemctl list-units --no-legend --state=active "$1") ]]
 }
 
-@test "an upgrade starts nothing that does not run" {
+@test "an upgrade starts nothing that is not running" {
   app stopped hello:app
   inside systemctl stop wsgi-once-stopped.socket
   app waits hello:app
@@ -158,7 +157,7 @@ is_active() {
   equal "$(http /)" "Hello."
 }
 
-@test "removing stops sockets, servers and services of connections, and leaves the admin's files" {
+@test "removing stops all sockets and services, and keeps files of the administrator" {
   query --list >"$BATS_TEST_TMPDIR/files"
   local units=$ROOT/etc/systemd/system
   printf '%s\n' "[Socket]" "ListenStream=/run/wsgi-once/hand.sock" "[Install]" \
@@ -179,7 +178,7 @@ is_active() {
   rpm_erase
   kill $!
   run -1 is_active 'wsgi-once-*'
-  # What systemd had made of the files is gone; what the administrator wrote is not.
+  # The generated units are gone, the administrator's files are not.
   equal "$(show_of wsgi-once-blog.socket LoadState)" not-found
   equal "$(inside systemctl is-enabled wsgi-once-hand.socket)" enabled
   local file
@@ -189,12 +188,12 @@ is_active() {
   equal "$(ls "$ROOT/etc/wsgi-once")" $'blog.conf\neach.conf'
 }
 
-@test "removing leaves nothing where there was no app" {
+@test "removing leaves no files if there were no apps" {
   rpm_erase
   [[ ! -e $ROOT/etc/wsgi-once ]]
 }
 
-@test "apps are served again after the package was removed and installed" {
+@test "apps can be served again after the package was removed and reinstalled" {
   app blog hello:app
   equal "$(http /)" "Hello."
   rpm_erase

@@ -1,4 +1,4 @@
-"""Does what the path names, good or bad. /hold is that of holds.py."""
+"""Behaves well or badly, as the path says. /hold is that of holds.py."""
 
 import ctypes
 import itertools
@@ -34,7 +34,7 @@ def leave_child(**options):
     print(f"child in {child.pid}", file=sys.stderr)
 
 
-# ---- well ----
+# ---- well-behaved ----
 
 
 def well(environ, respond):
@@ -46,13 +46,13 @@ def reads(environ, respond):
     return respond(len(environ["wsgi.input"].read()))
 
 
-def sends_for_ever(environ, respond):
-    say("sends_for_ever")
+def sends_forever(environ, respond):
+    say("sends_forever")
     respond()
     return itertools.repeat(bytes(65536))
 
 
-# ---- dying ----
+# ---- crashing ----
 
 
 def segfaults(environ, respond):
@@ -74,13 +74,13 @@ def exits(environ, respond):
     os._exit(3)
 
 
-def exits_for_now(environ, respond):
-    say("exits_for_now")
+def exits_with_tempfail(environ, respond):
+    say("exits_with_tempfail")
     os._exit(os.EX_TEMPFAIL)
 
 
-def ends_as_after_limit(environ, respond):
-    say("ends_as_after_limit")
+def dies_of_sigxcpu(environ, respond):
+    say("dies_of_sigxcpu")
     os.kill(os.getpid(), signal.SIGXCPU)
     time.sleep(3600)
 
@@ -90,33 +90,33 @@ def exits_quietly(environ, respond):
     os._exit(0)
 
 
-def becomes_another_program(environ, respond):
-    say("becomes_another_program")
+def execs(environ, respond):
+    say("execs")
     os.execv("/bin/sh", ["sh", "-c", unquote(environ["QUERY_STRING"])])
 
 
-def becomes_it_in_a_thread(environ, respond):
-    say("becomes_it_in_a_thread")
+def execs_in_a_thread(environ, respond):
+    say("execs_in_a_thread")
     threading.Thread(target=os.execv, args=("/bin/true", ["true"])).start()
     time.sleep(3600)
 
 
-def takes_another_name(environ, respond):
-    """Takes a name that looks like other fields in /proc/PID/stat."""
-    say("takes_another_name")
+def renames_itself(environ, respond):
+    """Takes a name that a careless parser of /proc/PID/stat mistakes for other fields."""
+    say("renames_itself")
     set_name = 15
     ctypes.CDLL(None).prctl(set_name, b") Z 1 2 3 4 5 4", 0, 0, 0)
     os._exit(0)
 
 
-def calls_exit_of_c(environ, respond):
-    say("calls_exit_of_c")
+def calls_c_exit(environ, respond):
+    say("calls_c_exit")
     ctypes.CDLL(None).exit(int(environ["QUERY_STRING"]))
 
 
-def forks_who_exits(environ, respond):
-    """The child ends with exit(3), the worker with _exit(2)."""
-    say("forks_who_exits")
+def child_calls_exit(environ, respond):
+    """The child exits with exit(3), the worker with _exit(2)."""
+    say("child_calls_exit")
     child = os.fork()
     if child == 0:
         ctypes.CDLL(None).exit(0)
@@ -124,9 +124,9 @@ def forks_who_exits(environ, respond):
     os._exit(0)
 
 
-def runs_another_program(environ, respond):
-    """Runs it as a child; the worker continues."""
-    say("runs_another_program")
+def runs_child(environ, respond):
+    """Runs it as a child, which does not end the worker."""
+    say("runs_child")
     subprocess.run(["true"], check=True)
     os._exit(0)
 
@@ -147,9 +147,9 @@ def raises_among_signals(environ, respond):
 # ---- overwriting shared memory ----
 
 
-def scribble(pattern):
-    """Overwrites the memory that the server's processes share: with these bytes, or with random
-    ones of a seed. Returns the number of mappings."""
+def overwrite(pattern):
+    """Overwrites all memory shared by the server's processes with these bytes, or with random bytes
+    of a seed. Returns the number of memory areas."""
     with open("/proc/self/maps", encoding="ascii") as file:
         areas = [line.split()[0].split("-") for line in file if "/dev/zero" in line]
     for begin, end in areas:
@@ -162,19 +162,19 @@ def scribble(pattern):
     return len(areas)
 
 
-def scribbles(environ, respond):
-    return respond(scribble(environ["QUERY_STRING"]) > 0)
+def overwrites(environ, respond):
+    return respond(overwrite(environ["QUERY_STRING"]) > 0)
 
 
-def scribbles_and_dies(environ, respond):
-    scribble(environ["QUERY_STRING"])
+def overwrites_and_dies(environ, respond):
+    overwrite(environ["QUERY_STRING"])
     os._exit(3)
 
 
-def scribbles_on(environ, respond):
+def keeps_overwriting(environ, respond):
     def go_on():
         while True:
-            scribble(environ["QUERY_STRING"])
+            overwrite(environ["QUERY_STRING"])
             time.sleep(0.001)
 
     threading.Thread(target=go_on, daemon=True).start()
@@ -185,14 +185,14 @@ def scribbles_on(environ, respond):
 
 
 def loops_in_c(environ, respond):
-    """Holds the GIL, and runs no signal handlers of Python."""
+    """Needs the interpreter all the time, and lets no signal handler of Python run."""
     say("loops_in_c")
     all(itertools.repeat(True))
 
 
-def is_deaf(environ, respond):
+def blocks_signals(environ, respond):
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    say("is_deaf")
+    say("blocks_signals")
     time.sleep(3600)
 
 
@@ -216,7 +216,7 @@ def hangs_with_child(environ, respond):
     time.sleep(3600)
 
 
-# ---- leaving processes ----
+# ---- leaving processes behind ----
 
 
 def leaves_child(environ, respond):
@@ -225,9 +225,9 @@ def leaves_child(environ, respond):
     return respond("left")
 
 
-def leaves_stubborn(environ, respond):
-    """Leaves a child that ignores SIGTERM, and exits when the fifo is closed."""
-    say("leaves_stubborn")
+def leaves_stubborn_child(environ, respond):
+    """Leaves a child that ignores SIGTERM and ends when the fifo is written to."""
+    say("leaves_stubborn_child")
     script = 'trap "" TERM; echo; read line <"$FIFOS/release"'
     child = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE)
     child.stdout.readline()
@@ -247,10 +247,10 @@ def dies_with_child(environ, respond):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-# ---- using too much ----
+# ---- consuming resources ----
 
 
-def tells_limits(environ, respond):
+def reports_limits(environ, respond):
     kinds = "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_NOFILE", "RLIMIT_NPROC"
     return respond(" ".join(str(resource.getrlimit(getattr(resource, k))[0]) for k in kinds))
 
@@ -261,7 +261,7 @@ def burns(environ, respond):
         pass
 
 
-def burns_on(environ, respond):
+def burns_ignoring_signal(environ, respond):
     signal.signal(signal.SIGXCPU, signal.SIG_IGN)
     burns(environ, respond)
 
@@ -272,7 +272,7 @@ def eats(environ, respond):
 
 
 def eats_in_c(environ, respond):
-    """Like a library that does not check the result of malloc(3)."""
+    """Allocates like a library that assumes that malloc(3) succeeds."""
     say("eats_in_c")
     libc = ctypes.CDLL(None)
     libc.malloc.restype = ctypes.c_void_p
@@ -292,7 +292,7 @@ def opens(environ, respond):
 
 
 def multiplies(environ, respond):
-    """A fork bomb with a bound, in case no limit stops it."""
+    """A fork bomb that stops by itself if no limit stops it."""
     worker = os.getpid()
     say("multiplies")
     for _ in range(6):

@@ -1,16 +1,15 @@
-"""What the measurements share: servers of one app, what they are asked, and what they use.
+"""Shared by the measurements: servers of one app, load, and the resources that they use.
 
-Everything goes over TCP on 127.0.0.1, with a new connection for each request. A server listens on a
-port that was free a moment ago, or is handed its listening socket, as by systemd; its files are in
-a directory that the measurement throws away, and so are the apps, compiled, where users without
-privileges, such as Apache's, can read them.
+All requests use TCP on 127.0.0.1, with a new connection for each. A server listens on a port that
+was just free, or gets a listening socket as from systemd. Its files are in a temporary directory,
+as are the compiled apps, where users without privileges, such as Apache's, can read them.
 
-CPU is user and system time of all processes of a server, read when it has come to rest: what it
-does behind the answer, such as forking the next spare, counts. Of a process that is there the clock
-is read (clock_getcpuclockid(3)). Those that have ended are in the cutime and cstime of the parent
-that waited for them, in /proc/PID/stat; that it is so is checked first. It needs no privileges, as
-a cgroup would; the latter are in ticks of 10 ms, which is little in a turn. What is measured from
-the first to the last breath is taken from wait4(2) instead, which is precise.
+CPU time is user and system time of all processes of a server, read when it is idle, so that work
+after the answer counts, such as forking the next spare. For a running process it is the time of its
+clock (clock_getcpuclockid(3)). For exited ones it is cutime and cstime of the parent that reaped
+them, from /proc/PID/stat; check_accounting verifies that these count. Unlike a cgroup this needs no
+privileges, and the tick of 10 ms is small compared with a turn. A process that is measured from
+start to exit is measured with wait4(2), which is precise.
 """
 
 import compileall
@@ -46,7 +45,7 @@ ENVIRONMENT = {
 }
 
 PACE = 1 / 90
-SLOW = 1 / PACE  # requests/s at 1 client; this script could ask for many times as many
+SLOW = 1 / PACE  # requests/s of 1 client; this script can send many times as many
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 CGI_SCRIPT = """\
@@ -65,7 +64,7 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 class Wrong(Exception):
-    """A server that does not do what it is measured for."""
+    """A server fails, or something else prevents the measurement."""
 
 
 def path_of(program):
@@ -74,7 +73,7 @@ def path_of(program):
 
 @contextlib.contextmanager
 def scratch_directory():
-    """A directory for files of servers, with the apps in it."""
+    """Makes a directory for the files of servers, which contains the apps."""
     with tempfile.TemporaryDirectory(prefix="wsgi-once-bench-") as scratch:
         os.chmod(scratch, 0o755)
         apps = os.path.join(scratch, "apps")
@@ -89,23 +88,22 @@ def scratch_directory():
 
 
 def processes():
-    """Of each process here: its parent, the CPU seconds of it, and of its buried children, and
-    whether it has ended and is not buried."""
+    """Returns {pid: (parent, own CPU seconds, those of its reaped children, is a zombie)}."""
     found = {}
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/stat", "rb") as file:
                 fields = file.read().rpartition(b")")[2].split()
-        except OSError:  # it has ended meanwhile
+        except OSError:  # it has just exited
             continue
-        own, buried = (TICK * sum(map(int, fields[first:first + 2])) for first in (11, 13))
-        found[int(pid)] = int(fields[1]), own, buried, fields[0] == b"Z"
+        own, reaped = (TICK * sum(map(int, fields[first:first + 2])) for first in (11, 13))
+        found[int(pid)] = int(fields[1]), own, reaped, fields[0] == b"Z"
     return found
 
 
 def tree(root):
-    """One process and those below it, as {pid: (own CPU, that of the buried, is dead)}, and those
-    without children."""
+    """Returns a process and its descendants, as {pid: (own CPU seconds, those of its reaped
+    children, is a zombie)}, and the set of those without children."""
     all_of_them = processes()
     children = defaultdict(list)
     for pid, (parent, *_) in all_of_them.items():
@@ -120,25 +118,25 @@ def tree(root):
 
 
 def cpu_of(root):
-    """CPU seconds of one process and all that were ever below it and are, or are buried there."""
-    return sum(clock_of(pid) + buried for pid, (_, buried, _) in tree(root)[0].items())
+    """Returns the CPU seconds of a process and its descendants, running and reaped."""
+    return sum(clock_of(pid) + reaped for pid, (_, reaped, _) in tree(root)[0].items())
 
 
 def clock_of(pid):
-    """CPU seconds of a process: what clock_getcpuclockid(3) would name."""
+    """Returns the CPU seconds of a process, by its clock as from clock_getcpuclockid(3)."""
     return time.clock_gettime(~pid << 3 | 2)
 
 
 def memory_of(pid):
-    """Of a process: its PSS, and what nobody shares with it, in MB."""
+    """Returns the PSS and the unshared memory of a process, in MB."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
         kilobytes = dict(re.findall(r"^(\w+): +(\d+) kB", file.read(), re.MULTILINE))
     own = int(kilobytes["Private_Clean"]) + int(kilobytes["Private_Dirty"])
     return int(kilobytes["Pss"]) / 1024, own / 1024
 
 
-def bury():
-    """Returns the CPU seconds of those that have ended, with those that they waited for."""
+def reap():
+    """Reaps exited children. Returns their CPU seconds, including their reaped children."""
     used = 0
     try:
         while (ended := os.wait4(-1, os.WNOHANG))[0]:
@@ -149,42 +147,42 @@ def bury():
 
 
 def end(pids):
-    """Ends servers, in an orderly way if they can; this process is whom their orphans go to."""
+    """Terminates servers, and kills them after five seconds. This process reaps their orphans."""
     for pid in pids:
         os.kill(pid, signal.SIGTERM)
     patience = time.monotonic() + 5
-    bury()
+    reap()
     while any(tree(pid)[0] for pid in pids):
         if time.monotonic() > patience:
             for pid in {pid for root in pids for pid in tree(root)[0]}:
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.01)
-        bury()
+        reap()
 
 
 def end_all():
-    """Ends whatever was started here and is still there. Returns all CPU seconds that it used."""
+    """Kills all descendants of this process, and returns the CPU seconds that they used."""
     used = 0
     while left := list(tree(os.getpid())[0])[1:]:
-        for pid in left:  # parents first, so that they do not see that their children end
+        for pid in left:  # parents first, so that they do not notice the exit of their children
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         time.sleep(0.01)
-        used += bury()
+        used += reap()
     return used
 
 
 def machine_times():
-    """CPU seconds since the machine started: all, those not used here, and those it did not get."""
+    """Returns CPU seconds since boot: all, those used by others, and those stolen by the host."""
     with open("/proc/stat", encoding="ascii") as file:
         times = [TICK * int(word) for word in file.readline().split()[1:9]]
     return sum(times), sum(times[:3]) - sum(os.times()[:4]), times[7]
 
 
 def check_accounting():
-    """Fails if the CPU of a grandchild that has ended does not count."""
+    """Fails if the CPU time of an exited grandchild does not count."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -204,7 +202,7 @@ def check_accounting():
 
 
 def spawn(command, environment, handed_over=None, log=None, directory=None):
-    """Starts a process, whose descriptor 3 is that socket. Returns its pid."""
+    """Starts a process, with HANDED_OVER as its descriptor 3. Returns its pid."""
     pid = os.fork()
     if pid:
         return pid
@@ -231,7 +229,7 @@ def spawn(command, environment, handed_over=None, log=None, directory=None):
 
 
 def cpu_of_one(pid, command):
-    """CPU seconds of a process that ends by itself, with those that it waited for."""
+    """Waits for a process to exit, and returns its CPU seconds, including reaped children."""
     _, status, usage = os.wait4(pid, 0)
     if status != 0:
         raise Wrong(f"{' '.join(command)} ended with status {status}")
@@ -239,8 +237,8 @@ def cpu_of_one(pid, command):
 
 
 def activate(command, environment, answer=b"", log=None):
-    """What Accept=yes is: starts a process for one connection. Returns the seconds until its answer
-    has come, and its CPU seconds."""
+    """Starts a process for one connection, as Accept=yes does. Returns the seconds until its answer
+    is complete, and its CPU seconds."""
     client, server = socket.socketpair()
     with client:
         started = time.perf_counter()
@@ -260,13 +258,12 @@ def activate(command, environment, answer=b"", log=None):
 
 
 class Server:
-    """One server of one app. In its command and its files, {words} stand for what is known when it
-    starts."""
+    """One server of one app. In its command and its files, {words} are replaced when it starts."""
 
     is_connection = False
     is_once = False
     is_fresh = False  # a new process for each request
-    counts_children = True  # so that their CPU is known
+    counts_children = True  # it reaps them, so that their CPU time is known
     target = "/"
     files = {}
 
@@ -291,8 +288,8 @@ class Server:
         return [self.fill(word) for word in self.command]
 
     def start(self, idle="0"):
-        """Returns the seconds until it has answered its first request, and waits until it rests.
-        After that time without requests wsgi-once ends."""
+        """Starts the server, and waits until it is idle. Returns the seconds until its first
+        answer. IDLE is the --idle-timeout of wsgi-once."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", 0))
@@ -334,12 +331,12 @@ class Server:
         end([self.pid])
 
     def wait_until_idle(self):
-        """Waits until all its dead are buried, and no process has come or used CPU for a while."""
+        """Waits until it has no zombies, and no process has started or used CPU for a while."""
         patience = time.monotonic() + 30
         before, same = None, 0
         while same < 3:
             now = tree(self.pid)[0]
-            is_same = now == before and not any(is_dead for *_, is_dead in now.values())
+            is_same = now == before and not any(is_zombie for *_, is_zombie in now.values())
             same = same + 1 if is_same else 0
             before = now
             if time.monotonic() > patience:
@@ -347,12 +344,12 @@ class Server:
             time.sleep(0.04)
 
     def cpu(self):
-        """CPU seconds of all that was ever part of it, and has come to rest."""
+        """Waits until it is idle, and returns the CPU seconds of all its processes."""
         self.wait_until_idle()
         return cpu_of(self.pid)
 
     def ask(self):
-        """One request. Returns the seconds from connect to close."""
+        """Sends a request, and returns the seconds from connect to close."""
         started = time.perf_counter()
         with socket.socket() as connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 30, 0))
@@ -367,7 +364,7 @@ class Server:
         return took
 
     def check_freshness(self):
-        """Fails unless the process that serves a request is gone afterwards, if it is to be."""
+        """Fails unless the process that serves a request exits afterwards."""
         before = tree(self.pid)[1]
         self.ask()
         patience = time.monotonic() + 5
@@ -390,8 +387,8 @@ def once(app, name, scratch, *options):
 
 
 def once_each(app, name, scratch):
-    """wsgi-once with a process for each connection: who accepts stands for systemd. It clears the
-    environment."""
+    """wsgi-once with a process for each connection. systemd-socket-activate accepts in place of
+    systemd, and clears the environment."""
     command = ["systemd-socket-activate", "--accept", "--listen=127.0.0.1:{port}", PROGRAM,
                "--python-path={apps}", "{module}:{callable}"]
     return Server(app, name, command, scratch, is_connection=True)
@@ -408,13 +405,13 @@ def uwsgi(app, name, scratch, *options, is_fresh=False):
                "--master", "--processes=2", "--need-app", "--die-on-term", "--disable-logging",
                "--module={module}:{callable}", "--add-header=Connection: close"]
     if app.name == "hello":
-        # Others add that themselves. Without it, and the above, wrk reports errors.
+        # The other apps add it themselves. Without it, and "Connection: close", wrk reports errors.
         command.append(f"--add-header=Content-Length: {len(app.answer)}")
     return Server(app, name, [*command, *options], scratch, is_fresh=is_fresh)
 
 
 def busybox(app, name, scratch):
-    """CGI. It does not wait for its children, so their CPU is lost."""
+    """CGI. busybox does not reap its children, so their CPU time is unknown."""
     command = ["busybox", "httpd", "-f", "-p", "127.0.0.1:{port}"]
     return Server(app, name, command, scratch, target="/cgi-bin/app", counts_children=False,
                   files={"cgi-bin/app": CGI_SCRIPT})
@@ -424,8 +421,8 @@ def busybox(app, name, scratch):
 
 APACHE = path_of("apache2") or path_of("httpd")
 
-# Who is root says as whom it runs, because Apache's children do not serve as root; no mutexes that
-# would outlive a process that is killed.
+# User and Group apply if root runs this: Apache's children do not serve as root. Mutexes of pthread
+# do not outlive a killed process.
 APACHE_CONF = """\
 ServerRoot {scratch}
 ServerName localhost
@@ -449,7 +446,7 @@ CGI_CONF = "ScriptAlias / {scratch}/cgi-bin/\n"
 
 
 def path_of_module(name):
-    """Debian's or Fedora's, where some are named after their Python, too."""
+    """Finds a module of Debian or Fedora, where the name may contain the version of Python."""
     for directory in "/usr/lib*/apache2", "/usr/lib*/httpd":
         for found in glob.glob(f"{directory}/modules/mod_{name}*.so"):
             if re.search(rf"/mod_{name}(_python3)?\.so$", found):
@@ -458,7 +455,7 @@ def path_of_module(name):
 
 
 def apache(app, name, scratch, modules, conf, **others):
-    """The last of the modules is what serves the app."""
+    """Apache, with these modules; the last one serves the app."""
     built_in = subprocess.run([APACHE, "-l"], capture_output=True, text=True, check=True).stdout
     load = "".join(f"LoadModule {module}_module {path_of_module(module)}\n"
                    for module in ("mpm_event", "authz_core", "unixd", *modules)
@@ -470,7 +467,7 @@ def apache(app, name, scratch, modules, conf, **others):
 
 
 def mod_wsgi(app, name, scratch):
-    """Its daemons import the app when they start, because it says for whom it is."""
+    """Its daemons import the app when they start, because WSGIScriptAlias names the group."""
     script = "from {module} import {callable} as application\n"
     return apache(app, name, scratch, ["wsgi"], MOD_WSGI_CONF, files={"app.wsgi": script})
 
@@ -484,7 +481,7 @@ def mod_cgi(app, name, scratch):
 
 
 def one_client(server, seconds):
-    """Returns requests/s, how long each took, and the CPU seconds per request."""
+    """Returns requests/s, the seconds of each request, and the CPU seconds per request."""
     cpu_before = server.cpu()
     times = []
     started = time.perf_counter()
@@ -495,7 +492,7 @@ def one_client(server, seconds):
 
 
 def paced(server, requests):
-    """Returns how long each request took."""
+    """Returns the seconds of each request."""
     times = []
     due = time.perf_counter()
     for _ in range(requests):
@@ -543,8 +540,8 @@ def sixteen_threads(server, requests):
 
 
 def sixteen(server, seconds=1):
-    """Returns the requests/s of 16 clients: wrk, which knows whole seconds only; or, in less, and
-    for a server too slow to be held up by it, sixteen threads that wait until all is answered."""
+    """Returns the requests/s of 16 clients. They are wrk's; or, for slow servers and less than a
+    second, which wrk does not support, sixteen threads that wait for all answers."""
     if server.is_slow or seconds < 1:
         return sixteen_threads(server, 32 if server.rate > 8 else 16)
     return wrk(server)
@@ -558,7 +555,7 @@ def interrupt(*_):
 
 
 def run(main):
-    """Runs it as the whole of a script. Orphans come to this process, which leaves none."""
+    """Runs the main function of a script. This process reaps orphans, and leaves no processes."""
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGHUP, interrupt)
