@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Adds up the tests of several runs, each of which ends with a line "N passed, N failed, N skipped".
-# There is one such line in the end, for the sum.
+# Sums up several runs of tests, each of which ends with the line "N passed, N failed, N skipped".
+# closing_line prints one such line for all of them.
 
 passed=0 failed=0 skipped=0
-running= # the process of the run
+running= # the process of the current run
 
-# end_tree PID: told to end are the process and all below it.
+# end_tree PID: sends SIGTERM to the process and its descendants.
 end_tree() {
   local child children=()
   read -ra children <"/proc/$1/task/$1/children"
@@ -20,15 +20,15 @@ end_runs() {
   wait
 }
 
-# A run ends with the script that adds it up, as do jobs that it has in the background.
+# The current run and background jobs end with the script.
 trap end_runs EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# add NAME COMMAND [ARGUMENT]...: runs it and shows what it prints, the closing line in other words.
-# One that fails without having counted a failure counts as a failed test itself, unless it was a
-# test skipped. Fails like the command.
+# add NAME COMMAND [ARGUMENT]...: runs the command and shows its output, with NAME in front of the
+# counts. A command that fails with neither a failed nor a skipped test counts as a failed test.
+# Returns the status of the command.
 add() {
   local name=$1 line output number='([0-9]+)' sum=() status=0
   shift
