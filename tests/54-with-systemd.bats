@@ -2,19 +2,19 @@
 # ways: load
 # lasts: 30 s
 
-# tests/with-systemd and tests/as-user, on which all tests under systemd build.
+# tests/with-systemd and tests/as-user, which the tests with a systemd use.
 
 load helpers
 
 setup() {
-  export TMPDIR=$BATS_TEST_TMPDIR/tmp # for the script
-  COMPLAINT=$BATS_TEST_TMPDIR/complaint
+  export TMPDIR=$BATS_TEST_TMPDIR/tmp # of the script
+  MESSAGES=$BATS_TEST_TMPDIR/messages
   MOUNTS=$(</proc/self/mountinfo)
   SCRIPT=
   mkdir "$TMPDIR"
   local status=0
-  with_systemd true 2>"$COMPLAINT" || status=$?
-  ((status != 77)) || skip "$(<"$COMPLAINT")"
+  with_systemd true 2>"$MESSAGES" || status=$?
+  ((status != 77)) || skip "$(<"$MESSAGES")"
 }
 
 teardown() {
@@ -25,31 +25,31 @@ with_systemd() {
   "$TESTS/with-systemd" "$@" 3>&-
 }
 
-# begin COMMAND [ARGUMENT]...: runs a command under a systemd. SCRIPT is the pid of the script,
-# NAMESPACE the PID namespace of its processes.
+# begin COMMAND [ARGUMENT]...: starts with-systemd in the background. SCRIPT is the script's pid,
+# NAMESPACE the pid namespace of systemd and COMMAND.
 begin() {
   mkfifo "$BATS_TEST_TMPDIR/begun"
-  # A shell cannot trap a signal that was ignored when it started.
-  # shellcheck disable=SC2016 # for the shell in there
+  # --default-signal, because a shell cannot trap signals that its parent has ignored.
+  # shellcheck disable=SC2016 # for the inner shell
   env --default-signal "$TESTS/with-systemd" \
     sh -c 'readlink /proc/self/ns/pid && exec "$@"' sh "$@" \
-    >"$BATS_TEST_TMPDIR/begun" 2>"$COMPLAINT" 3>&- &
+    >"$BATS_TEST_TMPDIR/begun" 2>"$MESSAGES" 3>&- &
   SCRIPT=$!
   read -rt 60 NAMESPACE <>"$BATS_TEST_TMPDIR/begun"
 }
 
-script_exits_with() { # status
+script_ends_with() { # status
   local status=0
-  eventually script_has_exited
+  eventually script_has_ended
   wait "$SCRIPT" || status=$?
   equal "$status" "$1"
 }
 
-script_has_exited() {
+script_has_ended() {
   ! kill -0 "$SCRIPT" 2>/dev/null
 }
 
-has_no_processes() { # namespace
+has_no_process() { # namespace
   [[ -z $(find /proc/[0-9]*/ns/pid -maxdepth 0 -lname "${1/[/\\[}" 2>/dev/null) ]]
 }
 
@@ -61,34 +61,35 @@ has_no_files() {
   [[ -z $(ls -A "$TMPDIR") ]]
 }
 
-# A cgroup can only be removed when neither it nor its children have a process.
+# The removal of its cgroups proves that no process is left: a cgroup with processes cannot be
+# removed.
 nothing_is_left() {
   eventually has_no_cgroup "$SCRIPT" && eventually has_no_files &&
-    equal "$(</proc/self/mountinfo)" "$MOUNTS" && equal "$(<"$COMPLAINT")" ""
+    equal "$(</proc/self/mountinfo)" "$MOUNTS" && equal "$(<"$MESSAGES")" ""
 }
 
-@test "the command gets arguments, standard input and directory; its exit status is passed on" {
+@test "the command gets its arguments, input and directory; its exit status is returned" {
   cd "$TESTS/apps"
-  # shellcheck disable=SC2016 # for the shell in there
+  # shellcheck disable=SC2016 # for the inner shell
   run -7 with_systemd -- sh -c 'echo "$1|$2|$(cat)|$PWD"; exit 7' sh 'a  b' '' <<<input
   equal "$output" "a  b||input|$TESTS/apps"
   # shellcheck disable=SC2016
   run -143 with_systemd sh -c 'kill -TERM $$'
 }
 
-@test "WITH_SYSTEMD is systemd's pid outside of the namespace" {
-  # shellcheck disable=SC2016 # for the shell in there
+@test "WITH_SYSTEMD is systemd's pid in the outer namespace" {
+  # shellcheck disable=SC2016 # for the inner shell
   begin sh -c 'echo "$WITH_SYSTEMD $(cat /proc/1/comm)" >&2; exec sleep infinity'
-  eventually grep -q . "$COMPLAINT"
+  eventually grep -q . "$MESSAGES"
   local pid name
-  read -r pid name <"$COMPLAINT"
+  read -r pid name <"$MESSAGES"
   equal "$name" systemd
   equal "$(readlink "/proc/$pid/ns/pid")" "$NAMESPACE"
   kill "$SCRIPT"
-  script_exits_with 143
+  script_ends_with 143
 }
 
-@test "wrong usage exits with 64" {
+@test "wrong usage: 64" {
   local usage arguments
   for usage in "" -- --root "--root /nowhere true" "--root $TESTS/run true" "--root /" --other; do
     read -ra arguments <<<"$usage"
@@ -98,7 +99,7 @@ nothing_is_left() {
   done
 }
 
-@test "a missing tool or privilege is named, and the exit status is 77" {
+@test "the message of 77 names what is missing" {
   local tools=$BATS_TEST_TMPDIR/tools tool
   mkdir "$tools"
   for tool in chroot mount nsenter setpriv unshare; do
@@ -107,13 +108,13 @@ nothing_is_left() {
     ln -s "$(type -P "$tool")" "$tools"
   done
   run -77 unshare --user "$TESTS/with-systemd" true
-  equal "$output" "with-systemd: it takes root"
+  equal "$output" "with-systemd: root is required"
   run -77 setpriv --bounding-set=-sys_admin "$TESTS/with-systemd" true
   contains "$output" "CAP_SYS_ADMIN is missing"
   has_no_files
 }
 
-@test "a missing tool in another root is named, and the exit status is 77" {
+@test "the message of 77 names what is missing in another root" {
   local root=$BATS_TEST_TMPDIR/root tool
   mkdir -p "$root/usr/bin"
   for tool in env mount setpriv sh systemctl; do
@@ -125,9 +126,10 @@ nothing_is_left() {
   equal "$output" "with-systemd: systemd is missing in $root"
 }
 
-# An overlay sees mounts of its own layers only, so the other root is built from this machine's: one
-# file is added, and a regular file is in the place of a device, as in images for containers.
-# shellcheck disable=SC2016 # for the other shells
+# An overlay does not show what is mounted in its lower layers, so the other root cannot consist of
+# bind mounts: it is an overlay of this machine's root, with one more file, and with a regular file
+# in place of /dev/console, as images for containers have.
+# shellcheck disable=SC2016 # for the inner shells
 @test "--root boots another system, and does not change it" {
   local layers=$BATS_TEST_TMPDIR/layers
   mkdir "$layers"
@@ -145,9 +147,9 @@ running
 upper/etc/which"
 }
 
-@test "files written there are in memory, except in the source tree" {
+@test "writes go to memory, except those to the source tree" {
   local name=with-systemd.$BASHPID
-  # shellcheck disable=SC2016 # for the shell in there
+  # shellcheck disable=SC2016 # for the inner shell
   with_systemd sh -c 'echo "$0" >"/etc/$0" && echo "$0" >"$1" && cat "/etc/$0"' \
     "$name" "$TESTS/$name"
   [[ ! -e /etc/$name ]]
@@ -155,14 +157,14 @@ upper/etc/which"
   rm "$TESTS/$name"
 }
 
-@test "nothing is left after the command has succeeded or failed" {
+@test "nothing is left when the command has succeeded or failed" {
   local status
   for status in 0 1; do
-    # shellcheck disable=SC2016 # for the shell in there
+    # shellcheck disable=SC2016 # for the inner shell
     begin sh -c 'setsid sleep infinity & exit "$0"' "$status"
-    script_exits_with "$status"
-    has_no_processes "$NAMESPACE"
-    # There is nothing more to wait for.
+    script_ends_with "$status"
+    has_no_process "$NAMESPACE"
+    # The script has waited for the removal.
     has_no_cgroup "$SCRIPT"
     has_no_files
     nothing_is_left
@@ -170,13 +172,13 @@ upper/etc/which"
   done
 }
 
-@test "nothing is left when the script is terminated" {
+@test "nothing is left after a signal that ends the script" {
   local signal
   for signal in HUP:129 INT:130 TERM:143; do
     begin sh -c 'setsid sleep infinity & exec sleep infinity'
     kill -s "${signal%:*}" "$SCRIPT"
-    script_exits_with "${signal#*:}"
-    has_no_processes "$NAMESPACE"
+    script_ends_with "${signal#*:}"
+    has_no_process "$NAMESPACE"
     nothing_is_left
     rm "$BATS_TEST_TMPDIR/begun"
   done
@@ -185,15 +187,15 @@ upper/etc/which"
 @test "nothing is left when the script is killed" {
   begin sh -c 'setsid sleep infinity & exec sleep infinity'
   kill -KILL "$SCRIPT"
-  script_exits_with 137
-  eventually has_no_processes "$NAMESPACE"
+  script_ends_with 137
+  eventually has_no_process "$NAMESPACE"
   nothing_is_left
 }
 
 @test "nothing is left when the script ends while systemd boots" {
   local signal status
   for signal in TERM KILL; do
-    "$TESTS/with-systemd" true 2>"$COMPLAINT" 3>&- &
+    "$TESTS/with-systemd" true 2>"$MESSAGES" 3>&- &
     SCRIPT=$!
     eventually compgen -G "$TMPDIR/with-systemd.*/pid" >/dev/null
     kill -s "$signal" "$SCRIPT"
@@ -204,21 +206,20 @@ upper/etc/which"
   done
 }
 
-# ---- what the tests of units need ---------------------------------------------------------------
+# ---- what the tests of units rely on ------------------------------------------------------------
 
 @test "services run, and the journal has their output" {
-  # shellcheck disable=SC2016 # for the shell in there
-  run -0 with_systemd sh -ec 'systemd-run --quiet --wait --unit=says echo "it is said"
+  run -0 with_systemd sh -ec 'systemd-run --quiet --wait --unit=prints echo "some output"
     ! systemd-run --quiet --wait false
     journalctl --sync
-    journalctl --quiet --output=cat --unit=says --identifier=echo'
-  equal "$output" "it is said"
+    journalctl --quiet --output=cat --unit=prints --identifier=echo'
+  equal "$output" "some output"
 }
 
 @test "DynamicUser= works" {
   run -0 with_systemd systemd-run --quiet --wait --pipe --property=DynamicUser=yes \
     --property=StateDirectory=some sh -c "id --user && echo kept >/var/lib/some/file"
-  # A number in the range that systemd reserves for them.
+  # systemd's range of dynamic users
   ((output >= 61184 && output <= 65519))
 }
 
@@ -231,15 +232,15 @@ upper/etc/which"
   run ! with_systemd systemd-run --quiet --wait "${limit[@]}" "${takes[@]}" 200
 }
 
-@test "as-user runs a command as an ordinary user who has a running systemd" {
-  # shellcheck disable=SC2016 # for the shell in there
+@test "as-user runs a command as an ordinary user, whose systemd runs" {
+  # shellcheck disable=SC2016 # for the inner shell
   run -0 with_systemd "$TESTS/as-user" ada sh -c 'id --name --user; pwd; echo "$HOME $USER"
     systemctl --user is-system-running; systemctl --user show --property=Version
     systemd-run --user --quiet --wait --pipe sh -c "id --name --user; cat /proc/self/cgroup"'
   equal "${lines[*]:0:4}" "ada /home/ada /home/ada ada running"
 }
 
-@test "as-user passes on the exit status, and reports wrong usage" {
+@test "as-user returns the exit status of the command, and 64 for wrong usage" {
   run -9 with_systemd "$TESTS/as-user" ada sh -c 'exit 9'
   run -64 "$TESTS/as-user" ada
   contains "$output" "usage:"

@@ -2,13 +2,13 @@
 # ways: source
 # lasts: 40 s
 
-# What the Makefile promises.
+# The Makefile, the runner of the tests, and the scripts beside them.
 
 load helpers
 
 cd "$BATS_TEST_DIRNAME/.." || exit
 
-# A make that knows nothing of the one that runs the tests. The objects are those of setup_file.
+# Runs make without the variables of the make that runs the tests, with the objects of setup_file.
 build() {
   env -u MAKEFLAGS -u MAKELEVEL -u WERROR make --no-print-directory BUILD="$BATS_FILE_TMPDIR" \
     INSTALL_DEPENDENCIES=: "$@"
@@ -26,13 +26,13 @@ setup_file() {
   grep -qE '^  LINK  .*/wsgi-once-generator$' "$BATS_FILE_TMPDIR/output"
 }
 
-@test "V=1 shows the commands, with the user's flags behind the project's" {
+@test "V=1 prints the commands, with the user's flags after the project's" {
   run -0 build -W src/log/log.c V=1 CFLAGS=-Os CPPFLAGS=-DMINE LDFLAGS=-Wl,-O1
   [[ $output =~ -DMINE\ .*-Wall\ .*-fstack-protector-strong\ .*-Os\ .*-c\ .*src/log/log.c ]]
   [[ $output =~ -Wl,-z,relro,-z,now.*\ -Wl,-O1 ]]
 }
 
-@test "what the user says of _FORTIFY_SOURCE is not overridden, nor defined twice" {
+@test "the user's _FORTIFY_SOURCE is not overridden, and not defined twice" {
   run -0 build -W src/log/log.c V=1
   contains "$output" "-D_FORTIFY_SOURCE=2 "
   run -0 build -W src/log/log.c V=1 CPPFLAGS="-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3"
@@ -40,7 +40,7 @@ setup_file() {
   [[ $output != *-D_FORTIFY_SOURCE=2* ]]
 }
 
-@test "nothing is built again when nothing has changed, and all that uses a header that has" {
+@test "a second build does nothing; a changed header rebuilds its users only" {
   run -0 build
   run -0 build
   equal "$output" ""
@@ -51,7 +51,7 @@ setup_file() {
 }
 
 @test "WERROR=1 makes warnings errors" {
-  # A warning is provoked: the sources declare variables where they are needed.
+  # The sources cause this warning: they declare variables where they are needed.
   run -0 build -W src/log/log.c CFLAGS='-O2 -Wdeclaration-after-statement'
   contains "$output" "warning:"
   run ! build WERROR=1 -W src/log/log.c CFLAGS='-O2 -Wdeclaration-after-statement'
@@ -59,7 +59,7 @@ setup_file() {
   run -0 build -W src/log/log.c
 }
 
-# compile_one [VARIABLE=VALUE]...: the test's own one.c, as the sources of the program are.
+# compile_one [VARIABLE=VALUE]...: compiles the test's one.c like a source of the program.
 compile_one() {
   local source=$BATS_TEST_TMPDIR/one
   build "$@" --eval="$source.o: $source.c ; \$(compile)" "$source.o"
@@ -82,21 +82,21 @@ hardened() {
   hardened wsgi-once-generator
 }
 
-@test "only the libraries that are used are linked" {
+@test "only used libraries are linked" {
   run -0 readelf --dynamic --wide "$BATS_FILE_TMPDIR/wsgi-once"
   libraries=$(sed -n 's/.*(NEEDED).*\[\(.*\)\.so.*/\1/p' <<<"$output" | sort | tr '\n' ' ')
   equal "${libraries/libpython3.[0-9]*[0-9]/libpython3.x}" "libc libpython3.x libsystemd "
-  # The generator runs at boot: it starts at once, and needs nothing that may not be there yet.
+  # The generator runs early at boot: it must start fast, and depend on little.
   run -0 readelf --dynamic --wide "$BATS_FILE_TMPDIR/wsgi-once-generator"
   equal "$(sed -n 's/.*(NEEDED).*\[\(.*\)\.so.*/\1/p' <<<"$output")" libc
 }
 
-# systemd_directory NAME: where this systemd looks for it, below DESTDIR.
+# systemd_directory NAME: the directory of this systemd, as find prints it below DESTDIR.
 systemd_directory() {
   echo ".$(pkg-config --variable="systemd$1dir" systemd)"
 }
 
-@test "make install puts everything below DESTDIR and where systemd looks, and nothing else" {
+@test "make install installs these files below DESTDIR, and no others" {
   local root=$BATS_TEST_TMPDIR/root generators units user_generators user_units
   generators=$(systemd_directory systemgenerator)
   user_generators=$(systemd_directory usergenerator)
@@ -124,7 +124,7 @@ $(cd systemd/examples && find . -type f -printf '644 ./opt/share/doc/wsgi-once/e
 END
     )"
   contains "$("$root/opt/bin/wsgi-once" --version)" "wsgi-once "
-  # One generator, for users and for the command line, too; DESTDIR is in no link.
+  # Links to the generator, for user managers and the command line; they do not contain DESTDIR.
   equal "$(cd "$root" && find . -type l | sort)" \
     "$(printf '%s\n' ./opt/bin/wsgi-once-generator "$user_generators/wsgi-once-generator" | sort)"
   local link
@@ -132,12 +132,11 @@ END
     [[ $(readlink "$link/wsgi-once-generator") != *"$root"* ]]
     [[ $link/wsgi-once-generator -ef $root/$generators/wsgi-once-generator ]]
   done
-  # once more, over what is there
+  # again, over existing files
   build install DESTDIR="$root" prefix=/opt
 }
 
-# paths_in_units DIRECTORY: what the generator below it writes to start the program with, and
-# whether that has the lean sandbox.
+# paths_in_units DIRECTORY: the paths of the program and of lean.conf that this generator writes.
 paths_in_units() {
   local file=$BATS_TEST_TMPDIR/app.conf
   printf '[App]\nApplication=a:b\n[Socket]\nAccept=yes\n' >"$file"
@@ -145,7 +144,7 @@ paths_in_units() {
     sed -nE 's/^ExecStart=([^ ]*).*/\1/p; s/^# .*20-lean.conf -> //p'
 }
 
-@test "units that are written follow the prefix, also after a build with another one" {
+@test "generated units follow the prefix, even after a build with another one" {
   local generators
   generators=$(systemd_directory systemgenerator)
   build
@@ -168,7 +167,7 @@ paths_in_units() {
   grep -q /opt/share/wsgi-once/lean.conf wsgi-once-each.socket
 }
 
-@test "the group of the sockets is the one that the package names" {
+@test "SOCKET_GROUP is the group of the sockets" {
   local drop_in
   drop_in=$(systemd_directory systemunit)/wsgi-once-.socket.d/10-wsgi-once.conf
   build install DESTDIR="$BATS_TEST_TMPDIR/root"
@@ -179,8 +178,8 @@ paths_in_units() {
     $'< SocketGroup=www-data\n> SocketGroup=nginx'
 }
 
-@test "make install needs to know where systemd looks" {
-  # one that knows the libraries, and no systemd
+@test "make install without systemd.pc fails and names the remedy" {
+  # knows the libraries, but not systemd
   local pkg_config=$BATS_TEST_TMPDIR/pkg-config
   cat >"$pkg_config" <<'END'
 #!/bin/sh
@@ -193,18 +192,18 @@ END
   [[ ! -e $BATS_TEST_TMPDIR/root ]]
 }
 
-@test "make install goes to /usr/local by default" {
+@test "the default prefix of make install is /usr/local" {
   build install DESTDIR="$BATS_TEST_TMPDIR/root"
   [[ -x $BATS_TEST_TMPDIR/root/usr/local/bin/wsgi-once ]]
 }
 
-@test "the program says which Python it embeds: that of pkg-config" {
+@test "the program embeds the Python of pkg-config, and --version prints its version" {
   run -0 "$BATS_FILE_TMPDIR/wsgi-once" --version
   [[ ${lines[1]} == Python*" $(pkg-config --modversion python3-embed)."* ]]
 }
 
-# run_demo NAME [VARIABLE=VALUE]...: `make run` from where the test is, on a socket of that name,
-# until end_demo.
+# run_demo NAME [VARIABLE=VALUE]...: runs `make run` from the current directory, on a unix socket of
+# that name, until end_demo.
 run_demo() {
   local log=$BATS_TEST_TMPDIR/$1.log
   (exec 3>&- 4>&- &&
@@ -225,20 +224,20 @@ teardown() {
   common_teardown
 }
 
-@test "make run serves the demo, on another address if told so, whatever environment is active" {
+@test "make run serves the demo on the address LISTEN, and ignores an active environment" {
   VIRTUAL_ENV=/nowhere run_demo demo
   equal "$(get_from "$BATS_TEST_TMPDIR/demo" user/ada)" "Hello, ada."
   equal "$(get_from "$BATS_TEST_TMPDIR/demo" "" --data text=hi)" "You sent: hi"
 }
 
-# site: goes to the directory of an app that says where it is, what it imports, from there and from
-# a virtual environment, and what is in its environment.
-site() {
+# make_site: changes to the new directory of an app that reports its directory, what it imports from
+# there and from a virtual environment, and a variable of its environment.
+make_site() {
   mkdir "$BATS_TEST_TMPDIR/my site"
   cd "$BATS_TEST_TMPDIR/my site" || return
   /usr/bin/python3 -m venv --without-pip venv
   echo "name = 'of the venv'" >"$(echo venv/lib/python3*/site-packages)/in_venv.py"
-  echo "name = 'of the site'" >status.py # tests/apps has such a one, too
+  echo "name = 'of the site'" >status.py # tests/apps has a status.py, too
   cat >site_app.py <<'END'
 import os, status, in_venv
 def app(environ, start_response):
@@ -249,8 +248,8 @@ def factory():
 END
 }
 
-@test "make run serves an app from its directory, in the virtual environment that is active" {
-  site
+@test "make run APP=... serves an app of the current directory, in the active environment" {
+  make_site
   export WORD=$'one\ntwo=three'
   VIRTUAL_ENV=$PWD/venv run_demo site APP=site_app:app
   equal "$(get_from "$BATS_TEST_TMPDIR/site")" \
@@ -258,8 +257,8 @@ END
   contains "$(<"$BATS_TEST_TMPDIR/site.log")" "Serving site_app:app in $PWD on "
 }
 
-@test "make run takes a virtual environment, a factory and a file, which it is told" {
-  site
+@test "make run accepts VENV, a factory, and an app in a file" {
+  make_site
   VIRTUAL_ENV=/nowhere run_demo site APP='site_app:factory()' VENV=venv
   equal "$(get_from "$BATS_TEST_TMPDIR/site")" "('$PWD', 'of the site', 'of the venv', None)"
   end_demo
@@ -268,13 +267,13 @@ END
   equal "$(get_from "$BATS_TEST_TMPDIR/file")" 1
 }
 
-@test "without the libraries the remedy is named" {
+@test "a build without the libraries fails and names the remedy" {
   run ! build -W src/log/log.c PKG_CONFIG=false
   contains "$output" "packaging/install-dependencies build"
   run -0 build
 }
 
-@test "what is to be installed is refused clearly where it cannot be known" {
+@test "install-dependencies rejects unknown groups, and lists the packages without apt or dnf" {
   run -64 packaging/install-dependencies
   contains "$output" "usage:"
   run -64 packaging/install-dependencies everything
@@ -282,12 +281,12 @@ END
   contains "$output" "libsystemd-dev"
 }
 
-# install_fronts COMMAND [POLICY]: with tools that stand in; the one for apt-get(8) says what the
-# policy has said, and ends with the command. Nothing else is in /usr/sbin.
+# install_fronts COMMAND [POLICY]: with fake tools. The fake apt-get(8) prints the answers of the
+# policy, and ends with COMMAND. /usr/sbin is empty, except for the POLICY.
 install_fronts() {
   local tools=$BATS_TEST_TMPDIR/tools
   mkdir -p "$tools"
-  # shellcheck disable=SC2016 # for the shell that stands in
+  # shellcheck disable=SC2016 # for the fake tool
   printf '%s\n' '#!/bin/sh' '[ "$1" = install ] || exit 0' \
     'for unit in nginx.service dbus.service; do' \
     '/usr/sbin/policy-rc.d $unit start; echo "$unit: $?" >&2; done' "$1" >"$tools/apt-get"
@@ -304,30 +303,30 @@ install_fronts() {
     exit $status' "${2-}"
 }
 
-@test "front servers that are installed do not start, nor later; others do" {
-  ((EUID == 0)) || skip "it takes root"
+@test "installed front servers do not start, now or at boot; other services do" {
+  ((EUID == 0)) || skip "root is required"
   local started=$'nginx.service: 101\ndbus.service: 0'
   run -0 install_fronts 'exit 0'
   contains "$output" "$started"
   contains "$output" "systemctl --quiet disable nginx"
-  # what decided about that is gone, also after a failure
+  # the policy is removed, even after a failure
   [[ $output != *policy-rc.d* ]]
   run -100 install_fronts 'exit 100'
   equal "$(sed 1d <<<"$output")" "$started"
-  # shellcheck disable=SC2016 # for the shell that stands in
+  # shellcheck disable=SC2016 # for the fake tool
   run ! install_fronts 'kill $PPID'
   equal "$(sed 1d <<<"$output")" "$started"
-  # but for the machine's own
+  # except one that existed before
   run -100 install_fronts 'exit 100' $'#!/bin/sh\nexit 104\n'
   equal "$(sed 1d <<<"$output")" $'nginx.service: 104\ndbus.service: 104\npolicy-rc.d'
 }
 
-@test "the closing line counts, and a skipped test is a failure where it must not be skipped" {
-  # The runner itself, with a suite of its own in the place of the project's.
+@test "the closing line counts the tests; with NO_SKIPS=1 a skipped test fails the run" {
+  # A copy of the runner, with other suites.
   local tree=$BATS_TEST_TMPDIR/tree
   mkdir -p "$tree/tests"
   cp tests/run "$tree/tests"
-  printf '# ways: %s\n@test "good" { true; }\n@test "left out" { skip; }\n' one \
+  printf '# ways: %s\n@test "good" { true; }\n@test "skipped" { skip; }\n' one \
     >"$tree/tests/1.bats"
   run -0 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-o
   equal "${lines[-1]}" "2 passed, 0 failed, 2 skipped"
@@ -338,7 +337,7 @@ install_fronts() {
   printf '# ways: %s\n@test "bad" { false; }\n' one >"$tree/tests/2.bats"
   run -1 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-o
   equal "${lines[-1]}" "2 passed, 2 failed, 2 skipped"
-  # A group's whole name means it alone, a job's as well.
+  # The whole name of a group or of a job matches nothing else.
   run -1 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-once
   equal "${lines[-1]}" "1 passed, 1 failed, 1 skipped"
   run -1 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-once/2
@@ -346,7 +345,7 @@ install_fronts() {
   run -2 env BUILD="$tree/build" "$tree/tests/run" nothing
 }
 
-@test "a job that hangs is ended, and what hangs is shown" {
+@test "a job that hangs is ended, and its processes are shown" {
   local tree=$BATS_TEST_TMPDIR/tree
   mkdir -p "$tree/tests"
   cp tests/run "$tree/tests"
@@ -354,17 +353,17 @@ install_fronts() {
     >"$tree/tests/1.bats"
   run -1 env BUILD="$tree/build" JOB_SECONDS=2 FUZZ_SECONDS=0 "$tree/tests/run" bats-once
   equal "${lines[-1]}" "0 passed, 1 failed, 0 skipped"
-  contains "$output" "not through after 2 s"
+  contains "$output" "not finished after 2 s"
   contains "$output" "sleep infinity"
   eventually [ ! -e "/proc/$(<"$tree/pid")" ]
 }
 
-@test "the runner that is told to end leaves nothing of its jobs: no process, no file" {
+@test "a signal to the runner ends all processes of its jobs, and removes their files" {
   local tree=$BATS_TEST_TMPDIR/tree signal runner status pids
   mkdir -p "$tree/tests" "$tree/tmp"
   cp tests/run "$tree/tests"
-  # One process is in another session, with another parent, and one does not heed SIGTERM.
-  # shellcheck disable=SC2016 # for the shells in there
+  # One process is in another session, with another parent; one ignores SIGTERM.
+  # shellcheck disable=SC2016 # for the inner shells
   printf '# ways: one\n%s\n' '@test "stuck" {' '  touch "$BATS_TEST_TMPDIR/file"' \
     '  setsid sh -c "echo \$\$ >>\"$PIDS\"; exec sleep infinity" 3>&- &' \
     '  [[ $PIDS != *TERM* ]] || trap "" TERM' \
@@ -382,7 +381,7 @@ install_fronts() {
     status=0
     wait "$runner" || status=$?
     equal "$status" "${signal#*:}"
-    # Those that nobody has waited for are no processes any more.
+    # Zombies do not count.
     run ps -o stat= --pid "$(paste -sd, "$pids")"
     equal "$(grep -v "^Z" <<<"$output")" ""
     equal "$(ls -A "$tree/tmp")" ""
@@ -393,27 +392,27 @@ has_lines() { # file, number
   (($(wc -l <"$1") == $2))
 }
 
-@test "the runner says which jobs are through, and which tests took longest" {
+@test "the runner reports finished jobs, and the slowest tests" {
   local tree=$BATS_TEST_TMPDIR/tree
   mkdir -p "$tree/tests"
   cp tests/run "$tree/tests"
   printf '# ways: one\n@test "quick in 5ms" { :; }\n@test "slow" { read -rt 0.5 <> <(:) || :; }\n' \
     >"$tree/tests/1.bats"
-  printf '# ways: one\n@test "left out" { skip; }\n' >"$tree/tests/2.bats"
+  printf '# ways: one\n@test "skipped" { skip; }\n' >"$tree/tests/2.bats"
   run -0 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-once
-  grep -qE '^ +[12]/2 bats-once/1 +2 ok, +[0-9]+ s \([0-9]+ s worked\)$' <<<"$output"
+  grep -qE '^ +[12]/2 bats-once/1 +2 ok, +[0-9]+ s \([0-9]+ s CPU\)$' <<<"$output"
   grep -qE '^ +[12]/2 bats-once/2 +1 ok, ' <<<"$output"
   contains "$output" "== slowest (ms)"
   equal "$(sed -n '/^== slowest/{n;s/^[5-9][0-9][0-9] //p}' <<<"$output")" "bats-once/1: slow"
   grep -qE '^[0-9]+ bats-once/1: quick in 5ms$' <<<"$output"
 }
 
-# jobs_of WISH...: which jobs that means.
+# jobs_of PATTERN...: puts the matching jobs into $output.
 jobs_of() {
   run -0 tests/run --list "$@"
 }
 
-@test "plain jobs are those without sanitizers, valgrind and fuzzers; memory has all with them" {
+@test "plain has no job with sanitizers, valgrind or fuzzers; memory has no other jobs" {
   local job plain memory
   jobs_of plain
   plain=$output
@@ -436,7 +435,7 @@ jobs_of() {
   done
 }
 
-@test "each suite is run, in all activations or in those of both kinds" {
+@test "each suite belongs to a job; some run with all activations, some with two" {
   local suite
   jobs_of check memory integration bats-newcomer
   for suite in tests/*.bats; do
@@ -448,7 +447,7 @@ jobs_of() {
 request bats-accept-unix/20-request bats-server-tcp/20-request "
 }
 
-@test "what others have to be installed for is tested when it is asked for" {
+@test "the jobs of integration run on request only" {
   local integration
   jobs_of integration
   integration=$output
@@ -462,7 +461,7 @@ request bats-accept-unix/20-request bats-server-tcp/20-request "
   equal "$(grep -cxF "$integration" <<<"$output")" "$(wc -l <<<"$integration")"
 }
 
-@test "what is tested in each release is among all, and once however often it was asked for" {
+@test "the jobs of release are among the others; jobs that match twice run once" {
   local release
   jobs_of release
   release=$output
@@ -481,8 +480,8 @@ request bats-accept-unix/20-request bats-server-tcp/20-request "
   equal "$(wc -l <<<"$output")" "$(grep -lx '# ways: load' tests/*.bats | wc -l)"
 }
 
-# Whether they suffice is seen where nothing else is installed: see tests/suites, 95-newcomer.bats.
-@test "what a job needs to be installed and built is known, and no more is" {
+# tests/suites and 95-newcomer.bats test that these packages suffice.
+@test "--needs and --programs print the packages and the programs of jobs, and no others" {
   run -0 tests/run --needs unit
   equal "$output" unit
   run -0 tests/run --programs unit-plain
@@ -493,7 +492,7 @@ request bats-accept-unix/20-request bats-server-tcp/20-request "
   equal "$output" all
   run -0 tests/run --programs bats-once-sanitized unit-sanitized fuzz-request
   equal "$output" $'all\nfuzzers\nsanitized-programs\nsanitized-unit-tests'
-  # of each: there are such packages, and such targets
+  # All of these groups and targets exist.
   local groups
   mapfile -t groups < <(tests/run --needs check memory integration bats-newcomer)
   run -69 env PATH="$BATS_TEST_TMPDIR" /bin/sh packaging/install-dependencies "${groups[@]}"
@@ -506,7 +505,7 @@ request bats-accept-unix/20-request bats-server-tcp/20-request "
 @test "make check installs and builds what its jobs need" {
   local tools=$BATS_TEST_TMPDIR/tools
   mkdir "$tools"
-  # shellcheck disable=SC2016 # for the shell that stands in
+  # shellcheck disable=SC2016 # for the fake tool
   printf '%s\n' '#!/bin/sh' 'echo "installed: $*" >&2; exit 3' >"$tools/install"
   chmod +x "$tools/install"
   run -2 build INSTALL_DEPENDENCIES="$tools/install" JOBS=unit check
@@ -514,11 +513,11 @@ request bats-accept-unix/20-request bats-server-tcp/20-request "
   run -2 build INSTALL_DEPENDENCIES="$tools/install" JOBS="bats-once fuzz" check
   contains "$output" "installed: bats fuzz"
   run -2 build INSTALL_DEPENDENCIES="$tools/install" JOBS=nothing check
-  contains "$output" "no job is called nothing"
+  contains "$output" "no job matches nothing"
   [[ $output != *installed:* ]]
 }
 
-# ci COMMAND: .ci/run with this command instead of the tests.
+# ci COMMAND: runs .ci/run with this command instead of the tests.
 ci() {
   local tree=$BATS_TEST_TMPDIR/tree
   mkdir -p "$tree/.ci" "$tree/tests"
@@ -528,7 +527,7 @@ ci() {
   env -u MAKEFLAGS -u MAKELEVEL "$tree/.ci/run"
 }
 
-@test "CI ends with the one line that counts the tests, and fails if they do" {
+@test "CI prints one line with the counts, at the end, and fails if a test failed" {
   local plain='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
   run -0 ci 'echo 300 passed, 0 failed, 0 skipped'
   equal "$(grep -E "$plain" <<<"$output")" "300 passed, 0 failed, 0 skipped"
@@ -537,20 +536,20 @@ ci() {
   equal "${lines[-1]}" "300 passed, 2 failed, 1 skipped"
   run -1 ci 'echo 0 passed, 0 failed, 1 skipped; false'
   equal "${lines[-1]}" "0 passed, 0 failed, 1 skipped"
-  # What ends before it has counted, or fails without a failure.
+  # A run that ends without counts, or fails without a failed test.
   run -1 ci 'echo breaks off; false'
   contains "$output" "breaks off"
   equal "${lines[-1]}" "0 passed, 1 failed, 0 skipped"
   run -1 ci 'echo 2 passed, 0 failed, 0 skipped; false'
   equal "${lines[-1]}" "2 passed, 1 failed, 0 skipped"
-  # It asks for what must not be left out.
+  # It sets WERROR=1 and NO_SKIPS=1.
   # shellcheck disable=SC2016 # for make
   run -0 ci 'echo $(WERROR) $(NO_SKIPS) passed, 0 failed, 0 skipped'
   contains "$output" "1 1 passed"
 }
 
-@test "runs are added up" {
-  # shellcheck disable=SC2016 # for the shell in there
+@test "the counts of several runs are summed up" {
+  # shellcheck disable=SC2016 # for the inner shell
   run -0 bash -c '. tests/sum.bash
     add one echo "300 passed, 0 failed, 0 skipped"
     add two echo "20 passed, 2 failed, 1 skipped"
@@ -559,9 +558,9 @@ ci() {
   equal "${lines[-1]}" "320 passed, 3 failed, 1 skipped"
 }
 
-@test "when CI is told to end, so does what it runs" {
+@test "SIGTERM to CI ends what it runs" {
   local log=$BATS_TEST_TMPDIR/ci.log pid status=0
-  # shellcheck disable=SC2016 # for make, which makes $$ of it
+  # shellcheck disable=SC2016 # for make, which turns $$$$ into $$
   (exec 3>&- && ci 'echo begun $$$$; exec sleep infinity' >"$log" 2>&1) &
   eventually grep -q "^begun" "$log"
   read -r _ pid <"$log"
@@ -572,46 +571,46 @@ ci() {
   eventually [ ! -e "/proc/$pid" ]
 }
 
-@test "suites on a machine that cannot test them are skipped tests, and the reason is said" {
+@test "suites that this machine cannot test count as skipped tests, and the reason is printed" {
   local build=$BATS_TEST_TMPDIR/build
   run -64 tests/suites
   run -0 unshare --user env NO_SKIPS= BUILD="$build" tests/suites Makefile one two
-  equal "$output" "tests/suites: one is not tested: it takes root
-tests/suites: two is not tested: it takes root
+  equal "$output" "tests/suites: one is not tested: root is required
+tests/suites: two is not tested: root is required
 0 passed, 0 failed, 2 skipped"
   run -1 unshare --user env NO_SKIPS=1 BUILD="$build" tests/suites Makefile one
 }
 
-@test "so is a suite that mmdebstrap cannot make; it is begun anew the next time" {
-  ((EUID == 0)) || skip "it takes root"
+@test "a suite that mmdebstrap cannot make counts as skipped; the next run tries again" {
+  ((EUID == 0)) || skip "root is required"
   local tools=$BATS_TEST_TMPDIR/tools
   local build=$BATS_TEST_TMPDIR/build
   mkdir "$tools"
-  # shellcheck disable=SC2016 # for the shell that stands in
+  # shellcheck disable=SC2016 # for the fake tool
   printf '%s\n' '#!/bin/sh -e' 'mkdir "$BUILD/suites/one.fresh"' 'echo "E: no such suite" >&2' \
     'exit 1' >"$tools/mmdebstrap"
   chmod +x "$tools/mmdebstrap"
   for _ in 1 2; do
     run -1 env NO_SKIPS=1 PATH="$tools:$PATH" BUILD="$build" tests/suites Makefile one
     equal "$output" "E: no such suite
-tests/suites: one is not tested: mmdebstrap cannot make it
+tests/suites: one is not tested: mmdebstrap failed
 0 passed, 0 failed, 1 skipped"
   done
 }
 
-# ---- releasing ----
+# ---- releases ----
 
 # release_from DIRECTORY TARBALL
 release_from() {
   (cd "$1" && packaging/release 1.2.3 "$2")
 }
 
-@test "a release is the same, whoever makes it where, and from itself" {
+@test "a release is reproducible, also from its own unpacked tarball" {
   local tree=$BATS_TEST_TMPDIR
   release_from . "$tree/here.tar.gz"
   mkdir "$tree/elsewhere"
   (umask 077 && tar --extract --gunzip --directory "$tree/elsewhere" --file "$tree/here.tar.gz")
-  touch "$tree/elsewhere/wsgi-once-1.2.3/src" # a directory's time is its own
+  touch "$tree/elsewhere/wsgi-once-1.2.3/src" # changes the directory's time
   (
     export TZ=Asia/Tokyo LC_ALL=C.UTF-8
     umask 027
@@ -620,7 +619,7 @@ release_from() {
   cmp "$tree/here.tar.gz" "$tree/again.tar.gz"
 }
 
-@test "a release has the files of the repository, those that have changed as well, and no others" {
+@test "a release has the tracked files, with uncommitted changes, and no others" {
   local tree=$BATS_TEST_TMPDIR/tree
   mkdir -p "$tree/packaging" "$tree/build"
   cp packaging/release "$tree/packaging"
@@ -641,7 +640,7 @@ release_from() {
   equal "$(tar --extract --to-stdout --file release.tar.gz wsgi-once-1/README.md)" "changed"
 }
 
-@test "a release that cannot be made is an error, and leaves none" {
+@test "a failed release leaves no tarball" {
   local tree=$BATS_TEST_TMPDIR/tree
   mkdir -p "$tree/packaging"
   cp packaging/release "$tree/packaging"
@@ -653,7 +652,7 @@ release_from() {
 
 # ---- the interpreter ----
 
-@test "what CPython has deprecated is an error when warnings are" {
+@test "WERROR=1 makes the use of deprecated functions of CPython an error" {
   printf '%s\n' '#include <Python.h>' 'Py_DEPRECATED(3.9) void old(void);' \
     'void new(void);' 'void new(void) { old(); }' >"$BATS_TEST_TMPDIR/one.c"
   run ! compile_one WERROR=1

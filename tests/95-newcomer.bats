@@ -2,18 +2,19 @@
 # ways: newcomer
 # lasts: 200 s
 
-# What README promises those who come with make, git and ca-certificates, in copies of a root file
-# system that has nothing else: $ROOT, with the release in $TARBALL. See tests/suites.
+# The commands of README, for a new user who has installed make, git and ca-certificates. They run
+# in copies of the root file system $ROOT, which has nothing else, with the release $TARBALL. See
+# tests/suites.
 
 load helpers
 
-# promised COMMAND: it is a line of README.md, or of another one FILE.
-promised() {
+# is_documented COMMAND [FILE]: checks that it is a line of README.md, or of this file.
+is_documented() {
   local file=$TESTS/../${2-README.md}
   grep -qxF -- "$1" "$file" || grep -qE "^$1  +# " "$file"
 }
 
-# newcomer SCRIPT: runs it in the unpacked release.
+# newcomer SCRIPT: runs the script in the unpacked release.
 newcomer() {
   "$TESTS/in-root" --copy "$ROOT" sh -euc "
     export LC_ALL=C.UTF-8
@@ -22,8 +23,8 @@ newcomer() {
     $1" <"$TARBALL"
 }
 
-# The app of "Deploy", whose commands are tried in a booted systemd with `deploy`. To boot one takes
-# mount(8), which systemd may only recommend.
+# prepare_app makes the app of README's "Deploy"; deploy runs the commands of that section, in a
+# booted systemd. tests/with-systemd needs mount(8), which systemd may only recommend.
 prepare_app='
   apt-get install --quiet --yes --no-install-recommends mount >/dev/null
   mkdir -p /srv/blog
@@ -37,7 +38,7 @@ deploy='
   curl --silent --show-error --unix-socket /run/wsgi-once/blog.sock http://localhost/'
 
 @test "make run serves the demo app" {
-  promised "make run"
+  is_documented "make run"
   run -0 newcomer '
     make run LISTEN=/tmp/demo >/tmp/log 2>&1 &
     until grep -q "^Listening on" /tmp/log; do
@@ -48,27 +49,27 @@ deploy='
   equal "${lines[-1]}" "Hello from a process of its own."
 }
 
-@test "make check JOBS=unit installs what that takes, and no more" {
-  promised "make check JOBS=unit" tests/README.md
+@test "make check JOBS=unit installs the packages that it needs, and no others" {
+  is_documented "make check JOBS=unit" tests/README.md
   run -0 newcomer '
     make check JOBS=unit WERROR=1
     ! command -v bats clang'
   [[ ${lines[-1]} =~ ^[0-9]+\ passed,\ 0\ failed,\ 0\ skipped$ ]]
 }
 
-@test "make install, and a file makes an app" {
-  promised "sudo make install"
+@test "after make install, a file in /etc/wsgi-once deploys an app" {
+  is_documented "sudo make install"
   run -0 newcomer "
-    make run LISTEN=/dev/null/nowhere >/tmp/log 2>&1 || : # for what it installs
+    make run LISTEN=/dev/null/nowhere >/tmp/log 2>&1 || : # installs packages
     make install
     $prepare_app
     tests/with-systemd -- sh -euc '$deploy'"
   equal "${lines[-1]}" "The blog."
 }
 
-@test "a package, and a file makes an app; removed and purged it leaves what is not its own" {
-  promised "make deb"
-  promised "sudo apt install ./build/deb/wsgi-once_*.deb"
+@test "the package deploys an app; removed and purged, it leaves the user's files only" {
+  is_documented "make deb"
+  is_documented "sudo apt install ./build/deb/wsgi-once_*.deb"
   run -0 newcomer "
     make deb
     apt-get install --quiet --yes --no-install-recommends ./build/deb/wsgi-once_*.deb curl systemd

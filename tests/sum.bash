@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Adds up the tests of several runs, each of which ends with a line "N passed, N failed, N skipped",
-# and prints one such line for the sum.
+# Sums up several runs of tests, each of which ends with the line "N passed, N failed, N skipped".
+# closing_line prints one such line for all of them.
 
 passed=0 failed=0 skipped=0
-running= # the process of the run
+running= # the process of the current run
 
-# end_tree PID: sends SIGTERM to the process and all its descendants.
+# end_tree PID: sends SIGTERM to the process and its descendants.
 end_tree() {
   local child children=()
   read -ra children <"/proc/$1/task/$1/children"
@@ -20,15 +20,15 @@ end_runs() {
   wait
 }
 
-# When the script that adds them up exits, its runs and background jobs end as well.
+# The current run and background jobs end with the script.
 trap end_runs EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# add NAME COMMAND [ARGUMENT]...: runs it and prints its output with the last line reworded. A
-# command that fails without having counted a failure or a skipped test counts as one failed test.
-# Fails if the command fails.
+# add NAME COMMAND [ARGUMENT]...: runs the command and shows its output, with NAME in front of the
+# counts. A command that fails with neither a failed nor a skipped test counts as a failed test.
+# Returns the status of the command.
 add() {
   local name=$1 line output number='([0-9]+)' sum=() status=0
   shift
