@@ -1,14 +1,14 @@
 #!/usr/bin/env bats
 # ways: source
 #
-# The rules of the house, checked from the code itself. Each one keeps something possible: reading a
-# file without knowing those above it, testing the parsers without a socket, calling what can run in
-# a signal handler or before the interpreter by what it is.
+# The architectural rules, checked from the code itself. Each rule preserves a property: a file can
+# be read without those above it, the parsers can be tested without a socket, and what runs in a
+# signal handler or before the interpreter is known.
 
 load helpers
 
-# The objects are compiled anew, as plain as can be: sanitizers add symbols of their own, and
-# position-independent code keeps constant tables of pointers among the data that can be written.
+# Compiles the objects without sanitizers, which add symbols, and without position-independent code,
+# which puts constant tables of pointers into writable data.
 setup_file() {
   cd "$BATS_TEST_DIRNAME/.." || return
   export OBJECTS=$BATS_FILE_TMPDIR/objects
@@ -71,7 +71,7 @@ floor() {
 }
 
 @test "includes go downward" {
-  # Whoever reads a floor needs to know nothing of those above it.
+  # A reader of a floor does not need to know those above it.
   local checked=0 file included
   while read -r file included; do
     (($(floor "$included") >= $(floor "$file"))) ||
@@ -82,16 +82,16 @@ floor() {
 }
 
 @test "no two modules need each other" {
-  # Else neither can be understood, or tested, first. tsort(1) fails when there is a circle.
+  # Otherwise neither could be understood, or tested, first. tsort(1) fails if there is a cycle.
   includes | sed -E 's/\.[ch]( |$)/\1/g' | tsort >/dev/null
 }
 
 @test "<Python.h> is included in wsgi/ only" {
-  # Who does not see Python's types cannot forget a reference, the GIL or an exception.
+  # Code that does not see Python's types cannot forget a reference, the GIL or an exception.
   including '<Python\.h>' | only 'wsgi/.*'
 }
 
-@test "nothing outside wsgi/ sees <Python.h>, not through another header either" {
+@test "nothing outside wsgi/ includes <Python.h> through another header" {
   local file
   for file in *.c {http,log,net,options,proxy,server,systemd,worker}/*.c; do
     run -0 "${CC[@]}" -DVERSION= -M "$file"
@@ -113,8 +113,8 @@ floor() {
     only '((server|worker)/)?[a-z_]+\.c wsgi/(python|application|gateway|bytecode|observe)\.h'
 }
 
-@test "<systemd/...> is included where systemd is spoken to only" {
-  # The rest does not care who handed over the socket and who takes the log.
+@test "<systemd/...> is included in systemd/ only" {
+  # The rest does not depend on who passes the socket and who receives the log.
   including '<systemd/' | only 'systemd/(activation|notify)\.c'
 }
 
@@ -133,7 +133,7 @@ floor() {
 }
 
 @test "every header is complete in itself and is read once" {
-  # A file includes what it uses, in any order.
+  # A file can include the headers that it uses in any order.
   local header checked=0
   while read -r header; do
     equal "$(head --lines=1 "$header")" "#pragma once"
@@ -143,7 +143,7 @@ floor() {
   ((checked > 15))
 }
 
-@test "every .c file begins with its own header, so that it is known to be complete" {
+@test "every .c file includes its own header first, which shows that it is complete" {
   local file
   for file in *.c */*.c; do
     [[ -f ${file%.c}.h ]] || continue
@@ -162,7 +162,7 @@ floor() {
 }
 
 @test "messages are written by main, check, server, worker, access and gateway" {
-  # The layers below return what went wrong: their caller knows whether it is worth a line.
+  # The layers below return errors: their caller knows whether to log them.
   local servers='server/(failure|import|leftovers|reloader|server|spares?|status|template|'
   servers+='template_process|templates|workers)'
   local writers="main|check|$servers|worker/worker|log/access|wsgi/gateway"
@@ -171,12 +171,10 @@ floor() {
   symbols 'U' | grep -E " $sending\$" | only "($writers)\.o $sending"
 }
 
-@test "nobody else writes to the standard streams" {
-  # write(2): log/standard_error.c, and the signal handler of worker/request_timer.c. printf: --help, --version and
-  # --check; fork_safety.c composes its text in memory. The generator is a program of its own, which
-  # writes files, and reports to standard error or the kernel's log; so is the one that the shells'
-  # completions come from.
-  local writers='v?f?printf|v?dprintf|f?puts|f?putc|putchar|fwrite|perror|stderr|stdout'
+@test "nothing else writes to the standard streams" {
+  # write(2) is for log/standard_error.c, and the signal handler of request_timer.c. printf is for
+  # --help, --version and --check; fork_safety.c formats its text in memory. The generator and the
+  # program that prints completions are separate programs.
   symbols 'U' | grep -E " ($writers|__v?[fd]?printf_chk)$" | sed 's/ .*//' | sort -u |
     only '(main|check|options/help|version|server/fork_safety|generator/.*|completion/.*)\.o'
   symbols 'U' | grep -E ' (write|writev)$' |
@@ -184,15 +182,15 @@ floor() {
 }
 
 @test "exit() is for main, _exit() for the end of a worker" {
-  # There is one place where a process ends, and one where its exit status is decided. That of
-  # request_timer.c is the end of a process that cannot be asked any more. That of wsgi/child.c is for a
-  # child that the app has forked and that came back: it is no worker, and must not become a second
-  # one. That of import.c is for the client of the warm-up.
-  # "some to check": main may return instead of calling exit().
+  # A process ends in one place, and its exit status is decided in one. Exceptions: request_timer.c
+  # ends a process that hangs; wsgi/child.c ends a child that the app has forked and that returned
+  # into the program: it must not become a second worker; in import.c it is the client of the
+  # warm-up. The echo is for `only`, because main may return instead of calling exit().
   { symbols 'U' && echo "main.o exit"; } |
     grep -E ' (exit|quick_exit|abort|errx?|verrx?|error|Py_Exit|Py_Finalize.*|Py_FatalError)$' |
     only 'main\.o exit'
-  symbols 'U' | grep -E ' _[eE]xit$' | only '(worker/process_exit|worker/request_timer|server/import|wsgi/child)\.o _exit'
+  symbols 'U' | grep -E ' _[eE]xit$' |
+    only '(worker/process_exit|worker/request_timer|server/import|wsgi/child)\.o _exit'
 }
 
 @test "the socket is systemd's: nothing can bind, listen, unlink or change modes" {
@@ -202,28 +200,27 @@ floor() {
   symbols 'U' | grep -qE '^systemd/activation\.o accept4?$'
 }
 
-@test "there is no state that changes but what a signal handler needs" {
-  # Globals make a function depend on what ran before. All that can be written is named here, with
-  # its reason.
+@test "there is no global state except what is listed here" {
+  # Global variables make a function depend on what ran before. The list gives the reason of each.
   local allowed=(
     # the deadline of the request: what on_deadline needs to answer 504
     'worker/request_timer\.o request_timer'
     # what the handler of pthread_atfork(3), which has no parameter, closes
     'net/conn\.o closed_on_fork'
-    # where messages go, and what all of a process have in common: whoever logs should not need to
-    # be handed that, down to the gateway
+    # where messages go, and the fields that all records of a process have: code that logs should
+    # not need a parameter for that, down to the gateway
     'log/log\.o logger'
-    # the socket on which records are under way, for the same reason
+    # the socket to the journal, for the same reason
     'systemd/journal\.o journal'
-    # whether standard error took nothing the last time, likewise
+    # whether standard error accepted nothing the last time, for the same reason
     'log/standard_error\.o is_stuck'
-    # with which status a process that is ending will have ended
+    # the exit status that process_exit_soon was called with
     'worker/process_exit\.o exit_status'
-    # whose end it is when a library calls exit(3)
+    # the report of this process, for a library that calls exit(3)
     'server/spare\.o exiting'
     # which process ignores the signals that are sent to a whole unit
     'worker/signals\.o ignoring_process'
-    # where on_child says that it was called
+    # the eventfd that the handler of SIGCHLD writes to
     'server/template_process\.o children_event'
     # never written, but full of pointers: the generator's table of long options
     'generator/generator\.o options\.[0-9]+'

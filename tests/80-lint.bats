@@ -123,3 +123,25 @@ ids() {
   LC_ALL=C.UTF-8 run grep -InE -e '^.{101,}$' -e '[[:space:]]+$' "${files[@]}"
   equal "$output" ""
 }
+
+# Words that engineers do not expect, and what they expect instead. Each stood here once.
+WORDS=(
+  'anew: again' 'dear(er|est)?: expensive' 'bur(y|ied|ies): reap' 'doom(s|ed)?: kill'
+  'departures?: exit' 'guests?: client' 'desks?: development' 'excus(e|es|ed|ing): answer 500'
+  '(go|goes|went|going) on: continue' '(nobody|somebody|who) asks: no request arrives'
+  'behind (its?|that|them|this|each|all) (?!hand|app|name): after'
+  'that (is|are) none: invalid' 'in earnest: really' '(hears?|heard) (out|of): read, learn'
+  'look(s|ed)? after: track' 'blam(e|ed|es): report' 'at hand: available'
+  'who (connects|logs|reads|waits|comes|calls|installs): the client, the caller'
+  'whoever: a client, the caller, anyone who'
+)
+
+@test "the words are the usual ones" {
+  local files word found
+  mapfile -t files < <(project_files '' |
+    grep -vE '^(LICENSE|tests/(fuzz/corpus|bench/results)/.*|tests/80-lint\.bats)$')
+  for word in "${WORDS[@]}"; do
+    found=$(grep -InPi "\b${word%%: *}\b" "${files[@]}") || continue
+    equal "$found" "other words: ${word##*: }"
+  done
+}
