@@ -89,18 +89,20 @@ static void check_fork_safety(const struct fork_safety *before)
 /* ---- warm-up -------------------------------------------------------------------------------- */
 
 /* Writes the request for "/path" or "http://host/path". Returns -1 with errno on failure. */
-static int write_request(const char *text, char **ret_request)
+static int write_request(const char *target, char **ret_request)
 {
-    struct target target = {0};
+    struct slice host, path;
 
-    if (target_parse(SLICE("GET"), slice_of(text), &target)) {
+    if (!target_split_url(slice_of(target), &host, &path)) {
         errno = EINVAL;
         return -1;
     }
-    struct slice host = target.authority.data ? target.authority : SLICE("localhost");
+    if (!host.data)
+        host = SLICE("localhost");
+    /* The path extends to the end of the string, so %s prints just the path. */
     return asprintf(ret_request,
         "GET %s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: wsgi-once/" VERSION " (warm-up)\r\n\r\n",
-        target.path.data, (int)host.size, host.data);
+        path.data, (int)host.size, host.data);
 }
 
 /* The client: reads the whole response, so that the app never waits to send. Returns the status of
