@@ -96,8 +96,8 @@ void template_enforce_deadline(struct template *template, usec_t *next)
     switch (escalation_next(&template->import, next)) {
     case ESCALATION_NONE: break;
     case ESCALATION_DUMP:
-        log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0, "import timed out (--import-timeout)");
         kill(template->pid, DUMP_SIGNAL);
+        log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0, "import timed out (--import-timeout)");
         break;
     case ESCALATION_KILL: template_kill(template); break;
     }

@@ -211,6 +211,9 @@ static bool is_child(pid_t pid)
     return pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
+/* This is made from the slot each time, because the process that watches a worker may change. The
+ * slot does not record when the first step was taken, so the grace period counts from the deadline.
+ */
 static struct escalation worker_escalation(
     const struct options *options, const struct slot *slot, enum slot_state state)
 {
@@ -277,9 +280,9 @@ static bool has_dumped_one(const struct scoreboard *board)
 static void dump_starting(const struct scoreboard *board, struct slot *slot)
 {
     if (!has_dumped_one(board)) {
+        kill(slot->pid, DUMP_SIGNAL);
         log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0,
             "worker %d: import timed out (--import-timeout)", slot->pid);
-        kill(slot->pid, DUMP_SIGNAL);
     }
     slot->dumped = true;
 }
