@@ -115,7 +115,7 @@ static int run_client(int fd, const char *request)
     size_t size = 0;
     ssize_t n;
 
-    sigfillset(&all); /* it ends with the request, not by a signal to the unit */
+    sigfillset(&all); /* the request ends it, not a signal that is sent to the whole unit */
     sigprocmask(SIG_BLOCK, &all, NULL);
     if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0)
         return 0;
@@ -138,7 +138,8 @@ static void report_warm_up(const char *target, int status)
         log_line(LOG_WARNING, "--warm-up=%s: answered with an error (%dxx)", target, class);
 }
 
-/* Without deadlines and limits, which apply to the whole process: this one lives on. */
+/* Without --request-timeout and the resource limits: they apply to the whole process, and this one
+ * lives on. */
 static void serve_warm_up(const struct worker *worker, int fd)
 {
     struct options options = *worker->options;
@@ -151,8 +152,8 @@ static void serve_warm_up(const struct worker *worker, int fd)
     worker_serve(&serving, fd);
 }
 
-/* Requests the target of --warm-up. Logs a response that is not a success; nothing else fails then.
- */
+/* Requests the target of --warm-up. A response that is not a success is logged and has no other
+ * effect. */
 static void warm_up(const struct worker *worker)
 {
     const char *target = worker->options->warm_up;

@@ -144,7 +144,7 @@ static void old_templates_add(struct old_templates *old_templates, const struct 
 {
     struct template *place = find_place(old_templates);
 
-    if (!place) { /* without memory there is nothing better to do */
+    if (!place) { /* out of memory: it cannot be tracked, so kill it */
         template_kill(template);
         return;
     }

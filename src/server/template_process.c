@@ -234,7 +234,7 @@ static int begin_idle_exit(struct template_process *process)
 {
     process->idle_exit = true;
     spares_stop(&process->spares);
-    return continue_idle_exit(process); /* without a spare, no exit of one would call it */
+    return continue_idle_exit(process); /* without spares, nothing else would call it */
 }
 
 /* When the app cannot be loaded: whether all clients that wait have been answered 500, or have had

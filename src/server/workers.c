@@ -67,7 +67,7 @@ pid_t workers_find_exited(void)
     return info.si_pid;
 }
 
-/* The app may exit with this status, too, but hardly before the deadline. */
+/* The app may exit with this status, too. It counts as a timeout only after the deadline. */
 static bool is_timed_out(
     const struct options *options, const struct slot *slot, const struct exit_info *info)
 {
@@ -77,8 +77,8 @@ static bool is_timed_out(
         options->timeouts.request > 0 && deadline_now() - slot->since >= options->timeouts.request;
 }
 
-/* What the app called to exit before the end of its request. "" if nothing, or if another program
- * exited, of which that is not known. */
+/* What the app called to exit before the end of its request. "" if nothing, or if the worker had
+ * executed another program, for which it is unknown. */
 static const char *exit_call(const struct report *report, const struct exit_info *info)
 {
     if (!WIFEXITED(info->status) || info->program[0] != '\0' || report->done)
