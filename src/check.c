@@ -163,12 +163,12 @@ static void wait_for_exit(pid_t pid, usec_t timeout, struct exit_info *ret)
         next = DEADLINE_NEVER;
         step = escalation_next(&escalation, &next);
         if (step == ESCALATION_DUMP) {
+            kill(pid, DUMP_SIGNAL);
             log_event(
                 LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0, "import timed out (--import-timeout)");
-            kill(pid, DUMP_SIGNAL);
         }
     } while (step != ESCALATION_KILL && !has_ended(pid, next));
-    kill(pid, SIGKILL); /* too, because it may have moved to another process group */
+    kill(pid, SIGKILL); /* also by its ID: it may have moved to another process group */
     kill(-pid, SIGKILL);
     *ret = (struct exit_info){0};
     exit_info_find_program(pid, ret);

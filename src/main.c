@@ -1,8 +1,8 @@
 /* wsgi-once: serves one WSGI request per process, on a socket that systemd or inetd owns.
  *
- * The table of contents is main() and serve(), at the end: read the options; print what was asked
- * for, check the app, or take the sockets; then serve one request, or run the server, which forks a
- * worker for each request.
+ * Start reading with main() and serve(), at the end of the file. They read the options; print help
+ * or the version, check the app, or take the sockets; then they serve one request, or run the
+ * server, which forks a worker for each request.
  */
 
 #include "base/cleanup.h"
@@ -145,7 +145,8 @@ int main(int argc, char **argv)
     struct problem problem;
 
     /* The signals of a reload must not kill this process, those of a stop may. This comes first,
-     * because finding users by name may take a while. (Before main, the signals do kill.) */
+     * because finding users by name may take a while. (A signal that arrives before main still
+     * kills.) */
     sigprocmask(SIG_BLOCK, NULL, &signals.mask);
     signals_block(&signals);
     streams_open();

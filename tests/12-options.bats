@@ -227,7 +227,8 @@ names_in_manual() {
 }
 
 @test "an invalid --warm-up target is refused" {
-  for value in "" login http:// http://host http:///path https://host/ "/a b" $'/a\r\nX: y' /ü; do
+  for value in "" login http:// http://host http:///path HTTP://host/ https://host/ "/a b" \
+    $'/a\r\nX: y' /ü; do
     refused "--warm-up" "/login" "http://" -- --warm-up="$value" hello:app
   done
 }
@@ -279,6 +280,12 @@ names_in_manual() {
   accepted --warm-up=http://www.example.org:8000/login
   accepted --single --idle-timeout=0 --stop-timeout=1min --leftover-timeout=500ms
   accepted --limit-cpu=10s --limit-memory=256M --limit-files=64 --limit-processes=32
+}
+
+@test "a --warm-up target is accepted even if a request for it would be refused" {
+  for value in "/a#b" /%zz http://u@h/p "http://h?q/p" //p; do
+    accepted --warm-up="$value"
+  done
 }
 
 @test "options for logging are accepted" {

@@ -9,7 +9,8 @@ enum printable {
     PRINTABLE_LINE,  /* everything but control characters (ASCII): the text is one line, and UTF-8
                         stays readable */
     PRINTABLE_ASCII, /* visible ASCII and spaces */
-    PRINTABLE_WORD,  /* visible ASCII but the single quote, in which the word is printed */
+    PRINTABLE_WORD,  /* visible ASCII except the single quote, because messages print the word in
+                        single quotes */
 };
 
 static inline bool printable_allows(enum printable rule, char byte)

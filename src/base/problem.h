@@ -6,8 +6,9 @@
  * parameter; the caller knows where the text belongs. src/README.md has the forms of errors.
  */
 
-/* No message of the log is longer. */
-enum { PROBLEM_SIZE = 4096 };
+/* A line of the log has 4096 bytes, see log.c. This leaves room for what precedes the text there,
+ * or the log would cut the "..." off. */
+enum { PROBLEM_SIZE = 4096 - 64 };
 
 /* Defined only after the operation has failed. */
 struct problem {
@@ -15,7 +16,7 @@ struct problem {
 };
 
 /* Formats the text and returns `code`: the error or status that the caller returns in turn. A text
- * that is too long ends with "...", and is cut between characters of UTF-8. problem: NULL if nobody
- * wants the text. %m works. Does not allocate. */
+ * that is too long ends with "...", and is cut between characters of UTF-8. problem: NULL if
+ * the caller does not need the text. %m works. Does not allocate. */
 int problem_set(struct problem *problem, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -13,7 +13,7 @@ void streams_open(void)
             return;
 }
 
-/* Whether a read from the descriptor may wait forever. */
+/* Whether a read from the descriptor may wait, except at a terminal where a person can answer. */
 static bool may_block_reader(int fd)
 {
     struct stat status;

@@ -9,9 +9,10 @@
  * that is opened would take its number, and output for the stream would go there. */
 void streams_open(void);
 
-/* Makes sure that reading from standard input cannot wait forever. Regular files, and a terminal
- * whose foreground process group contains this process, stay as they are. Anything else that a
- * reader could wait for (a pipe, a socket, another terminal) is replaced by /dev/null. */
+/* Makes sure that a read from standard input returns at once, or waits at a terminal where a person
+ * can answer. Regular files, and a terminal whose foreground process group contains this process,
+ * stay as they are. Anything else that a reader could wait for (a pipe, a socket, another terminal)
+ * is replaced by /dev/null. */
 void streams_secure_input(void);
 
 /* Gives up the controlling terminal, so that this process and its children are not part of a

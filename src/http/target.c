@@ -123,3 +123,22 @@ const char *target_parse(struct slice method, struct slice text, struct target *
     ret->form = REQUEST_ASTERISK;
     return NULL;
 }
+
+bool target_split_url(struct slice text, struct slice *ret_host, struct slice *ret_path)
+{
+    const struct slice scheme = SLICE("http://");
+    struct slice host = {0};
+
+    if (text.size >= scheme.size && memcmp(text.data, scheme.data, scheme.size) == 0) {
+        text = slice_after(text, scheme.size);
+        host = (struct slice){text.data, slice_find(text, '/')};
+        if (host.size == 0)
+            return false;
+        text = slice_after(text, host.size);
+    }
+    if (text.size == 0 || text.data[0] != '/')
+        return false;
+    *ret_host = host;
+    *ret_path = text;
+    return true;
+}

@@ -30,6 +30,11 @@ struct target {
  * wrong. */
 const char *target_parse(struct slice method, struct slice text, struct target *ret);
 
+/* Splits "/path" or "http://host/path", with the scheme in lower case. Checks only that the host is
+ * not empty. The path extends to the end of the text; *ret_host is absent if the text has no host.
+ * Both borrow from the text. Returns false, and sets neither, if the text has another form. */
+bool target_split_url(struct slice text, struct slice *ret_host, struct slice *ret_path);
+
 /* Whether the percent-encoding of a path is valid (RFC 3986 §2.1). An encoded NUL is not, because
  * file names and C strings cannot contain it (RFC 3986 §7.3). */
 bool target_path_is_valid(struct slice path);

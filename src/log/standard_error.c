@@ -67,7 +67,8 @@ static ssize_t write_interrupted(const char *text, size_t size)
     int error = errno;
     timer_delete(timer);
     pthread_sigmask(SIG_SETMASK, &previous, NULL);
-    if (handler.sa_handler != SIG_DFL) /* else ours stays: a late signal would kill */
+    /* Keep our handler instead of SIG_DFL: a late signal would kill the process. */
+    if (handler.sa_handler != SIG_DFL)
         sigaction(INTERRUPTION_SIGNAL, &handler, NULL);
     errno = error;
     return n;

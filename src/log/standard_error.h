@@ -1,6 +1,6 @@
 #pragma once
 
-/* Text on standard error, which may take nothing: a pipe that is full, a terminal that is stopped.
+/* Writes to standard error that do not block for long: it may be a full pipe or a stopped terminal.
  */
 
 #include <stddef.h>

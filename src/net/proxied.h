@@ -11,5 +11,6 @@
  * is a unix socket becomes an unknown address: it is a socket of the proxy's host.
  *
  * Returns 0, -ENODATA when the proxy closed the connection or the deadline passed before the first
- * byte, or another -errno with *ret_problem, a static text, "it ...". Continues after signals. */
+ * byte, or another -errno with *ret_problem, a static text, to follow "PROXY protocol header: ".
+ * Continues after signals. */
 int proxied_read(struct exchange *exchange, usec_t deadline, const char **ret_problem);

@@ -23,7 +23,8 @@ enum options_access_log {
     ACCESS_LOG_NONE,
 };
 
-/* Microseconds; 0: no deadline. wsgi-once(8) states what each bounds. */
+/* Microseconds; 0: none (linger: do not linger; idle: never exit). wsgi-once(8) states what each
+ * bounds. */
 struct timeouts {
     usec_t head;
     usec_t read;

@@ -11,7 +11,7 @@ struct problem;
  *
  * Returns 0, or -EINVAL or -ENOMEM with *ret_problem: one line for the administrator that names the
  * option, what is wrong with it, and what is allowed. In that case *ret_options has the defaults
- * and no application, and *ret_action is the action that stood before the error. */
+ * and no application, and *ret_action is the action given before the error, or OPTIONS_SERVE. */
 int options_parse(int argc, char **argv, struct options *ret_options,
     enum options_action *ret_action, struct problem *ret_problem);
 

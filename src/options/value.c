@@ -135,12 +135,12 @@ const char *value_parse_mount(const char *text, const char **ret)
 
 const char *value_parse_warm_up(const char *text, const char **ret)
 {
-    struct target target = {0};
-    bool is_valid = !target_parse(SLICE("GET"), slice_of(text), &target);
+    struct slice host, path;
+    bool is_valid = target_split_url(slice_of(text), &host, &path);
 
-    if (is_valid && target.form != REQUEST_ORIGIN) /* with a path in the text, not "http://host" */
-        is_valid = slice_equal_ignore_case(target.scheme, SLICE("http")) &&
-            target.path.data == target.authority.data + target.authority.size;
+    for (const char *c = text; *c; c++)
+        if (!syntax_is_visible(*c))
+            is_valid = false;
     if (!is_valid)
         return "a path such as /login or a URL such as http://www.example.org/login";
     *ret = text;

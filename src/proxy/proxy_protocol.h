@@ -32,7 +32,7 @@ struct proxy_protocol {
     enum proxy_protocol_family family;
     struct proxy_protocol_end source, destination;
     bool is_tls;         /* the client uses TLS to the proxy (PP2_CLIENT_SSL) */
-    const char *problem; /* what is wrong with the header, a static text, "it ..." */
+    const char *problem; /* what is wrong: a static text, to follow "PROXY protocol header: " */
 };
 
 /* Parses the header at the beginning of data, which may be incomplete.

@@ -44,7 +44,7 @@ static void answer_client(int fd)
     conn_done(&conn);
 }
 
-/* Clients in the room have waited longest, but each silent one takes up CLIENT_TIME. */
+/* Clients in the room have waited longest, but each silent one costs CLIENT_TIME. */
 static int take_connection(const struct activation *activation, struct waiting_room *room)
 {
     int fd = room ? waiting_room_take(room) : -EAGAIN;

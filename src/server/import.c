@@ -89,18 +89,20 @@ static void check_fork_safety(const struct fork_safety *before)
 /* ---- warm-up -------------------------------------------------------------------------------- */
 
 /* Writes the request for "/path" or "http://host/path". Returns -1 with errno on failure. */
-static int write_request(const char *text, char **ret_request)
+static int write_request(const char *target, char **ret_request)
 {
-    struct target target = {0};
+    struct slice host, path;
 
-    if (target_parse(SLICE("GET"), slice_of(text), &target)) {
+    if (!target_split_url(slice_of(target), &host, &path)) {
         errno = EINVAL;
         return -1;
     }
-    struct slice host = target.authority.data ? target.authority : SLICE("localhost");
+    if (!host.data)
+        host = SLICE("localhost");
+    /* The path extends to the end of the string, so %s prints just the path. */
     return asprintf(ret_request,
         "GET %s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: wsgi-once/" VERSION " (warm-up)\r\n\r\n",
-        target.path.data, (int)host.size, host.data);
+        path.data, (int)host.size, host.data);
 }
 
 /* The client: reads the whole response, so that the app never waits to send. Returns the status of
@@ -113,7 +115,7 @@ static int run_client(int fd, const char *request)
     size_t size = 0;
     ssize_t n;
 
-    sigfillset(&all); /* it ends with the request, not by a signal to the unit */
+    sigfillset(&all); /* the request ends it, not a signal that is sent to the whole unit */
     sigprocmask(SIG_BLOCK, &all, NULL);
     if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0)
         return 0;
@@ -136,7 +138,8 @@ static void report_warm_up(const char *target, int status)
         log_line(LOG_WARNING, "--warm-up=%s: answered with an error (%dxx)", target, class);
 }
 
-/* Without deadlines and limits, which apply to the whole process: this one lives on. */
+/* Without --request-timeout and the resource limits: they apply to the whole process, and this one
+ * lives on. */
 static void serve_warm_up(const struct worker *worker, int fd)
 {
     struct options options = *worker->options;
@@ -149,8 +152,8 @@ static void serve_warm_up(const struct worker *worker, int fd)
     worker_serve(&serving, fd);
 }
 
-/* Requests the target of --warm-up. Logs a response that is not a success; nothing else fails then.
- */
+/* Requests the target of --warm-up. A response that is not a success is logged and has no other
+ * effect. */
 static void warm_up(const struct worker *worker)
 {
     const char *target = worker->options->warm_up;

@@ -11,9 +11,9 @@
 #include "server/sources.h"
 #include "worker/worker.h"
 
-/* In the process that workers are forked from. Warns about what the import has left behind that
- * forked workers cannot use, and flushes all buffered output. Records the sources that the import
- * may read in `sources`, unless that is NULL. */
+/* Imports the app in the process from which workers are forked. Warns about what the import has
+ * left behind that forked workers cannot use, and flushes all buffered output. Records the sources
+ * that the import may read in `sources`, unless that is NULL. */
 int import_in_template(struct worker *worker, struct sources *sources);
 
 /* After import_in_template: if a module has stale bytecode, or many have none, warns how many of
@@ -21,5 +21,5 @@ int import_in_template(struct worker *worker, struct sources *sources);
  */
 void import_report_bytecode(void);
 
-/* In one worker, for itself only. */
+/* Imports the app in a worker, for that worker only. */
 int import_in_worker(struct worker *worker);

@@ -44,7 +44,8 @@ static void current_template_finished(struct server *server, const struct templa
         serve_failure(server, EX_OSERR);
 }
 
-/* The current template has exited without being told to. */
+/* The current template has exited without being told to. Or the next one, when no current one is
+ * left. */
 static void current_template_exited(
     struct server *server, const struct template *template, const struct exit_info *info)
 {
@@ -59,7 +60,8 @@ static void current_template_exited(
             server, exit_info_is_reported(info) ? WEXITSTATUS(info->status) : EX_SOFTWARE);
 }
 
-/* It was to replace the current template, which may have finished in the meantime. */
+/* The next template has exited before it replaced the current one, which may have finished in the
+ * meantime. */
 static void next_template_exited(struct server *server, const struct exit_info *info)
 {
     if (server->current.pid == 0) {

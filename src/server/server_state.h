@@ -45,7 +45,8 @@ struct server {
     usec_t watchdog_at;
 };
 
-/* After a child was reaped: gives the processes that it left running --leftover-timeout to exit. */
+/* After a child, or a worker of a template, was reaped: gives the processes that it left running
+ * --leftover-timeout to exit. */
 static inline void server_track_leftovers(struct server *server, pid_t group)
 {
     usec_t timeout = server->options->timeouts.leftover;

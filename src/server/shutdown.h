@@ -4,7 +4,7 @@
 
 #include "server/server_state.h"
 
-/* Begins it, with the exit status of the server. */
+/* Begins the shutdown. `exit_status` becomes the server's. */
 void shutdown_begin(struct server *server, int exit_status);
 
 /* A signal stops the server. The first one lets requests in progress finish, for --stop-timeout.

@@ -39,8 +39,8 @@ size_t spares_count(const struct spares *spares, enum slot_state first, enum slo
 
 enum { SPARES_NO_SLOT = 1 };
 
-/* Forks as many spares as are missing. A failed fork is logged, and tried again after a pause;
- * *next becomes the end of the pause, if that is earlier.
+/* Forks as many spares as are missing. The first failed fork of a series is logged. The next
+ * attempt follows after a pause; *next becomes the end of the pause, if that is earlier.
  *
  * ready: the template is ready; if not, its first spare announces itself, and is forked even when
  * there are --max-workers already.

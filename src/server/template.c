@@ -96,8 +96,8 @@ void template_enforce_deadline(struct template *template, usec_t *next)
     switch (escalation_next(&template->import, next)) {
     case ESCALATION_NONE: break;
     case ESCALATION_DUMP:
-        log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0, "import timed out (--import-timeout)");
         kill(template->pid, DUMP_SIGNAL);
+        log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0, "import timed out (--import-timeout)");
         break;
     case ESCALATION_KILL: template_kill(template); break;
     }
@@ -144,7 +144,7 @@ static void old_templates_add(struct old_templates *old_templates, const struct 
 {
     struct template *place = find_place(old_templates);
 
-    if (!place) { /* without memory there is nothing better to do */
+    if (!place) { /* out of memory: it cannot be tracked, so kill it */
         template_kill(template);
         return;
     }

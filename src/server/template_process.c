@@ -59,7 +59,7 @@ static void notify_server(const struct template_process *process, enum template_
 {
     char byte = (char)message;
 
-    /* If the server has exited, the control socket is at its end: is_told_to_exit notices. */
+    /* If the server has exited, this fails, and is_told_to_exit notices the end of file. */
     (void)send(process->config->control, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -69,9 +69,8 @@ static bool notify_leftovers(const struct template_process *process, pid_t group
     char message[1 + sizeof(group)] = {TEMPLATE_LEFTOVERS};
 
     memcpy(message + 1, &group, sizeof(group));
-    ssize_t n =
-        send(process->config->control, message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL);
-    return n == (ssize_t)sizeof(message);
+    return send(process->config->control, message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL) ==
+        (ssize_t)sizeof(message);
 }
 
 /* Reads the control socket: the server sends nothing except that a slot has become free. When this
@@ -235,7 +234,7 @@ static int begin_idle_exit(struct template_process *process)
 {
     process->idle_exit = true;
     spares_stop(&process->spares);
-    return continue_idle_exit(process); /* without a spare, no exit of one would call it */
+    return continue_idle_exit(process); /* without spares, nothing else would call it */
 }
 
 /* When the app cannot be loaded: whether all clients that wait have been answered 500, or have had

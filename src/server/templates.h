@@ -11,7 +11,7 @@ int templates_start(struct server *server, int failure, struct template *ret);
 /* Returns the template with this process, be it the current, the next or an old one; or NULL. */
 struct template *templates_find(struct server *server, pid_t pid);
 
-/* Whether a template is on its way to become ready. */
+/* Whether a template is importing the app or waits for its first worker. */
 bool templates_are_importing(const struct server *server);
 
 /* Reads a message of the current or the next template, and acts on it. */

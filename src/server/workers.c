@@ -67,7 +67,7 @@ pid_t workers_find_exited(void)
     return info.si_pid;
 }
 
-/* The app may exit with this status, too, but hardly before the deadline. */
+/* The app may exit with this status, too. It counts as a timeout only after the deadline. */
 static bool is_timed_out(
     const struct options *options, const struct slot *slot, const struct exit_info *info)
 {
@@ -77,8 +77,8 @@ static bool is_timed_out(
         options->timeouts.request > 0 && deadline_now() - slot->since >= options->timeouts.request;
 }
 
-/* What the app called to exit before the end of its request. "" if nothing, or if another program
- * exited, of which that is not known. */
+/* What the app called to exit before the end of its request. "" if nothing, or if the worker had
+ * executed another program, for which it is unknown. */
 static const char *exit_call(const struct report *report, const struct exit_info *info)
 {
     if (!WIFEXITED(info->status) || info->program[0] != '\0' || report->done)
@@ -211,6 +211,9 @@ static bool is_child(pid_t pid)
     return pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
+/* This is made from the slot each time, because the process that watches a worker may change. The
+ * slot does not record when the first step was taken, so the grace period counts from the deadline.
+ */
 static struct escalation worker_escalation(
     const struct options *options, const struct slot *slot, enum slot_state state)
 {
@@ -277,9 +280,9 @@ static bool has_dumped_one(const struct scoreboard *board)
 static void dump_starting(const struct scoreboard *board, struct slot *slot)
 {
     if (!has_dumped_one(board)) {
+        kill(slot->pid, DUMP_SIGNAL);
         log_event(LOG_ERR, MESSAGE_ID_LIMIT_HIT, NULL, 0,
             "worker %d: import timed out (--import-timeout)", slot->pid);
-        kill(slot->pid, DUMP_SIGNAL);
     }
     slot->dumped = true;
 }

@@ -32,8 +32,9 @@ pid_t workers_find_exited(void);
 void workers_reap(struct workers *workers, pid_t pid, struct worker_exit *ret);
 
 /* Takes the steps of escalation.h that are due: against workers that exceed --import-timeout; and
- * those that --request-timeout should have ended, which are killed at once, because their own timer
- * has printed the tracebacks. Returns when to call this again, at the latest. */
+ * against those that still run a grace period after --request-timeout and --linger-timeout, without
+ * a dump, because their own timer has printed the tracebacks. Returns when to call this again, at
+ * the latest. */
 usec_t workers_enforce_deadlines(struct workers *workers);
 
 /* Kills all workers. Logs `why` for each one that has a request: once, so this can be called until

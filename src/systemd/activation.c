@@ -264,7 +264,7 @@ static int accept_waiting(const struct activation *activation, size_t first)
         int fd = accept4(activation->listeners[number], NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
             return fd;
-        /* accept(2) says to treat errors of the network like EAGAIN. */
+        /* accept(2) recommends treating network errors like EAGAIN. */
         switch (errno) {
         case EMFILE:
         case ENFILE:

@@ -27,8 +27,8 @@ struct activation {
  *
  * Returns 0, or an exit status of sysexits(3) with *ret_problem: EX_NOINPUT if there is no socket,
  * EX_CONFIG if the unit passes wrong ones, EX_OSERR. *ret_activation is set in any case. On failure
- * it has no connection, and those listeners whose clients can get an answer; connections that
- * waited at wrong sockets are closed. Call activation_done in any case. */
+ * it has no connection, and those listeners whose clients can get an answer; what waited at
+ * wrong sockets that were passed is discarded. Call activation_done in any case. */
 int activation_take(struct activation *ret_activation, struct problem *ret_problem);
 
 /* Frees the list of listeners. The sockets stay open. */

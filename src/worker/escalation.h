@@ -2,9 +2,12 @@
 
 /* The escalation against a process that misses its deadline:
  *
- *   at the deadline    the caller logs that, and sends DUMP_SIGNAL: the tracebacks of all threads
- *                      show where the process hangs
+ *   at the deadline    the caller sends DUMP_SIGNAL (request_timer.h), then logs the timeout: the
+ *                      tracebacks of all threads show where the process hangs
  *   one grace later    SIGKILL
+ *
+ * The signal comes first because logging may block: the grace period has begun, and that would
+ * leave less of it for the tracebacks.
  *
  * One rule for the template, for workers and for --check. This module only decides which step is
  * due: the callers log and send the signals.
@@ -19,7 +22,7 @@
 
 enum escalation_step {
     ESCALATION_NONE, /* nothing is due yet */
-    ESCALATION_DUMP, /* log the timeout, then send DUMP_SIGNAL */
+    ESCALATION_DUMP, /* send DUMP_SIGNAL, then log the timeout */
     ESCALATION_KILL,
 };
 
@@ -30,5 +33,5 @@ struct escalation {
 };
 
 /* Returns the step that is due, each once, and records that it was taken: the grace period begins
- * now. *next becomes the time of the following step, if that is earlier. */
+ * now. *next becomes the time of the next step, if that is earlier. */
 enum escalation_step escalation_next(struct escalation *escalation, usec_t *next);

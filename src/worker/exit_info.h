@@ -1,6 +1,6 @@
 #pragma once
 
-/* How a child exited: its wait status, and whether it had run another program. */
+/* How a child ended: its wait status, and whether it had run another program. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -8,8 +8,8 @@
 
 struct exit_info {
     int status;       /* see waitpid(2) */
-    char program[16]; /* the program that it became by execve(2), in printable ASCII; "" when it did
-                       * not call that, or when this cannot be known */
+    char program[16]; /* the program that it became by execve(2), in visible ASCII without single
+                       * quotes; "" when it did not call that, or when this cannot be known */
 };
 
 /* Sets ret->program if the child has run another program, else leaves it alone. The child must be a

@@ -8,5 +8,6 @@
 void process_exit_soon(int status);
 
 /* Flushes the streams of the C library, waits for the journal if it has not received all records,
- * runs the leak checker if there is one, and exits. Takes at most a second. */
+ * runs the leak checker if there is one, and exits. Takes at most a second (longer with the
+ * leak checker). */
 _Noreturn void process_exit(int status);

@@ -10,8 +10,8 @@
  * code of the app runs except fork hooks. See also scoreboard_unmap_slots.
  *
  * Reports: what workers report about their requests. They stay mapped in a worker, which writes
- * only to its own. A worker that went astray may have written anything there, so reports are for
- * the log and for nothing else.
+ * only to its own. A worker whose memory is corrupt may have written anything there, so reports are
+ * for the log and for nothing else.
  */
 
 #include "base/deadline.h"

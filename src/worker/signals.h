@@ -2,10 +2,10 @@
 
 /* The signals that an admin or systemd sends to all processes of a unit.
  *
- * One process acts on them, the server; the others ignore them, so that no request is lost. By
- * default SIGHUP, SIGUSR1 and SIGUSR2 (a reload) would kill a worker. So would SIGTERM and SIGINT
- * (a stop), although the server lets running requests finish. Without a server, a worker ignores
- * the signals of a reload only.
+ * One process acts on them, the server; the others ignore them, so that no request is lost. SIGHUP,
+ * SIGUSR1 and SIGUSR2, which many daemons use for a reload, kill a process by default. So do
+ * SIGTERM and SIGINT (a stop), although the server lets running requests finish. Without a server,
+ * a worker ignores only the first three.
  */
 
 #include <signal.h>
