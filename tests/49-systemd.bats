@@ -41,7 +41,7 @@ under_load() {
   write_fifo "$FIFOS/pause"
   wait $!
   equal "$(cat "$BATS_TEST_TMPDIR/answer")" onetwo
-  eventually shows StatusText '*1 served, 0 running*2 spare*ends at ??:??:??*'
+  eventually shows StatusText '*1 served, 0 running*2 spare*exits at ??:??:??*'
 }
 
 @test "an idle service exits with success, and the next connection starts it again" {
