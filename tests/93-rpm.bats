@@ -181,7 +181,7 @@ calls() {
   run -1 packaging/rpm/build "$BATS_TEST_TMPDIR/wsgi-once-$(version).tar.gz" \
     "$BATS_TEST_TMPDIR/rpm"
   contains "$output" "not in gzip format"
-  contains "$output" "packaging/rpm/build: rpmbuild has failed"
+  contains "$output" "packaging/rpm/build: rpmbuild failed"
   equal "$(ls "$BATS_TEST_TMPDIR/rpm")" log
   run -64 packaging/rpm/build
 }
