@@ -129,7 +129,7 @@ WORDS=(
   'anew: again' 'dear(er|est)?: expensive' 'bur(y|ied|ies): reap' 'doom(s|ed)?: kill'
   'departures?: exit' 'guests?: client' 'desks?: development' 'excus(e|es|ed|ing): answer 500'
   '(go|goes|went|going) on: continue' '(nobody|somebody|who) asks: no request arrives'
-  'behind (its?|that|them|this|each|all) (?!hand|app|name): after'
+  'behind (its?|them|the (head|header|content|answer|end)): after'
   'that (is|are) none: invalid' 'in earnest: really' '(hears?|heard) (out|of): read, learn'
   'look(s|ed)? after: track' 'blam(e|ed|es): report' 'at hand: available'
   'who (connects|logs|reads|waits|comes|calls|installs): the client, the caller'

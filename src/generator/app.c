@@ -34,7 +34,7 @@ static void app_error(struct reading *reading, const struct assignment *at, cons
 static void app_error(struct reading *reading, const struct assignment *at, const char *format, ...)
 {
     const char *path = reading->app->file->path;
-    char text[1024]; /* more than diagnostics_error shows */
+    char text[1024] = ""; /* more than diagnostics_error shows */
     va_list arguments;
 
     va_start(arguments, format);

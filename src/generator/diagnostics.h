@@ -21,7 +21,7 @@ void diagnostics_init(struct diagnostics *diagnostics, bool to_kernel_log);
 void diagnostics_done(struct diagnostics *diagnostics);
 
 /* Starts the next file. The number of lines per file is limited, so that a file that is something
- * else in spite of its .conf does not push other records out of the kernel's log. */
+ * else in spite of its .conf cannot flood the log of the kernel's log. */
 void diagnostics_next_file(struct diagnostics *diagnostics);
 
 /* Reports an error as "path:line: message". line: 0 for none; path: NULL for neither. A long

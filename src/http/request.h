@@ -35,9 +35,10 @@ struct request {
     struct slice target; /* as received */
     unsigned minor;      /* of the HTTP version 1.minor; treat more than 1 as 1 */
     enum request_form form;
-    struct slice scheme; /* of an absolute-form target, in either case; otherwise absent */
+    struct slice scheme; /* of an absolute-form target, in upper or lower case; otherwise absent */
     struct slice host;   /* with port: the target's authority, or else the value of Host */
-    struct slice path;   /* percent-encoded, begins with "/"; absent in the other two forms */
+    struct slice
+        path; /* percent-encoded, begins with "/"; absent in authority-form and asterisk-form */
     struct slice query;  /* after the "?"; absent when there is no "?" */
     struct slice fields; /* the whole field section, for request_next_field */
 

@@ -20,7 +20,7 @@ enum request_form {
  * when the target has no such part. */
 struct target {
     enum request_form form;
-    struct slice scheme;    /* of an absolute-form target: "http" or "https", in either case */
+    struct slice scheme; /* of an absolute-form target: "http" or "https", in upper or lower case */
     struct slice authority; /* host, perhaps with a port */
     struct slice path;      /* percent-encoded, begins with "/" */
     struct slice query;     /* after the "?" */

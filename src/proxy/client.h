@@ -11,7 +11,7 @@
  * the request. */
 struct client {
     struct address address;  /* empty when unknown */
-    struct slice scheme;     /* "http" or "https", in either case */
+    struct slice scheme;     /* "http" or "https", in upper or lower case */
     struct slice host;       /* the original Host, perhaps with a port */
     struct slice port;       /* the port that the client connected to */
     struct slice prefix;     /* percent-encoded; the part of the path that the proxy removed */

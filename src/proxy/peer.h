@@ -14,7 +14,8 @@
 /* The other end of a connection. */
 struct peer {
     struct address address;
-    bool has_user; /* pid, uid and gid are known: of a unix socket, from when it was connected */
+    bool has_user; /* pid, uid and gid are known: for unix sockets only; as of the time of
+                      connecting */
     pid_t pid;     /* 0: of a process outside this PID namespace */
     uid_t uid;
     gid_t gid;

@@ -37,7 +37,7 @@ static size_t buffer_capacity(const struct options *options)
     return 2 + options->max_request_line + 2 + options->max_field_section + 2 + CONTENT_CAPACITY;
 }
 
-/* Gives the request its name and ID, in the log and in the report from now on. */
+/* Sets the name and ID of the request, for the log and the report. */
 static void set_request(const struct worker *worker, struct exchange *exchange)
 {
     const struct request *request = exchange->request;

@@ -172,7 +172,7 @@ static PyObject *import_by_spec(PyObject *name, PyObject *spec)
 /* ---- the file ------------------------------------------------------------------------------- */
 
 /* Gets the name of the file's module: __mp_main__ if no import statement could name the file,
- * because it has another suffix than .py or a further dot. */
+ * because it has a suffix other than .py, or another dot. */
 static PyObject *module_name(const char *path)
 {
     const char *base = strrchr(path, '/') + 1, *dot = strchr(base, '.');

@@ -15,6 +15,7 @@ struct bytecode {
 void bytecode_done(struct bytecode *bytecode);
 
 /* Checks the bytecode of all imported modules, including bytecode that this import has written. The
- * criteria are Python's (PEP 552), hashes included. Reads 16 bytes for each module. Leaves out
- * what it cannot check; never fails. Initializes *ret, which needs bytecode_done. */
+ * criteria are Python's (PEP 552), hashes included. Reads 16 bytes for each module, and the source
+ * where a hash must be compared. Leaves out what it cannot check; never fails. Initializes *ret,
+ * which needs bytecode_done. */
 void bytecode_inspect(struct bytecode *ret);

@@ -83,7 +83,7 @@ static PyObject *join_values(PyObject *first, struct slice name, PyObject *secon
     return PyUnicode_FromFormat(is_cookie ? "%U; %U" : "%U, %U", first, second);
 }
 
-/* Whether to leave a field out of the loop over all fields:
+/* Whether set_fields skips this field:
  * - A name with an underscore has the same variable as one with a hyphen, which a front server may
  *   have checked.
  * - Libraries would use HTTP_PROXY as their proxy setting (httpoxy).

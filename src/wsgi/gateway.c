@@ -85,7 +85,7 @@ static bool is_content_error(const struct content *content, PyObject *exception)
     return false;
 }
 
-/* The app failed because the client's content did, which needs no traceback. */
+/* The app failed because the client's content could not be read. That needs no traceback. */
 static int report_content_error(const struct exchange *exchange, PyObject *exception)
 {
     const struct content *content = &exchange->content;
@@ -203,7 +203,7 @@ static int send_item(
     if (start_response_send(start_response, item, ret_excess) < 0)
         return -1;
     if (reply_is_full(reply))
-        conn_end_output(reply->conn); /* the client must not wait for the end of the iteration */
+        conn_end_output(reply->conn); /* the client need not wait for the end of the iteration */
     /* A response without content is complete once its head is sent. */
     return *ret_excess > 0 || reply->response.framing == RESPONSE_NO_CONTENT;
 }
@@ -297,7 +297,7 @@ static int send_response(
         return -1;
     if (start_response_send_end(start_response) < 0)
         return -1;
-    /* The client has the complete response, and must not wait for close(). */
+    /* The client has the complete response, and need not wait for close(). */
     conn_end_output(exchange->conn);
     return 0;
 }

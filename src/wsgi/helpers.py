@@ -1,4 +1,4 @@
-"""What is easier to write in Python than with its C API; helpers.h calls it.
+"""Functions that are easier to write in Python than with the C API; helpers.c calls them.
 
 Most processes call none of these functions. So each one is compiled alone, when it is called: it
 imports what it uses, and cannot refer to other functions of this file. Two blank lines end it.
@@ -76,7 +76,7 @@ def observe(note, app_name):
 
     The loader of importlib first gets the times of the source. If it cannot (OSError), importlib
     uses no bytecode. Then the loader reads the source. It also reads other files, such as resources
-    of a package. A namespace package has no __init__.py and no loader, and nothing is read of it.
+    of a package. A namespace package has no __init__.py and no loader, and none of its files is read.
     But a file that is added to its directory would change the import, so an __init__.py is noted.
     """
     import _frozen_importlib_external as external

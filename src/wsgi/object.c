@@ -36,7 +36,8 @@ PyObject *exception_take(void)
     if (!type)
         return NULL;
     PyErr_NormalizeException(&type, &value, &traceback);
-    /* The value may have an older traceback, from which the import system removed its frames. */
+    /* The value may have an older traceback, with the frames that the import system has since
+     * removed. */
     PyException_SetTraceback(value, traceback ? traceback : Py_None);
     Py_XDECREF(traceback);
     Py_DECREF(type);

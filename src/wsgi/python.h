@@ -41,10 +41,10 @@ char *python_list_threads(void);
  * sys.path. Each line has a label and ends with a newline. On the heap; NULL on failure. */
 char *python_describe(void);
 
-/* Does what others can notice of the interpreter's end: joins the threads that are not daemons, and
- * runs the atexit functions. Does not destroy objects, since Py_FinalizeEx would take several times
- * as long; the caller must call python_flush and then end the process with _exit(2). Does nothing
- * before python_start. */
+/* Does the part of the interpreter's shutdown that is visible outside: joins the threads that are
+ * not daemons, and runs the atexit functions. Does not destroy objects, since Py_FinalizeEx would
+ * take several times as long; the caller must call python_flush and then end the process with
+ * _exit(2). Does nothing before python_start. */
 void python_end(void);
 
 /* The version of the interpreter that the program was built for, such as "3.11.2". Static. */
