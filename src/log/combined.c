@@ -13,12 +13,13 @@ static void put_escaped_byte(struct writer *writer, char byte)
 {
     static const char hex[] = "0123456789ABCDEF";
     unsigned char value = (unsigned char)byte;
-    char escape[] = {'\\', 'x', hex[value >> 4], hex[value & 15]};
 
-    if (byte == ' ' || (syntax_is_visible(byte) && byte != '"' && byte != '\\'))
+    if (byte == ' ' || (syntax_is_visible(byte) && byte != '"' && byte != '\\')) {
         writer_put(writer, (struct slice){&byte, 1});
-    else
-        writer_put(writer, (struct slice){escape, sizeof(escape)});
+        return;
+    }
+    char escape[] = {'\\', 'x', hex[value >> 4], hex[value & 15]};
+    writer_put(writer, (struct slice){escape, sizeof(escape)});
 }
 
 /* Writes at most `room` bytes; the text ends with "..." if it is truncated. */

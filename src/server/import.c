@@ -143,12 +143,12 @@ static void report_warm_up(const char *target, int status)
 static void serve_warm_up(const struct worker *worker, int fd)
 {
     struct options options = *worker->options;
-    struct worker serving = {.options = &options, .gateway = worker->gateway};
 
     options.access_log = ACCESS_LOG_NONE; /* no client has sent this request */
     options.proxy_protocol = false;       /* and no proxy passes it on */
     options.timeouts.request = 0;
     options.limits = (struct resource_limits){0};
+    struct worker serving = {.options = &options, .gateway = worker->gateway};
     worker_serve(&serving, fd);
 }
 

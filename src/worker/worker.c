@@ -302,10 +302,10 @@ void worker_prefault(const struct worker *worker)
     struct conn conn;
     struct request request = {0};
     struct exchange exchange = {.conn = &conn, .request = &request};
-    char path[] = "/";
     size_t size = sizeof(head) - 1;
 
     if (conn_init_without_socket(&conn, buffer_capacity(worker->options)) == 0) {
+        char path[] = "/";
         memcpy(conn.buffer, head, size);
         if (request_parse(&request, conn.buffer, size, &limits, &size) == 0 &&
             prepare_exchange(&exchange, worker->options, path) == 0) {
