@@ -18,21 +18,12 @@ VERSION := 0.1.0
 prefix = /usr/local
 bindir = $(prefix)/bin
 datadir = $(prefix)/share
-mandir = $(datadir)/man
-zshdir = $(datadir)/zsh/site-functions
-# The group that may connect to the sockets: the group of the distribution's front server.
-SOCKET_GROUP = www-data
 
 CC = cc
 CFLAGS = -O2 -g
-INSTALL = install
 PKG_CONFIG = pkg-config
 BUILD = build
 INSTALL_DEPENDENCIES = packaging/install-dependencies
-
-APP = demo:app
-LISTEN = 127.0.0.1:8000
-VENV = $(if $(user_app),$(VIRTUAL_ENV))
 
 programs = $(addprefix $(BUILD)/,wsgi-once wsgi-once-generator completion)
 
@@ -117,6 +108,10 @@ clean:
 	rm -rf $(BUILD)
 
 # ---- run -----------------------------------------------------------------------------------------
+
+APP = demo:app
+LISTEN = 127.0.0.1:8000
+VENV = $(if $(user_app),$(VIRTUAL_ENV))
 
 # make -C does not change PWD: it is still the directory of the user's shell.
 user_app = $(filter-out file,$(origin APP))
