@@ -175,6 +175,7 @@ floor() {
   # write(2) is for log/standard_error.c, and the signal handler of request_timer.c. printf is for
   # --help, --version and --check; fork_safety.c formats its text in memory. The generator and the
   # program that prints completions are separate programs.
+  local printing='v?f?printf|v?dprintf|f?puts|f?putc|putchar|fwrite|perror|stderr|stdout'
   symbols 'U' | grep -E " ($printing|__v?[fd]?printf_chk)$" | sed 's/ .*//' | sort -u |
     only '(main|check|options/help|version|server/fork_safety|generator/.*|completion/.*)\.o'
   symbols 'U' | grep -E ' (write|writev)$' |

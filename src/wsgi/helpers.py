@@ -77,7 +77,8 @@ def observe(note, app_name):
     The loader of importlib first gets the times of the source. If it cannot (OSError), importlib
     uses no bytecode. Then the loader reads the source. It also reads other files, such as resources
     of a package. A namespace package has no __init__.py and no loader, and none of its files is
-    read. But a file that is added to its directory would change the import, so an __init__.py is noted.
+    read. But a file that is added to its directory would change the import, so an __init__.py is
+    noted.
     """
     import _frozen_importlib_external as external
     import os
