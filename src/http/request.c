@@ -12,9 +12,9 @@ static int request_refuse(struct request *request, int status, const char *probl
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 
-/* Whether a request line, perhaps incomplete, begins with a method that is too long. If the limit
- * of the line is lower than that of the method, the line's decides; otherwise the answer would
- * depend on how the bytes arrive. */
+/* Whether a request line, perhaps incomplete, begins with a method that is too long (501). Never if
+ * the limit of the line is lower: that is 414, or the status would depend on how the bytes are
+ * split into packets. */
 static bool is_method_too_long(struct slice line, const struct request_limits *limits)
 {
     struct slice method = {line.data, REQUEST_METHOD_MAX + 1};

@@ -211,7 +211,7 @@ void conn_discard(struct conn *conn, size_t size)
     memmove(conn->buffer, conn->buffer + size, conn->end);
 }
 
-/* The result of conn_read_request when conn_fill failed. */
+/* The result of conn_read_head when conn_fill failed. */
 static int head_failure(const struct conn *conn, struct request *request, int error)
 {
     if (error == -ETIMEDOUT && conn->end > 0) {
@@ -223,7 +223,7 @@ static int head_failure(const struct conn *conn, struct request *request, int er
     return -ECONNRESET;
 }
 
-int conn_read_request(struct conn *conn, const struct request_limits *limits, usec_t deadline,
+int conn_read_head(struct conn *conn, const struct request_limits *limits, usec_t deadline,
     struct request *request)
 {
     size_t size;

@@ -35,7 +35,8 @@ struct conn {
     pid_t owner;            /* the serving process; a process that the app forks does no I/O here */
     bool keeps_byte_unread; /* see conn.c */
     bool has_unread_byte;
-    /* The first byte of a final response may have been sent; read by a signal handler. */
+    /* Some thread, or a signal handler, has claimed the final response: part of it may have been
+     * sent. */
     volatile sig_atomic_t claimed;
     volatile unsigned status;        /* of that response */
     volatile sig_atomic_t lingering; /* in conn_linger, which returns once peer_ended is set */
@@ -75,7 +76,7 @@ void conn_discard(struct conn *conn, size_t size);
  * the deadline passed after the first byte), or -errno: -ENODATA when the client closed the
  * connection or the deadline passed before the first byte, -ECONNRESET when the client closed it
  * within the head or the connection failed. Continues after signals. */
-int conn_read_request(struct conn *conn, const struct request_limits *limits, usec_t deadline,
+int conn_read_head(struct conn *conn, const struct request_limits *limits, usec_t deadline,
     struct request *request);
 
 /* Claims the right to send the final response, with this status. Only the first claim succeeds:
@@ -124,8 +125,8 @@ void conn_linger(struct conn *conn, bool expect);
  * whose framing cannot show it. Call conn_done afterwards. Over TCP, the client sees the error at
  * once. Over a unix socket, it sees the error when every holder of the socket has closed it
  * (systemd keeps the socket of an Accept=yes service open until the process has exited); it sees
- * none if the last byte sent by the client had to be read, which is the case after waiting for
- * more in vain. Async-signal-safe. */
+ * none if no byte from it is left unread: conn_fill, when it waits, reads the last one (see
+ * conn.c). Async-signal-safe. */
 void conn_abort(struct conn *conn);
 
 /* Allows another thread to interrupt waits on this connection with conn_cancel. Returns 0 or

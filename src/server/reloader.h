@@ -2,9 +2,9 @@
 
 /* --reload: tracks the sources of the app, and the clients that wait for the current code.
  *
- * A request that arrives after a file was saved gets the new code. So a client is handed over to a
- * spare only if the last import began after the client's request had arrived, or if the sources are
- * still those that this import has read. Otherwise the app is imported again first. While an import
+ * A request that arrives after a file was saved gets the new code. So a client is
+ * handed over to a spare in two cases only: the last import began after its request had arrived, or
+ * no source has changed since that import. Otherwise the app is imported again first. While an import
  * runs, clients whose request arrived after the previous import began wait for it. Earlier clients
  * do not wait: frequent reloads would starve them. With inotify(7) an import begins as soon as a
  * file is saved, but correctness does not depend on that.

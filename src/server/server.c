@@ -30,7 +30,8 @@ static void serve_failure(struct server *server, int status)
 }
 
 /* The current template has done its work: no request has arrived for --idle-timeout, or clients
- * were answered 500. But a next one may be on trial; and with --reload a client may have come. */
+ * were answered 500. So the server exits, unless a next template is on trial, which will replace
+ * it, or, with --reload, a client waits: then it starts another template. */
 static void current_template_finished(struct server *server, const struct template *template)
 {
     bool has_client = server->reloader && server->reloader->room.n_clients > 0;
@@ -44,8 +45,8 @@ static void current_template_finished(struct server *server, const struct templa
         serve_failure(server, EX_OSERR);
 }
 
-/* The current template has exited without being told to. Or the next one, when no current one is
- * left. */
+/* The template on which the service depends has exited by itself: the current one, or the next one
+ * if there is no current one. */
 static void current_template_exited(
     struct server *server, const struct template *template, const struct exit_info *info)
 {
@@ -123,8 +124,8 @@ static void reap_children(struct server *server)
             server_track_leftovers(server, pid);
         if (template)
             template_exited(server, template, &worker_exit.info);
-        template_notify(&server->current);
-        template_notify(&server->next);
+        template_wake(&server->current);
+        template_wake(&server->next);
     }
 }
 

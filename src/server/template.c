@@ -83,7 +83,7 @@ int template_start(
 
 /* ---- while it runs -------------------------------------------------------------------------- */
 
-void template_notify(const struct template *template)
+void template_wake(const struct template *template)
 {
     if (template->control >= 0)
         (void)send(template->control, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);

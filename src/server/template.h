@@ -49,7 +49,7 @@ int template_start(
     struct template_config *config, void (*in_child)(void *data), void *data, struct template *ret);
 
 /* Tells the template that a slot has become free. */
-void template_notify(const struct template *template);
+void template_wake(const struct template *template);
 
 /* Takes the steps of escalation.h that are due because the app is not imported in time. *next
  * becomes the time at which to call this again, if that is earlier. */

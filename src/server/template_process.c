@@ -55,7 +55,7 @@ struct template_process {
 
 /* ---- the server ----------------------------------------------------------------------------- */
 
-static void notify_server(const struct template_process *process, enum template_message message)
+static void send_message(const struct template_process *process, enum template_message message)
 {
     char byte = (char)message;
 
@@ -64,7 +64,7 @@ static void notify_server(const struct template_process *process, enum template_
 }
 
 /* Returns whether the server will read it. */
-static bool notify_leftovers(const struct template_process *process, pid_t group)
+static bool send_leftovers(const struct template_process *process, pid_t group)
 {
     char message[1 + sizeof(group)] = {TEMPLATE_LEFTOVERS};
 
@@ -97,7 +97,7 @@ static void report_counts(struct template_process *process, usec_t *next)
     process->reported_running = running;
     totals->reported = deadline_now();
     deadline_update_next(totals->reported + SCOREBOARD_REPORT_INTERVAL, next);
-    notify_server(process, TEMPLATE_COUNTS);
+    send_message(process, TEMPLATE_COUNTS);
 }
 
 /* ---- workers -------------------------------------------------------------------------------- */
@@ -118,7 +118,7 @@ static void fork_spares(struct template_process *process, usec_t *next)
         log_line(LOG_WARNING,
             "cannot fork a worker until another one exits: too many workers after several reloads "
             "(--max-workers)");
-        notify_server(process, TEMPLATE_WAITS);
+        send_message(process, TEMPLATE_WAITS);
     }
     process->waits_for_slot = true;
     deadline_update_next(deadline_after(SLOT_PAUSE), next);
@@ -164,7 +164,7 @@ static int reap_workers(struct template_process *process)
             continue; /* a process that the import has started */
         if (leftovers_exist(pid))
             leftovers_add(
-                &process->leftovers, pid, notify_leftovers(process, pid) ? DEADLINE_NEVER : 0);
+                &process->leftovers, pid, send_leftovers(process, pid) ? DEADLINE_NEVER : 0);
         process->counts_changed = true;
         if (worker_exit.state <= SLOT_SPARE)
             status = spare_exited(process, &worker_exit);
@@ -185,7 +185,7 @@ static void wake_up(struct template_process *process)
         return;
     process->ready = true;
     process->idle_since = deadline_now();
-    notify_server(process, TEMPLATE_READY);
+    send_message(process, TEMPLATE_READY);
     if (process->spares.worker.gateway && !process->config->options->reload)
         import_report_bytecode(); /* only now, when it delays no client */
 }

@@ -276,7 +276,7 @@ static int serve_exchange(struct worker *worker, struct exchange *exchange)
 
     if (!read_proxy_header(exchange, deadline, options))
         return 0;
-    int r = conn_read_request(exchange->conn, &limits, deadline, exchange->request);
+    int r = conn_read_head(exchange->conn, &limits, deadline, exchange->request);
     if (r == 0 && !has_address)
         r = -ECONNRESET;
     if (r == 0) {

@@ -5,7 +5,7 @@
 
 #include "fuzz.h"
 
-static const struct request_limits limits = {100, 65536, 1000, 0};
+static const struct request_limits limits = {.line = 100, .section = 65536, .fields = 1000};
 
 static bool is_absent_or_within(struct slice inner, struct slice outer)
 {

@@ -104,7 +104,7 @@ static void describe(const struct client *client, char *text, size_t size)
 static int find_for(const char *method, const char *target, const char *lines,
     const struct peer *peer, unsigned fields, struct client *client)
 {
-    static const struct request_limits limits = {1000, 10000, 100, 0};
+    static const struct request_limits limits = {.line = 1000, .section = 10000, .fields = 100};
     static char head[4096];
     static struct peer_pattern proxies[2];
     const struct trust trust = {proxies, 2, fields};

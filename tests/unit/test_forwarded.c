@@ -10,7 +10,7 @@
 /* A request with these field lines, each with its CRLF, placed before unreadable memory. */
 static struct request parse(const char *fields)
 {
-    static const struct request_limits limits = {1000, 10000, 100, 0};
+    static const struct request_limits limits = {.line = 1000, .section = 10000, .fields = 100};
     char head[4096];
     int size = snprintf(head, sizeof(head), "GET / HTTP/1.0\r\n%s\r\n", fields);
     struct slice copy = unit_copy_at_end((struct slice){head, (size_t)size});

@@ -74,7 +74,7 @@ static const struct {
 
 static void serve(struct gateway *gateway, const char *text)
 {
-    struct request_limits limits = {4096, 4096, 100, 4096};
+    struct request_limits limits = {.line = 4096, .section = 4096, .fields = 100, .content = 4096};
     struct body_limits body_limits = {4096, 4096};
     struct request request;
     struct conn conn;
@@ -84,7 +84,7 @@ static void serve(struct gateway *gateway, const char *text)
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
         write(pair[0], text, strlen(text)) != (ssize_t)strlen(text) ||
         conn_init(&conn, pair[1], 65536, &(struct conn_timeouts){0}) < 0 ||
-        conn_read_request(&conn, &limits, DEADLINE_NEVER, &request) != 0)
+        conn_read_head(&conn, &limits, DEADLINE_NEVER, &request) != 0)
         abort();
     shutdown(pair[0], SHUT_WR);
     peer_of_socket(pair[1], &exchange.peer);

@@ -98,7 +98,7 @@ static const struct {
 
 static void test_requests(void)
 {
-    const struct request_limits limits = {1024, 1024, 10, 0};
+    const struct request_limits limits = {.line = 1024, .section = 1024, .fields = 10};
 
     for (size_t i = 0; i < LENGTH(requests); i++) {
         struct request request = {0};
