@@ -452,7 +452,8 @@ request bats-accept-unix/20-request bats-server-tcp/20-request "
   jobs_of integration
   integration=$output
   equal "$(cut -d/ -f1 <<<"$integration" | sort -u)" \
-    "$(printf 'bats-%s\n' applications-{accept,server} bench deb{,-clean} floods fronts rpm scale)"
+    "$(printf 'bats-%s\n' accept-tcp6 analyzer applications-{accept,server} bench deb{,-clean} \
+      floods fronts listener-unix rpm scale server-unix)"
   jobs_of
   contains "$output" "bats-once/"
   contains "$output" "fuzz-request"

@@ -2,12 +2,12 @@
 
 /* --reload: tracks the sources of the app, and the clients that wait for the current code.
  *
- * A request that arrives after a file was saved gets the new code. So a client is
- * handed over to a spare in two cases only: the last import began after its request had arrived, or
- * no source has changed since that import. Otherwise the app is imported again first. While an import
- * runs, clients whose request arrived after the previous import began wait for it. Earlier clients
- * do not wait: frequent reloads would starve them. With inotify(7) an import begins as soon as a
- * file is saved, but correctness does not depend on that.
+ * A request that arrives after a file was saved gets the new code. So a client is handed over to a
+ * spare in two cases only: the last import began after its request had arrived, or no source has
+ * changed since that import. Otherwise the app is imported again first. While an import runs,
+ * clients whose request arrived after the previous import began wait for it. Earlier clients do not
+ * wait: frequent reloads would starve them. With inotify(7) an import begins as soon as a file is
+ * saved, but correctness does not depend on that.
  *
  * An import may itself write sources, every time. If sources change during an import, the app is
  * imported once more. If they change during that import as well, the next one waits for a request,
