@@ -69,7 +69,7 @@ static int check(const struct options *options)
 /* ---- serving -------------------------------------------------------------------------------- */
 
 /* Returns the connection that was passed, or accepts one; or -ETIMEDOUT or another -errno. */
-static int get_connection(const struct activation *activation, const struct options *options)
+static int get_connection(const struct activation *activation, usec_t timeout)
 {
     size_t first;
 
@@ -79,7 +79,7 @@ static int get_connection(const struct activation *activation, const struct opti
     if (getrandom(&first, sizeof(first), GRND_NONBLOCK) != sizeof(first))
         first = 0;
     /* The client for which systemd has started this process may have disconnected already. */
-    return activation_accept(activation, first, -1, deadline_after(options->timeouts.head));
+    return activation_accept(activation, first, -1, deadline_after(timeout));
 }
 
 /* Serves one request. Returns the exit status if there was none; otherwise exits. */
@@ -87,7 +87,7 @@ static int serve_one(const struct options *options, const struct activation *act
     const struct signal_policy *signals, int failure)
 {
     struct worker worker = {.options = options, .failure = failure, .signal_policy = signals};
-    int fd = get_connection(activation, options);
+    int fd = get_connection(activation, options->timeouts.head);
 
     if (fd == -ETIMEDOUT)
         return failure;

@@ -9,11 +9,6 @@
 /* They are not children of this process, so no SIGCHLD reports their exit. */
 #define CHECK_INTERVAL (100 * USEC_PER_MSEC)
 
-enum {
-    MAX_GROUPS =
-        sizeof(((struct leftovers *)0)->groups) / sizeof(((struct leftovers *)0)->groups[0])
-};
-
 /* A group whose leader exists is a different one, which got the ID. A group that this process may
  * not signal does not count either. */
 bool leftovers_exist(pid_t group)
@@ -42,7 +37,7 @@ void leftovers_terminate(pid_t group)
 
 void leftovers_add(struct leftovers *leftovers, pid_t group, usec_t deadline)
 {
-    if (leftovers->count == MAX_GROUPS) {
+    if (leftovers->count == LEFTOVERS_MAX) {
         kill_group(leftovers->groups[0].group);
         leftovers_remove(leftovers, 0);
     }

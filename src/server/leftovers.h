@@ -25,13 +25,15 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+enum { LEFTOVERS_MAX = 256 };
+
 /* Initialized with zeros. */
 struct leftovers {
     size_t count;
     struct {
         pid_t group;
         usec_t deadline;
-    } groups[256]; /* the oldest first */
+    } groups[LEFTOVERS_MAX]; /* the oldest first */
 };
 
 /* Sends SIGTERM to the process group of a child. Call it after the child has exited and before it

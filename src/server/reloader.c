@@ -9,11 +9,10 @@
 /* The sources count as complete when they have not changed for this long. */
 #define SOURCES_SETTLE (100 * USEC_PER_MSEC)
 
-int reloader_init(
-    struct reloader *ret, const struct options *options, const struct activation *activation)
+int reloader_init(struct reloader *ret, const struct activation *activation, usec_t head_timeout)
 {
     *ret = (struct reloader){.watch = -1, .sources = SOURCES_NONE, .check_at = DEADLINE_NEVER};
-    return waiting_room_init(&ret->room, activation, options->timeouts.head);
+    return waiting_room_init(&ret->room, activation, head_timeout);
 }
 
 static void stop_watching(struct reloader *reloader)

@@ -33,10 +33,10 @@ struct reloader {
 #define RELOADER_NONE                                                                              \
     ((struct reloader){.room = {.events = -1}, .sources = SOURCES_NONE, .watch = -1})
 
-/* Starts to accept connections. Borrows the activation. Returns 0 or -errno; reloader_done must
+/* Starts to accept connections, which are closed when they send nothing for head_timeout
+ * (microseconds, 0: never). Borrows the activation. Returns 0 or -errno; reloader_done must
  * follow in both cases. */
-int reloader_init(
-    struct reloader *ret, const struct options *options, const struct activation *activation);
+int reloader_init(struct reloader *ret, const struct activation *activation, usec_t head_timeout);
 void reloader_done(struct reloader *reloader);
 
 /* The import of a template has ended: takes the sources that it has recorded out of `template`. */

@@ -229,7 +229,7 @@ static int server_start(struct server *server, int failure)
     if (r == 0)
         r = open_signalfd(server);
     if (r == 0 && server->reloader)
-        r = reloader_init(server->reloader, options, server->activation);
+        r = reloader_init(server->reloader, server->activation, options->timeouts.head);
     if (r == 0)
         r = prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
     return r < 0 ? r : templates_start(server, failure, &server->current);

@@ -24,9 +24,9 @@ static usec_t import_deadline(const struct template_config *config)
     return imports ? deadline_after(config->options->timeouts.import) : DEADLINE_NEVER;
 }
 
-/* Opens what the server and the template share. *ret_other is the template's end of the control
- * socket. */
-static int open_shared(struct template *template, const struct options *options, int *ret_other)
+/* Opens what the server and the template share, with --reload more. *ret_other is the end of the
+ * control socket for the template. */
+static int open_shared(struct template *template, bool is_reloading, int *ret_other)
 {
     int pair[2], r = 0;
 
@@ -34,9 +34,9 @@ static int open_shared(struct template *template, const struct options *options,
         return -errno;
     template->control = pair[0];
     *ret_other = pair[1];
-    if (options->reload)
+    if (is_reloading)
         r = queue_init(&template->queue);
-    if (options->reload && r == 0)
+    if (is_reloading && r == 0)
         r = sources_init(&template->sources);
     return r;
 }
@@ -58,7 +58,7 @@ int template_start(
     struct template template = TEMPLATE_NONE;
 
     template.started = deadline_now();
-    int r = open_shared(&template, config->options, &config->control);
+    int r = open_shared(&template, config->options->reload, &config->control);
     pid_t pid = r < 0 ? -1 : fork();
     if (pid == 0) {
         in_child(data);

@@ -31,17 +31,19 @@ PyObject *environ_new_base(PyObject *file_wrapper_type)
 {
     PyObject *errors = PySys_GetObject("stderr"); /* borrowed */
 
-    return Py_BuildValue("{s:s,s:s, s:(ii),s:s,s:O,s:O,s:O,s:O,s:O,s:O}",  /**/
-        "GATEWAY_INTERFACE", "CGI/1.1",                                    /**/
-        "SERVER_SOFTWARE", "wsgi-once/" VERSION,                           /**/
-        "wsgi.version", 1, 0,                                              /**/
-        "wsgi.url_scheme", "http",                                         /**/
-        "wsgi.errors", errors ? errors : Py_None,                          /**/
-        "wsgi.multithread", Py_False,                                      /**/
-        "wsgi.multiprocess", Py_True,                                      /**/
-        "wsgi.run_once", Py_True,                                          /**/
-        "wsgi.input_terminated", Py_True, /* reading to the end is safe */ /**/
+    /* clang-format off */
+    return Py_BuildValue("{s:s,s:s, s:(ii),s:s,s:O,s:O,s:O,s:O,s:O,s:O}",
+        "GATEWAY_INTERFACE", "CGI/1.1",
+        "SERVER_SOFTWARE", "wsgi-once/" VERSION,
+        "wsgi.version", 1, 0,
+        "wsgi.url_scheme", "http",
+        "wsgi.errors", errors ? errors : Py_None,
+        "wsgi.multithread", Py_False,
+        "wsgi.multiprocess", Py_True,
+        "wsgi.run_once", Py_True,
+        "wsgi.input_terminated", Py_True, /* reading to the end is safe */
         "wsgi.file_wrapper", file_wrapper_type);
+    /* clang-format on */
 }
 
 /* ---- fields --------------------------------------------------------------------------------- */
