@@ -119,7 +119,7 @@ END
     "$0/bench/report"' "$TESTS"
   grep -qx '\* Not gunicorn, because this is not installed: gunicorn\.' "$BUILD/bench/report.md"
   grep -qE '^\* Not uWSGI, because .*: uwsgi, ' "$BUILD/bench/report.md"
-  grep -q '^Ratios to mod_wsgi, ' "$BUILD/bench/report.md"
+  grep -q '^Ratios to mod_wsgi\. ' "$BUILD/bench/report.md"
   for server in mod_wsgi CGI "wsgi-once, server"; do
     equal "$(cells hello "$server" | wc -l)" 3
   done
