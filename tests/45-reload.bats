@@ -666,12 +666,14 @@ app_file() {
   wait "${clients[@]}"
 }
 
-# Lines of an app whose first import leaves a process behind that ends when the test releases it.
+# Lines of an app whose first import leaves a process behind that ignores SIGTERM, once the import
+# has read a line from it, and ends when the test releases it.
 # shellcheck disable=SC2016 # expanded by the other shell
 LEAVES='import subprocess
 if not os.path.exists(os.environ["FIFOS"] + "/left"):
     os.mkfifo(os.environ["FIFOS"] + "/left")
-    subprocess.Popen(["sh", "-c", "trap : TERM; until cat \"$FIFOS/left\"; do :; done"])'
+    subprocess.Popen(["sh", "-c", "trap : TERM; echo; until cat \"$FIFOS/left\" >&2; do :; done"],
+        stdout=subprocess.PIPE).stdout.readline()'
 
 @test "--reload: an idle server that waits for leftover processes serves a new client" {
   local first waiting
