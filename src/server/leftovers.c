@@ -23,8 +23,7 @@ static void leftovers_remove(struct leftovers *leftovers, size_t i)
         (leftovers->count - i) * sizeof(leftovers->groups[0]));
 }
 
-/* Returns whether the group had members. */
-static bool kill_group(pid_t group)
+bool leftovers_kill_group(pid_t group)
 {
     return leftovers_exist(group) && kill(-group, SIGKILL) == 0;
 }
@@ -38,7 +37,7 @@ void leftovers_terminate(pid_t group)
 void leftovers_add(struct leftovers *leftovers, pid_t group, usec_t deadline)
 {
     if (leftovers->count == LEFTOVERS_MAX) {
-        kill_group(leftovers->groups[0].group);
+        leftovers_kill_group(leftovers->groups[0].group);
         leftovers_remove(leftovers, 0);
     }
     leftovers->groups[leftovers->count].group = group;
@@ -52,7 +51,7 @@ static bool check_group(pid_t group, usec_t deadline, usec_t *next)
         return false;
     if (!deadline_is_due(deadline, next))
         return true;
-    if (kill_group(group))
+    if (leftovers_kill_group(group))
         log_line(LOG_WARNING,
             "killed the processes left running by process %d (--leftover-timeout)", group);
     return false;
@@ -70,5 +69,5 @@ void leftovers_check(struct leftovers *leftovers, usec_t *next)
 void leftovers_kill(struct leftovers *leftovers)
 {
     while (leftovers->count > 0)
-        kill_group(leftovers->groups[--leftovers->count].group);
+        leftovers_kill_group(leftovers->groups[--leftovers->count].group);
 }

@@ -51,5 +51,8 @@ void leftovers_add(struct leftovers *leftovers, pid_t group, usec_t deadline);
  * logged. *next becomes the time of the next check, if that is earlier. */
 void leftovers_check(struct leftovers *leftovers, usec_t *next);
 
+/* Kills one group. Returns whether it had members. */
+bool leftovers_kill_group(pid_t group);
+
 /* Kills all groups, and forgets them. */
 void leftovers_kill(struct leftovers *leftovers);

@@ -21,12 +21,10 @@
 #include <sys/wait.h>
 #include <sysexits.h>
 
-/* How long to wait before looking for a free slot again. */
-#define SLOT_PAUSE (100 * USEC_PER_MSEC)
+/* How long to wait before looking again for a free slot, or, when idle, at a spare that starts. */
+#define CHECK_PAUSE (100 * USEC_PER_MSEC)
 /* When the app cannot be loaded: how long to answer 500 to the clients that wait. */
 #define FAILURE_TIME USEC_PER_SEC
-/* How long an idle template waits for a spare that is starting, before it checks again. */
-#define START_PAUSE (100 * USEC_PER_MSEC)
 /* This many spares that exit without a request, each soon after the one before, are too many. */
 enum { MAX_LOST_SPARES = 5 };
 #define LOST_SPARES_TIME (10 * USEC_PER_SEC)
@@ -63,14 +61,17 @@ static void send_message(const struct template_process *process, enum template_m
     (void)send(process->config->control, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Returns whether the server will read it. */
-static bool send_leftovers(const struct template_process *process, pid_t group)
+/* The server kills the group when its time is up; if it does not read messages any more, this
+ * process does so now, because it is about to exit. */
+static void hand_over_leftovers(struct template_process *process, pid_t group)
 {
     char message[1 + sizeof(group)] = {TEMPLATE_LEFTOVERS};
 
     memcpy(message + 1, &group, sizeof(group));
-    return send(process->config->control, message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL) ==
-        (ssize_t)sizeof(message);
+    if (send(process->config->control, message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        leftovers_kill_group(group);
+    else
+        leftovers_add(&process->leftovers, group, DEADLINE_NEVER);
 }
 
 /* Reads the control socket: the server sends nothing except that a slot has become free. When this
@@ -121,7 +122,7 @@ static void fork_spares(struct template_process *process, usec_t *next)
         send_message(process, TEMPLATE_WAITS);
     }
     process->waits_for_slot = true;
-    deadline_update_next(deadline_after(SLOT_PAUSE), next);
+    deadline_update_next(deadline_after(CHECK_PAUSE), next);
 }
 
 /* A spare has exited without a request. A single one may be a victim of the OOM killer; when one
@@ -163,8 +164,7 @@ static int reap_workers(struct template_process *process)
         if (!worker_exit.is_worker)
             continue; /* a process that the import has started */
         if (leftovers_exist(pid))
-            leftovers_add(
-                &process->leftovers, pid, send_leftovers(process, pid) ? DEADLINE_NEVER : 0);
+            hand_over_leftovers(process, pid);
         process->counts_changed = true;
         if (worker_exit.state <= SLOT_SPARE)
             status = spare_exited(process, &worker_exit);
@@ -207,7 +207,7 @@ static usec_t idle_deadline(const struct template_process *process)
     /* A spare that is importing would delay the exit, too. It does not report that it has become
      * ready, so check again soon. */
     bool is_starting = spares_count(spares, SLOT_STARTING, SLOT_STARTING) > 0;
-    usec_t earliest = is_starting ? deadline_after(START_PAUSE) : 0;
+    usec_t earliest = is_starting ? deadline_after(CHECK_PAUSE) : 0;
     return since + timeout > earliest ? since + timeout : earliest;
 }
 
