@@ -437,7 +437,7 @@ jobs_of() {
 
 @test "each suite belongs to a job; some run with all activations, some with two" {
   local suite
-  jobs_of check memory integration bats-newcomer
+  jobs_of check memory integration bats-newcomer bats-vm-tool
   for suite in tests/*.bats; do
     suite=$(basename "$suite" .bats)
     grep -qE "^bats-[^/]+/$suite\$" <<<"$output"
@@ -495,7 +495,7 @@ request bats-accept-unix/20-request bats-server-tcp/20-request "
   equal "$output" $'all\nfuzzers\nsanitized-programs\nsanitized-unit-tests'
   # All of these groups and targets exist.
   local groups
-  mapfile -t groups < <(tests/run --needs check memory integration bats-newcomer)
+  mapfile -t groups < <(tests/run --needs check memory integration bats-newcomer bats-vm-tool)
   run -69 env PATH="$BATS_TEST_TMPDIR" /bin/sh packaging/install-dependencies "${groups[@]}"
   run -0 tests/run --programs check memory integration
   # shellcheck disable=SC2086 # words
@@ -597,6 +597,28 @@ tests/suites: two is not tested: root is required
 tests/suites: one is not tested: mmdebstrap failed
 0 passed, 0 failed, 1 skipped"
   done
+}
+
+@test "tests/vm refuses wrong arguments with 64 and one line that explains it" {
+  local arguments
+  while read -r arguments; do
+    # shellcheck disable=SC2086 # words
+    run -64 tests/vm $arguments
+    contains "${lines[0]}" "tests/vm: "
+    equal "${#lines[@]}" 1
+  done <<'END'
+
+trixie
+trixie --
+trixie true
+--memory=1 trixie -- true
+../trixie -- true
+trixie --nonsense -- true
+trixie --memory=much -- true
+trixie --timeout=0 -- true
+trixie --accel=xen -- true
+trixie --input=/nonexistent -- true
+END
 }
 
 # ---- releases ----
