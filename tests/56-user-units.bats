@@ -31,7 +31,7 @@ teardown() {
   as_ada systemctl --user start wsgi-once-mine.socket
   contains "$(get_as_ada mine)" $'Uid:\t'"$(inside id --user ada)"
   equal "$(as_ada systemctl --user is-active wsgi-once-mine.service)" active
-  # shellcheck disable=SC2016 # for the shell in there
+  # shellcheck disable=SC2016 # for the inner shell
   equal "$(as_ada sh -c 'stat --format "%A %U" "$XDG_RUNTIME_DIR/wsgi-once/mine.sock"')" \
     "srw------- ada"
   run ! inside systemctl cat wsgi-once-mine.service

@@ -112,7 +112,7 @@ END
   export BUILD=$BATS_TEST_TMPDIR
   local server
   ln -s "$(realpath "$PROGRAM")" "$BUILD/wsgi-once"
-  # shellcheck disable=SC2016 # for the shell in there
+  # shellcheck disable=SC2016 # for the inner shell
   run -0 unshare --mount bash -ec '
     for program in gunicorn uwsgi; do mount --bind /dev/null "$(type -P $program)"; done
     "$0/bench/compare" 1 hello

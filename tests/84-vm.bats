@@ -25,7 +25,7 @@ nothing_is_left() {
 }
 
 @test "arguments, output, errors and the exit status are passed on" {
-  # shellcheck disable=SC2016 # for the shell in there
+  # shellcheck disable=SC2016 # for the inner shell
   run -7 --separate-stderr vm -- sh -c 'printf "<%s>\n" "$@"; echo error >&2; exit 7' \
     sh "two  words" "" $'new\nline' '*' '$HOME'
   equal "$output" $'<two  words>\n<>\n<new\nline>\n<*>\n<$HOME>'
@@ -38,7 +38,7 @@ nothing_is_left() {
   mkdir "$BATS_TEST_TMPDIR/input"
   echo content >"$BATS_TEST_TMPDIR/input/file"
   tar --create --gzip --file "$BATS_TEST_TMPDIR/input.tar.gz" -C "$BATS_TEST_TMPDIR" input
-  # shellcheck disable=SC2016 # for the shell in there
+  # shellcheck disable=SC2016 # for the inner shell
   run -0 vm --input="$BATS_TEST_TMPDIR/input.tar.gz" --cpus=1 --memory=1024 -- sh -c '
     echo "$VM_BOOT $(nproc) $(cat input/file)"
     if [ "$VM_BOOT" = 1 ]; then echo changed >input/file && : >"$VM_AGAIN"; fi'

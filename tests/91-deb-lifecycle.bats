@@ -209,7 +209,7 @@ block_of_readme() { # fence, pattern
   install_deb "$PACKAGE"
   block_of_readme ini 'Application=blog:app' >"$ROOT/etc/wsgi-once/blog.conf"
   equal "$(wc -l <"$ROOT/etc/wsgi-once/blog.conf")" 3
-  # shellcheck disable=SC2016 # for the shell in there
+  # shellcheck disable=SC2016 # for the inner shell
   echo 'sudo() { "$@"; }' >"$BATS_TEST_TMPDIR/commands"
   block_of_readme sh 'curl --unix-socket' >>"$BATS_TEST_TMPDIR/commands"
   equal "$(wc -l <"$BATS_TEST_TMPDIR/commands")" 4
@@ -373,7 +373,7 @@ is_replaced() { # InvocationID
   local kept replaced
   kept=$(invocation wsgi-once-hand.service)
   replaced=$(invocation bare-listening.service)
-  # shellcheck disable=SC2016 # for the shell in there
+  # shellcheck disable=SC2016 # for the inner shell
   printf '%s\n' '#!/bin/sh' 'cat >/dev/null' 'case $1 in wsgi-once-hand.*) exit 101 ;; esac' \
     >"$ROOT/usr/sbin/policy-rc.d"
   chmod +x "$ROOT/usr/sbin/policy-rc.d"
@@ -557,7 +557,7 @@ files() {
 # in_chroot COMMAND [ARGUMENT]...: runs a command with the same files, but in a chroot without the
 # running system.
 in_chroot() {
-  # shellcheck disable=SC2016 # for the shell in there
+  # shellcheck disable=SC2016 # for the inner shell
   debian unshare --mount --pid --fork sh -euc 'mount --bind / /mnt
     mount -t tmpfs run /mnt/run
     mount -t proc proc /mnt/proc

@@ -29,7 +29,7 @@ make_fresh_root() { # root
 
 # A copy of another root with groups of packages (packaging/install-dependencies).
 copy_with_packages() { # root, copy, group...
-  # shellcheck disable=SC2016 # for the shell in there
+  # shellcheck disable=SC2016 # for the inner shell
   cp --archive --reflink=auto "$1" "$2" && tests/in-root --keep "$2" sh -c \
     'cat >/tmp/install-dependencies && sh /tmp/install-dependencies "$@"' sh \
     "${@:3}" <packaging/install-dependencies

@@ -55,10 +55,8 @@ struct template_process {
 
 static void send_message(const struct template_process *process, enum template_message message)
 {
-    char byte = (char)message;
-
     /* If the server has exited, this fails, and is_told_to_exit notices the end of file. */
-    (void)send(process->config->control, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)send(process->config->control, &(char){(char)message}, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* The server kills the group when its time is up; if it does not read messages any more, this
@@ -68,7 +66,8 @@ static void hand_over_leftovers(struct template_process *process, pid_t group)
     char message[1 + sizeof(group)] = {TEMPLATE_LEFTOVERS};
 
     memcpy(message + 1, &group, sizeof(group));
-    if (send(process->config->control, message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    if (send(process->config->control, message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL) !=
+        (ssize_t)sizeof(message))
         leftovers_kill_group(group);
     else
         leftovers_add(&process->leftovers, group, DEADLINE_NEVER);
