@@ -559,6 +559,22 @@ ci() {
   equal "${lines[-1]}" "320 passed, 3 failed, 1 skipped"
 }
 
+@test "the failed tests of several runs are repeated at the end, with the first diagnostics" {
+  # shellcheck disable=SC2016 # for the inner shell
+  run -0 bash -c '. tests/sum.bash
+    add one printf "%s\n" "ok 1 good" "# of good" "not ok 2 bad" "# of bad" "ok 3 # skip no disk"
+    add two printf "%s\n" "not ok 1 worse" "# "{1..9}
+    echo "--- the end"
+    repeat_failures'
+  equal "$(sed '1,/^--- the end/d' <<<"$output")" "== failed
+one: not ok 2 bad
+# of bad
+two: not ok 1 worse
+$(printf '# %s\n' {1..8})"
+  run -0 bash -c '. tests/sum.bash; add one echo ok; repeat_failures'
+  equal "$output" "ok"
+}
+
 @test "SIGTERM to CI ends what it runs" {
   local log=$BATS_TEST_TMPDIR/ci.log pid status=0
   # shellcheck disable=SC2016 # for make, which turns $$$$ into $$

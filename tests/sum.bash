@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # Sums up several runs of tests, each of which ends with the line "N passed, N failed, N skipped".
-# closing_line prints one such line for all of them.
+# repeat_failures prints the failed tests of all of them, closing_line one such line.
 
 passed=0 failed=0 skipped=0
+failures=() # lines of the failed tests: their names, and the first of their diagnostics
 running= # the process of the current run
 
 # end_tree PID: sends SIGTERM to the process and its descendants.
@@ -30,7 +31,7 @@ trap 'exit 143' TERM
 # counts. A command that fails with neither a failed nor a skipped test counts as a failed test.
 # Returns the status of the command.
 add() {
-  local name=$1 line output number='([0-9]+)' sum=() status=0
+  local name=$1 line output number='([0-9]+)' sum=() diagnostics=0 status=0
   shift
   exec {output}< <("$@" 2>&1)
   running=$!
@@ -38,6 +39,11 @@ add() {
     if [[ $line =~ ^$number\ passed,\ $number\ failed,\ $number\ skipped$ ]]; then
       sum=("${BASH_REMATCH[@]:1}")
       line="== $name: $line"
+    elif [[ $line == "not ok"* ]]; then
+      diagnostics=8
+      failures+=("$name: $line")
+    elif [[ $line == "#"* ]] && ((diagnostics-- > 0)); then
+      failures+=("$line")
     fi
     printf '%s\n' "$line"
   done
@@ -50,6 +56,10 @@ add() {
   fi
   ((passed += ${sum[0]-0}, failed += ${sum[1]-0}, skipped += ${sum[2]-0}))
   return "$status"
+}
+
+repeat_failures() {
+  ((${#failures[@]} == 0)) || printf '%s\n' "== failed" "${failures[@]}"
 }
 
 closing_line() {
