@@ -18,7 +18,7 @@ refused() {
     texts+=("$1")
     shift
   done
-  run "-$expected" --separate-stderr timeout 20 "$TESTS/hand-over" "${@:2}" -- \
+  run "-$expected" --separate-stderr timeout "$PATIENCE" "$TESTS/hand-over" "${@:2}" -- \
     "$PROGRAM" --python-path="$APPS" hello:app
   prints_one_line "${texts[@]}"
 }
@@ -31,7 +31,7 @@ hand_over() {
     descriptors+=("$1")
     shift
   done
-  timeout 60 "$TESTS/hand-over" "${descriptors[@]}" -- \
+  timeout "$PATIENCE" "$TESTS/hand-over" "${descriptors[@]}" -- \
     "$PROGRAM" --access-log=none --python-path="$APPS" "${@:2}" 2>>"$LOG" 3>&- 4>&- &
   ACTIVATOR=$!
 }
@@ -83,7 +83,8 @@ get() {
 }
 
 @test "LISTEN_FDS without LISTEN_PID is ignored" {
-  run -$EX_NOINPUT --separate-stderr timeout 20 env LISTEN_FDS=1 "$PROGRAM" hello:app </dev/null
+  run -$EX_NOINPUT --separate-stderr timeout "$PATIENCE" env LISTEN_FDS=1 "$PROGRAM" hello:app \
+    </dev/null
   # shellcheck disable=SC2154 # set by run
   equal "${#stderr_lines[@]}" 1
   # shellcheck disable=SC2154 # set by run
@@ -152,7 +153,7 @@ get() {
 }
 
 @test "if the sockets are wrong, the app is not loaded" {
-  run -$EX_NOINPUT timeout 20 "$PROGRAM" --python-path="$APPS" prints:app </dev/null
+  run -$EX_NOINPUT timeout "$PATIENCE" "$PROGRAM" --python-path="$APPS" prints:app </dev/null
   [[ $output != *"printed by the app"* ]]
   # Control: the app prints when it is loaded.
   serve prints:app
@@ -191,7 +192,7 @@ get() {
 }
 
 @test "wrong options: --check reports them without serving a client" {
-  run -$EX_USAGE timeout 20 "$TESTS/hand-over" 0=null listen:"$BATS_TEST_TMPDIR/s" -- \
+  run -$EX_USAGE timeout "$PATIENCE" "$TESTS/hand-over" 0=null listen:"$BATS_TEST_TMPDIR/s" -- \
     "$PROGRAM" --check --nonsense hello:app
   contains "$output" nonsense
   equal "${#lines[@]}" 1
@@ -225,7 +226,7 @@ get() {
   printf '#!/bin/sh\n"%s" "$@"\n' "$PROGRAM" >"$wrapper"
   chmod +x "$wrapper"
   PROGRAM=$wrapper WAY=server serve hello:app
-  equal "$(status / --max-time 10)" 500
+  equal "$(status /)" 500
   equal "$(exit_status)" $EX_NOINPUT
   logged "run wsgi-once itself in ExecStart="
 }
@@ -250,7 +251,8 @@ get() {
   hand_over listen:"$BATS_TEST_TMPDIR/a" listen-tcp:"$BATS_TEST_TMPDIR/port" -- \
     --single hello:app
   eventually test -f "$BATS_TEST_TMPDIR/port"
-  equal "$(curl --silent --max-time 30 "http://127.0.0.1:$(<"$BATS_TEST_TMPDIR/port")/")" "Hello."
+  equal "$(curl --silent --max-time "$PATIENCE" \
+    "http://127.0.0.1:$(<"$BATS_TEST_TMPDIR/port")/")" "Hello."
   ended_with 0
 }
 
@@ -321,7 +323,7 @@ activate() {
 }
 
 @test "--single: the program exits after --head-timeout if no client connects" {
-  run -0 timeout 20 "$TESTS/hand-over" 0=null "listen:$BATS_TEST_TMPDIR/quiet" -- \
+  run -0 timeout "$PATIENCE" "$TESTS/hand-over" 0=null "listen:$BATS_TEST_TMPDIR/quiet" -- \
     "$PROGRAM" --single --head-timeout=200ms hello:app
   equal "$output" ""
 }

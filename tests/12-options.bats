@@ -8,7 +8,7 @@ load helpers
 
 # program [ARGUMENT]...: runs the program without a socket and with a time limit.
 program() {
-  timeout 20 "$PROGRAM" "$@" </dev/null
+  timeout "$PATIENCE" "$PROGRAM" "$@" </dev/null
 }
 
 # refused TEXT... -- [ARGUMENT]...: the exit status is 64, and the one line of output contains the
@@ -197,7 +197,7 @@ names_in_manual() {
 @test "a trusted proxy whose user cannot be distinguished from others is refused" {
   local user
   program() { # as with PrivateUsers=: all users but root appear as nobody
-    timeout 20 unshare --user --map-root-user "$PROGRAM" "$@" </dev/null
+    timeout "$PATIENCE" unshare --user --map-root-user "$PROGRAM" "$@" </dev/null
   }
   for user in 33 daemon 65534; do
     refused "--trusted-proxy" "'unix:" "distinguish this user" "PrivateUsers=" -- \

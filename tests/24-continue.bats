@@ -30,7 +30,8 @@ POST='POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\
 
 @test "an upload by curl succeeds" {
   serve echoes:app
-  equal "$(http / --header 'Expect: 100-continue' --expect100-timeout 20 --data hello)" "hello"
+  equal "$(http / --header 'Expect: 100-continue' --expect100-timeout "$PATIENCE" \
+    --data hello)" "hello"
 }
 
 @test "100 (Continue) is sent even if the client then closes the connection" {

@@ -118,6 +118,6 @@ closed_once() {
   serve closes:close_waits
   equal "$(http /)" "the answer"
   not_logged "close() number"
-  timeout 20 dd if=/dev/null of="$FIFOS/read" status=none
+  timeout "$PATIENCE" dd if=/dev/null of="$FIFOS/read" status=none
   closed_once
 }

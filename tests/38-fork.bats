@@ -60,7 +60,7 @@ load helpers
 # ends_connection CURL-STATUS [CURL-ARGUMENT]...: the client sees the end of the connection while
 # children of the request are still running.
 ends_connection() {
-  run "-$1" http / --max-time 10 "${@:2}"
+  run "-$1" http / "${@:2}"
   rm "$FIFOS/stay"
 }
 

@@ -162,7 +162,7 @@ END
 @test "an import that hangs in another process group is killed" {
   printf '%s\n' "import os, time" "os.setpgid(0, os.getpgid(os.getppid()))" "time.sleep(3600)" \
     >"$BATS_TEST_TMPDIR/moves.py"
-  run -70 --separate-stderr timeout 30 "$PROGRAM" --check --import-timeout=1s \
+  run -70 --separate-stderr timeout "$PATIENCE" "$PROGRAM" --check --import-timeout=1s \
     "$BATS_TEST_TMPDIR/moves.py"
   contains "$stderr" "--import-timeout"
 }

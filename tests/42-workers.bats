@@ -163,7 +163,7 @@ hold() {
 release() {
   local name
   for name; do
-    timeout 20 tee "$FIFOS/$name" </dev/null
+    timeout "$PATIENCE" tee "$FIFOS/$name" </dev/null
   done
 }
 

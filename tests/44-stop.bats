@@ -185,7 +185,7 @@ has_taken_signals() {
   mkfifo "$FIFOS/begun"
   serve_on --stop-timeout=100ms leaves_group:app
   http /hang 3>&- &
-  read -rt 20 worker _ <>"$FIFOS/begun"
+  read -rt "$PATIENCE" worker _ <>"$FIFOS/begun"
   kill "$SERVER"
   ends_with 0
   is_gone "$worker"
@@ -268,7 +268,7 @@ signal_all() {
     if [[ $where == worker ]]; then wait "$WAITING"; fi
     signal_all USR1 USR2 WINCH CONT
     # shellcheck disable=SC2016 # expanded by the other shell
-    timeout 20 sh -c ': >"$FIFOS/end"'
+    timeout "$PATIENCE" sh -c ': >"$FIFOS/end"'
     if [[ $where == server ]]; then wait "$WAITING"; fi
     [[ -s $BATS_TEST_TMPDIR/answer ]]
     equal "$(pgrep -P "$ACTIVATOR")" "$SERVER"
@@ -328,7 +328,7 @@ serve_held_import() {
   serve --idle-timeout=0 --import="$1" held_at_import:app
   http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
   WAITING=$!
-  read -rt 20 WORKER CHILD <>"$FIFOS/begun"
+  read -rt "$PATIENCE" WORKER CHILD <>"$FIFOS/begun"
   find_server
 }
 
@@ -366,7 +366,7 @@ run_listening() {
   "$TESTS/hand-over" listen:"$BATS_TEST_TMPDIR/socket" -- \
     "$PROGRAM" --access-log=none --idle-timeout=0 --python-path="$APPS" "$@" 2>>"$LOG" 3>&- &
   HANDING=$!
-  read -rt 20 WORKER CHILD <>"$FIFOS/begun"
+  read -rt "$PATIENCE" WORKER CHILD <>"$FIFOS/begun"
   SERVER=$(pgrep -P "$HANDING")
 }
 
@@ -390,7 +390,7 @@ run_listening() {
     run_listening --import="$where" held_at_import:app
     kill -KILL "$SERVER"
     # shellcheck disable=SC2016 # expanded by the other shell
-    timeout 20 sh -c ': >"$FIFOS/end"'
+    timeout "$PATIENCE" sh -c ': >"$FIFOS/end"'
     eventually none_is_left
   done
 }

@@ -57,7 +57,7 @@ begin_import() {
 
 # shellcheck disable=SC2016 # expanded by the other shell
 end_import() {
-  timeout 20 sh -c ': >"$FIFOS/importr"'
+  timeout "$PATIENCE" sh -c ': >"$FIFOS/importr"'
 }
 
 # write NAME: writes standard input to a file of the app, in place.
@@ -337,7 +337,7 @@ signal_all() {
   local waiting=$!
   end_import
   # shellcheck disable=SC2016 # expanded by the other shell
-  timeout 20 sh -c 'cat "$FIFOS/importw" && : >"$FIFOS/importr"' 3>&- &
+  timeout "$PATIENCE" sh -c 'cat "$FIFOS/importw" && : >"$FIFOS/importr"' 3>&- &
   local next_import=$!
   wait "$waiting"
   [[ $(cat "$BATS_TEST_TMPDIR/answer") == @(one|two) ]]
@@ -636,8 +636,8 @@ app_file() {
   app one 'with open(os.path.dirname(__file__) + "/version.py", "a") as file:
     print("version = 1", file=file)' | write shop.py
   serve_site --reload
-  equal "$(http / --max-time 10)" one
-  equal "$(http / --max-time 10)" one
+  equal "$(http /)" one
+  equal "$(http /)" one
 }
 
 @test "--reload: a request waits for a busy worker and then for the new code" {

@@ -121,7 +121,7 @@ END
   local count
   count=$(pgrep -c -g "$bomb")
   ((count > 5 && count <= 20)) || equal "$count" "between 6 and 20"
-  timeout 20 tee "$FIFOS/end" <<<"" >/dev/null
+  timeout "$PATIENCE" tee "$FIFOS/end" <<<"" >/dev/null
   wait "$client"
   exec {BEGUN}>&-
   equal "$(cat "$FIFOS/bomb")" "the beginning, the end"

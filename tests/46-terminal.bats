@@ -151,7 +151,7 @@ stopped_processes() {
     ORIGIN=http://localhost
     eventually test -S "$FIFOS/socket"
     for name in input breakpoint child; do
-      equal "$(status /$name --max-time 10)" 500
+      equal "$(status /$name)" 500
     done
     end_all
     rm "$FIFOS/socket"

@@ -16,8 +16,8 @@ notify_types() {
 # times, each time with the service active. No client gets an error.
 under_load() {
   local report=$BATS_TEST_TMPDIR/report wrk status=0
-  nsenter --net --target "$SYSTEMD" wrk --connections 8 --threads 1 --timeout 60 --duration 300 \
-    http://127.0.0.1:8000/ >"$report" 2>&1 3>&- &
+  nsenter --net --target "$SYSTEMD" wrk --connections 8 --threads 1 --timeout "$PATIENCE" \
+    --duration 300 http://127.0.0.1:8000/ >"$report" 2>&1 3>&- &
   wrk=$!
   eventually shows StatusText '*: [1-9]* served*' || status=1
   for _ in 1 2 3 4 5 6; do
@@ -149,7 +149,7 @@ has_failed() {
 fails_at_start() {
   local n before=${FAILED:-0}
   for n in 1 2; do
-    equal "$(http / --max-time 10)" "500 Internal Server Error"
+    equal "$(http /)" "500 Internal Server Error"
     eventually has_failed $((before + n))
   done
   eventually shows ActiveState failed

@@ -300,7 +300,7 @@ except BlockingIOError:
   stop_journal
   # The test must not end before the journal continues.
   seq 16 | run xargs -P16 -I{} curl --silent --unix-socket "$ADDRESS" http://localhost/exits
-  run http /well --max-time 10
+  run http /well
   inside systemctl kill --signal=CONT systemd-journald
   equal "$status" 0
   # The records were written as text.
@@ -312,7 +312,7 @@ except BlockingIOError:
   unit "--idle-timeout=1h misbehaves:app"
   http /well
   stop_journal
-  run http /raises_among_signals --max-time 10
+  run http /raises_among_signals
   inside systemctl kill --signal=CONT systemd-journald
   equal "$status" 0
 }

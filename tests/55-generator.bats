@@ -42,7 +42,7 @@ privately() {
 
 # generate [OPTION]...: runs the generator as systemd does.
 generate() {
-  privately timeout 60 "$GENERATOR" --root="$ROOT" "$@" "$OUT" "$OUT.early" "$OUT.late"
+  privately timeout "$PATIENCE" "$GENERATOR" --root="$ROOT" "$@" "$OUT" "$OUT.early" "$OUT.late"
 }
 
 # app NAME: writes an app's file from standard input.
@@ -662,7 +662,7 @@ wsgi-once-c.socket"
   # root could read all files
   local capabilities=-dac_override,-dac_read_search
   run -78 privately setpriv --inh-caps="$capabilities" --bounding-set="$capabilities" \
-    timeout 60 "$GENERATOR" --root="$ROOT" "$OUT"
+    timeout "$PATIENCE" "$GENERATOR" --root="$ROOT" "$OUT"
   equal "$(reports | sed "s|^$CONF/||")" \
     "circle.conf: cannot read: Too many levels of symbolic links
 dangling.conf: cannot read: No such file or directory

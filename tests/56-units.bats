@@ -270,7 +270,7 @@ nothing_is_loaded() {
 @test "an app listens on several sockets with any name, and does not see their variables" {
   app blog os_environ:app "[Socket]" "FileDescriptorName=web" \
     "ListenStream=/run/wsgi-once/blog.sock" "ListenStream=127.0.0.1:8000" "ListenStream=[::1]:8000"
-  local seen on_tcp=(nsenter --net --target "$SYSTEMD" curl --silent --max-time 30)
+  local seen on_tcp=(nsenter --net --target "$SYSTEMD" curl --silent --max-time "$PATIENCE")
   seen=$(http /)
   contains "$seen" "HOME=/var/lib/wsgi-once-blog"
   [[ $seen != *LISTEN_* && $seen != *NOTIFY_SOCKET* ]]

@@ -212,7 +212,7 @@ waits_for_continue() {
   contains "$output" "HTTP/1.1 200 OK"
   equal "${output##*$'\r\n'}" "hello"
   equal "$(http /echoes --header "Expect: 100-continue" --header "Transfer-Encoding: chunked" \
-    --expect100-timeout 20 --data hello)" "hello"
+    --expect100-timeout "$PATIENCE" --data hello)" "hello"
 }
 
 # ---- slow clients --------------------------------------------------------------------------------
@@ -373,7 +373,7 @@ nothing_is_left() {
 # pauses between them for up to PAUSE milliseconds.
 load_begins() {
   echo "function delay() return math.random(0, ${2:-0}) end" >"$BATS_TEST_TMPDIR/pauses.lua"
-  nsenter --net --target "$SYSTEMD" wrk --connections "$1" --threads 1 --timeout 60 \
+  nsenter --net --target "$SYSTEMD" wrk --connections "$1" --threads 1 --timeout "$PATIENCE" \
     --script "$BATS_TEST_TMPDIR/pauses.lua" --duration 300 "$ORIGIN/" \
     >"$BATS_TEST_TMPDIR/report" 2>&1 3>&- &
   WRK=$!

@@ -47,10 +47,10 @@ global
   stats socket $BATS_TEST_TMPDIR/admin
 defaults
   mode tcp
-  timeout connect 20s
-  timeout client 20s
-  timeout server 20s
-  timeout check 20s
+  timeout connect ${PATIENCE}s
+  timeout client ${PATIENCE}s
+  timeout server ${PATIENCE}s
+  timeout check ${PATIENCE}s
 listen all
   ${HTTP_CHECK:-}
   bind fd@3 ${BIND:-}
@@ -76,7 +76,7 @@ administer() {
 
 # get_through_haproxy [SCHEME]: sends a request from 127.0.0.7. $output is the environ of the app.
 get_through_haproxy() {
-  run -0 curl --silent --show-error --max-time 20 --insecure --interface 127.0.0.7 \
+  run -0 curl --silent --show-error --max-time "$PATIENCE" --insecure --interface 127.0.0.7 \
     "${1:-http}://127.0.0.1:$PORT/"
 }
 
@@ -161,7 +161,7 @@ has_checked() {
 @test "HAProxy without send-proxy is refused" {
   serve_behind tcp hello:app
   front
-  run curl --silent --max-time 20 "http://127.0.0.1:$PORT/"
+  run curl --silent --max-time "$PATIENCE" "http://127.0.0.1:$PORT/"
   ((status != 0))
   equal "$output" ""
   logged "aborted a connection from 127.0.0.1: PROXY protocol header: missing signature"

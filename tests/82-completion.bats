@@ -61,7 +61,7 @@ zle -N at_end
 bindkey '^X' at_end
 END
   # shellcheck disable=SC2016 # for zsh
-  timeout 60 zsh -f -c 'zmodload zsh/zpty
+  timeout "$PATIENCE" zsh -f -c 'zmodload zsh/zpty
     zpty shell zsh -f -i
     zpty -w shell "source rc"
     zpty -w -n shell "$1"$'"'\t\030'"'

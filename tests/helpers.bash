@@ -14,6 +14,8 @@ WAY=${WAY:-accept}
 FAMILY=${FAMILY:-unix}
 exec {SILENCE}<> <(:) # never readable: `read -t` from it pauses without a process
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1
+# How many seconds tests wait for what must happen. On a busy machine that can take long.
+export PATIENCE=${PATIENCE:-60}
 unset "${!PYENV@}" PYTHONPATH PYTHONHOME PYTHONUNBUFFERED
 
 setup() {
@@ -84,13 +86,14 @@ stop() {
 http() {
   local path=$1
   shift
-  curl --silent --show-error --max-time 30 "${TARGET[@]}" "$@" "$ORIGIN$path"
+  curl --silent --show-error --max-time "$PATIENCE" "${TARGET[@]}" "$@" "$ORIGIN$path"
 }
 
 # get_from SOCKET [PATH [CURL-ARGUMENT]...]: prints the content of an answer at a unix socket. The
 # path is without its leading slash.
 get_from() {
-  curl --silent --show-error --max-time 30 --unix-socket "$1" "${@:3}" "http://localhost/${2-}"
+  curl --silent --show-error --max-time "$PATIENCE" --unix-socket "$1" "${@:3}" \
+    "http://localhost/${2-}"
 }
 
 # status PATH [CURL-ARGUMENT]...: prints the status code of the answer.
@@ -135,9 +138,9 @@ environ_has() {
   done
 }
 
-# eventually COMMAND...: waits until the command succeeds; fails after 20 seconds.
+# eventually COMMAND...: waits until the command succeeds; fails after PATIENCE.
 eventually() {
-  local end=$((SECONDS + 20))
+  local end=$((SECONDS + PATIENCE))
   until "$@"; do
     if ((SECONDS >= end)); then
       echo "timed out waiting for: $*"
@@ -148,10 +151,10 @@ eventually() {
 }
 
 # open_fifo FIFO: opens it for writing as descriptor 5 as soon as an app has opened it for reading;
-# fails after 20 seconds. The shell cannot open with a timeout, so another reader then unblocks it.
+# fails after PATIENCE. The shell cannot open with a timeout, so another reader then unblocks it.
 open_fifo() {
   local guard
-  guard=$( (read -rt 20 <> <(:) || : >"$1.late" <"$1") >/dev/null 2>&1 3>&- 4>&- & echo $!)
+  guard=$( (read -rt "$PATIENCE" <> <(:) || : >"$1.late" <"$1") >/dev/null 2>&1 3>&- 4>&- & echo $!)
   exec 5>"$1"
   kill "$guard" 2>/dev/null || :
   [[ ! -e $1.late ]]
@@ -159,13 +162,13 @@ open_fifo() {
 
 # read_fifo FIFO: reads what an app writes to a fifo, until the app closes it.
 read_fifo() {
-  timeout 20 cat "$1"
+  timeout "$PATIENCE" cat "$1"
 }
 
 # write_fifo FIFO [TEXT]: returns as soon as an app has opened the fifo and read the text.
 write_fifo() {
   # shellcheck disable=SC2016 # expanded by the inner shell
-  timeout 20 sh -c 'printf %s "$2" >"$1"' sh "$1" "${2-}"
+  timeout "$PATIENCE" sh -c 'printf %s "$2" >"$1"' sh "$1" "${2-}"
 }
 
 has_status() {

@@ -100,8 +100,9 @@ as_ada() {
 # get_as_ada NAME [PATH]: prints the answer of ada's own app to her request.
 get_as_ada() {
   # shellcheck disable=SC2016 # expanded by the inner shell
-  as_ada sh -c 'curl --silent --show-error --max-time 30 \
-    --unix-socket "$XDG_RUNTIME_DIR/wsgi-once/$0.sock" "http://localhost/$1"' "$1" "${2-}"
+  as_ada sh -c 'curl --silent --show-error --max-time "$2" \
+    --unix-socket "$XDG_RUNTIME_DIR/wsgi-once/$0.sock" "http://localhost/$1"' \
+    "$1" "${2-}" "$PATIENCE"
 }
 
 # Prints all units of the apps with their states, one a line.

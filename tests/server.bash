@@ -81,13 +81,13 @@ hold() {
   http "/hold${1-}" --no-buffer >"$BATS_TEST_TMPDIR/held" 2>/dev/null 3>&- &
   HOLDING=$!
   # shellcheck disable=SC2034 # for the tests
-  read -rt 20 WORKER CHILD <>"$FIFOS/begun"
+  read -rt "$PATIENCE" WORKER CHILD <>"$FIFOS/begun"
 }
 
 # finishes ANSWER: releases the held request and checks its content.
 finishes() {
   # shellcheck disable=SC2016 # expanded by the other shell
-  timeout 20 sh -c ': >"$FIFOS/end"'
+  timeout "$PATIENCE" sh -c ': >"$FIFOS/end"'
   wait "$HOLDING"
   equal "$(cat "$BATS_TEST_TMPDIR/held")" "$1"
 }

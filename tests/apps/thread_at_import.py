@@ -20,4 +20,4 @@ def app(environ, start_response):
     if not thread.is_alive():
         return [b"the thread is gone\n"]
     questions.put("asked")
-    return [f"{answers.get(timeout=20)}\n".encode()]
+    return [f"{answers.get(timeout=60)}\n".encode()]
