@@ -15,9 +15,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* How long to wait for the journal to take a record, and for it to have received all records. */
+/* How long to wait for the journal to take a record, and for it to have received all records. A
+ * record that it receives after the end of the process has no unit, so that journalctl --unit does
+ * not find it. */
 #define SEND_TIMEOUT (250 * USEC_PER_MSEC)
-#define FLUSH_TIMEOUT (50 * USEC_PER_MSEC)
+#define FLUSH_TIMEOUT (250 * USEC_PER_MSEC)
 
 /* The socket. It stays open until journal_flush(), which waits for the records sent through it. */
 static struct {
