@@ -334,9 +334,12 @@ install_fronts() {
   sed -i 's/skip;/skip "impossible: no moon";/' "$tree/tests/1.bats"
   run -0 env NO_SKIPS=1 BUILD="$tree/build" "$tree/tests/run" bats-o
   equal "${lines[-1]}" "2 passed, 0 failed, 2 skipped"
-  printf '# ways: %s\n@test "bad" { false; }\n' one >"$tree/tests/2.bats"
+  printf '# ways: %s\n@test "bad" { echo why; false; }\n' one >"$tree/tests/2.bats"
   run -1 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-o
   equal "${lines[-1]}" "2 passed, 2 failed, 2 skipped"
+  # The list of failed tests has the first lines of their diagnostics.
+  contains "$(sed '1,/^== failed/d' <<<"$output")" "bats-once/2: not ok 1 bad in "
+  equal "$(sed '1,/^== failed/d' <<<"$output" | grep -cx '# why')" 2
   # The whole name of a group or of a job matches nothing else.
   run -1 env NO_SKIPS= BUILD="$tree/build" "$tree/tests/run" bats-once
   equal "${lines[-1]}" "1 passed, 1 failed, 1 skipped"
@@ -559,20 +562,16 @@ ci() {
   equal "${lines[-1]}" "320 passed, 3 failed, 1 skipped"
 }
 
-@test "the failed tests of several runs are repeated at the end, with the first diagnostics" {
-  # shellcheck disable=SC2016 # for the inner shell
-  run -0 bash -c '. tests/sum.bash
-    add one printf "%s\n" "ok 1 good" "# of good" "not ok 2 bad" "# of bad" "ok 3 # skip no disk"
-    add two printf "%s\n" "not ok 1 worse" "# "{1..9}
-    echo "--- the end"
-    repeat_failures'
-  equal "$(sed '1,/^--- the end/d' <<<"$output")" "== failed
-one: not ok 2 bad
-# of bad
-two: not ok 1 worse
-$(printf '# %s\n' {1..8})"
-  run -0 bash -c '. tests/sum.bash; add one echo ok; repeat_failures'
-  equal "$output" "ok"
+@test "the failed tests are listed at the end of CI" {
+  run -1 ci "printf '%s\n' one '== failed' 'job: not ok 1 bad' '# it is' \
+    '1 passed, 1 failed, 0 skipped'; echo after; false"
+  equal "$(grep -v ^make: <<<"$output")" "one
+== all suites: 1 passed, 1 failed, 0 skipped
+after
+== failed
+all suites, job: not ok 1 bad
+# it is
+1 passed, 1 failed, 0 skipped"
 }
 
 @test "SIGTERM to CI ends what it runs" {

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # Sums up several runs of tests, each of which ends with the line "N passed, N failed, N skipped".
-# repeat_failures prints the failed tests of all of them, closing_line one such line.
+# print_failures prints the failed tests of all of them, closing_line one such line.
 
 passed=0 failed=0 skipped=0
-failures=() # lines of the failed tests: their names, and the first of their diagnostics
+failures=() # the lines after "== failed" of all runs
 running= # the process of the current run
 
 # end_tree PID: sends SIGTERM to the process and its descendants.
@@ -28,22 +28,27 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # add NAME COMMAND [ARGUMENT]...: runs the command and shows its output, with NAME in front of the
-# counts. A command that fails with neither a failed nor a skipped test counts as a failed test.
-# Returns the status of the command.
+# counts and without its list of failed tests, which print_failures prints. A command that fails
+# with neither a failed nor a skipped test counts as a failed test. Returns the command's status.
 add() {
-  local name=$1 line output number='([0-9]+)' sum=() diagnostics=0 status=0
+  local name=$1 line output number='([0-9]+)' sum=() is_failure='' status=0
   shift
   exec {output}< <("$@" 2>&1)
   running=$!
   while IFS= read -ru "$output" line; do
     if [[ $line =~ ^$number\ passed,\ $number\ failed,\ $number\ skipped$ ]]; then
-      sum=("${BASH_REMATCH[@]:1}")
+      # The command may run tests/run more than once.
+      sum=($((${sum[0]-0} + BASH_REMATCH[1])) $((${sum[1]-0} + BASH_REMATCH[2]))
+        $((${sum[2]-0} + BASH_REMATCH[3])))
       line="== $name: $line"
-    elif [[ $line == "not ok"* ]]; then
-      diagnostics=8
-      failures+=("$name: $line")
-    elif [[ $line == "#"* ]] && ((diagnostics-- > 0)); then
+      is_failure=
+    elif [[ $line == "== failed" ]]; then
+      is_failure=yes
+      continue
+    elif [[ $is_failure ]]; then
+      if [[ $line != "#"* ]]; then line="$name, $line"; fi
       failures+=("$line")
+      continue
     fi
     printf '%s\n' "$line"
   done
@@ -51,14 +56,14 @@ add() {
   wait "$running" || status=$?
   running=
   if ((status != 0 && ${sum[1]-0} == 0 && ${sum[2]-0} == 0)); then
-    echo "== $name ended with status $status"
+    failures+=("$name: not ok - ended with status $status")
     ((failed += 1))
   fi
   ((passed += ${sum[0]-0}, failed += ${sum[1]-0}, skipped += ${sum[2]-0}))
   return "$status"
 }
 
-repeat_failures() {
+print_failures() {
   ((${#failures[@]} == 0)) || printf '%s\n' "== failed" "${failures[@]}"
 }
 
