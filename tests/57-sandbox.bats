@@ -19,10 +19,23 @@ setup_file() {
   app tries tries:app
 }
 
+# In a virtual machine other suites follow.
+eval "booted_$(declare -f teardown_file)"
+teardown_file() {
+  if [[ -n $SYSTEMD ]]; then
+    local ROOT=/proc/$SYSTEMD/root directory
+    for directory in "${OPEN[@]}"; do chmod 755 "$ROOT$directory"; done
+    SERVICE='' UNIT='' BATS_TEST_COMPLETED=1 installed_teardown
+  fi
+  booted_teardown_file
+}
+
+OPEN=(/etc /usr /srv /var/lib /home/ada /usr/lib/modules)
+
 # Creates files and directories that everybody may write to: only the sandbox protects them.
 make_targets() {
   local directory
-  for directory in /etc /usr /srv /var/lib /home/ada /usr/lib/modules; do
+  for directory in "${OPEN[@]}"; do
     mkdir -p "$ROOT$directory/open"
     chmod 777 "$ROOT$directory" "$ROOT$directory/open"
   done
@@ -52,6 +65,7 @@ setup() {
   select_app tries
 }
 
+eval "installed_$(declare -f teardown)"
 teardown() {
   if [[ -n $SYSTEMD && -z $BATS_TEST_COMPLETED ]]; then
     inside journalctl --no-pager --lines 20 || :

@@ -484,6 +484,23 @@ request bats-accept-unix/20-request bats-server-tcp/20-request "
   equal "$(wc -l <<<"$output")" "$(grep -lx '# ways: load' tests/*.bats | wc -l)"
 }
 
+@test "suites that boot a systemd run in virtual machines on request, with the package they need" {
+  jobs_of bats-vm-booted
+  grep -qx bats-vm-booted/49-systemd <<<"$output"
+  grep -qx bats-vm-booted/91-deb-lifecycle <<<"$output"
+  run ! grep -E "54-with-systemd|46-limits" <<<"$output"
+  jobs_of bats-vm bats-vm-reboot bats-vm-tool
+  equal "$output" $'bats-vm/85-machine\nbats-vm-reboot/86-reboot\nbats-vm-tool/84-vm'
+  run -0 tests/run --programs bats-vm bats-vm-reboot
+  equal "$output" all
+  run -0 tests/run --programs bats-vm-booted
+  equal "$output" $'all\ndeb'
+  jobs_of check integration memory release
+  run ! grep bats-vm <<<"$output"
+  run -64 tests/check-vm
+  contains "$output" "usage: tests/check-vm"
+}
+
 # tests/suites and 95-newcomer.bats test that these packages suffice.
 @test "--needs and --programs print the packages and the programs of jobs, and no others" {
   run -0 tests/run --needs unit
@@ -527,7 +544,7 @@ ci() {
   mkdir -p "$tree/.ci" "$tree/tests"
   cp .ci/run "$tree/.ci"
   cp tests/sum.bash "$tree/tests"
-  printf 'check-suites:\n\t@%s\n' "$1" >"$tree/Makefile"
+  printf 'check-suites:\n\t@%s\ncheck-vm:\n\t@%s\n' "$1" "${2:-:}" >"$tree/Makefile"
   env -u MAKEFLAGS -u MAKELEVEL "$tree/.ci/run"
 }
 
@@ -562,16 +579,18 @@ ci() {
   equal "${lines[-1]}" "320 passed, 3 failed, 1 skipped"
 }
 
-@test "the failed tests are listed at the end of CI" {
+@test "the failed tests of all runs are listed at the end of CI" {
   run -1 ci "printf '%s\n' one '== failed' 'job: not ok 1 bad' '# it is' \
-    '1 passed, 1 failed, 0 skipped'; echo after; false"
+    '1 passed, 1 failed, 0 skipped'; echo after; false" "echo breaks off; false"
   equal "$(grep -v ^make: <<<"$output")" "one
 == all suites: 1 passed, 1 failed, 0 skipped
 after
+breaks off
 == failed
 all suites, job: not ok 1 bad
 # it is
-1 passed, 1 failed, 0 skipped"
+a machine: not ok - ended with status 2
+1 passed, 2 failed, 0 skipped"
 }
 
 @test "SIGTERM to CI ends what it runs" {

@@ -18,7 +18,7 @@ setup_file() {
   mkdir -p "$root/etc/systemd/system" "$root/srv/blog"
   cp "$(deb)" "$root$PACKAGE"
   make_newer "$root$PACKAGE" "$root$NEWER"
-  cp -r "$APPS" "$root/srv/apps"
+  install_apps
   cp "$APPS/hello.py" "$root/srv/blog/blog.py"
   # Container images have a policy-rc.d that denies starting services. Allow it here.
   rm -f "$root/usr/sbin/policy-rc.d"

@@ -23,7 +23,7 @@ setup_file() {
   cp "$BATS_FILE_TMPDIR"/stand-in/RPMS/noarch/*.rpm "$root/srv/stand-in.rpm"
   rpm_install /srv/stand-in.rpm
   mkdir -p "$root/etc/systemd/system"
-  cp -r "$APPS" "$root/srv/apps"
+  install_apps
 }
 
 # The file triggers do what those of Fedora's systemd do (systemd's triggers.systemd.in), and

@@ -2,6 +2,9 @@
 # Helpers of the suites whose units run under a real systemd. It is booted once for all tests of a
 # file: see tests/with-systemd. Its files, including sockets and fifos, are visible from the outside
 # below $ROOT.
+#
+# In the virtual machine of tests/vm it is the machine's own, so the suites of tests/check-vm see
+# what the others have left.
 
 load helpers
 
@@ -11,6 +14,11 @@ setup_file() {
 
 # Boots systemd. Sets SYSTEMD to its process, or to nothing if this machine does not allow it.
 boot() {
+  if [[ ${VM_BOOT:-} ]]; then
+    export SYSTEMD=1 BOOTED_BY=
+    ((VM_BOOT > 1)) || empty_journal
+    return
+  fi
   # shellcheck disable=SC2016 # expanded by the inner shell
   coproc BOOTED {
     exec "$TESTS/with-systemd" -- sh -c 'echo "$WITH_SYSTEMD" && exec cat' \
@@ -28,6 +36,12 @@ boot() {
   fi
 }
 
+# Removes what other suites have logged.
+empty_journal() {
+  inside journalctl --rotate --quiet
+  find /run/log/journal /var/log/journal -name '*@*.journal' -delete
+}
+
 # needs_controller NAME: skips the test if systemd has no such cgroup controller. A systemd that
 # supports only v2 lacks those that this machine has in v1.
 needs_controller() {
@@ -37,7 +51,7 @@ needs_controller() {
 }
 
 teardown_file() {
-  [[ -n $SYSTEMD ]] || return 0
+  [[ -n $BOOTED_BY && -n $SYSTEMD ]] || return 0
   kill "$BOOTED_BY"
   wait "$BOOTED_BY" || :
 }
@@ -45,7 +59,8 @@ teardown_file() {
 setup() {
   [[ -n $SYSTEMD ]] || skip "$(cat "$BATS_FILE_TMPDIR/complaint")"
   ROOT=/proc/$SYSTEMD/root
-  UNIT=test-$BATS_TEST_NUMBER
+  local suite=${BATS_TEST_FILENAME##*/}
+  UNIT=test-${suite%%-*}-$BATS_TEST_NUMBER
   SERVICE=$UNIT.service
   PLACE=/run/$UNIT # the directory of its files, as seen inside
   # shellcheck disable=SC2034 # for the tests

@@ -14,8 +14,13 @@ make_install() {
   local root=/proc/$SYSTEMD/root
   inside env -u MAKEFLAGS -u MAKELEVEL make --silent -C "$TESTS/.." install \
     BUILD="$(realpath "${PROGRAM%/*}")"
-  mkdir -p "$root/etc/wsgi-once" "$root/etc/systemd/system" "$root/srv"
-  cp -r "$APPS" "$root/srv/apps"
+  mkdir -p "$root/etc/wsgi-once" "$root/etc/systemd/system"
+  install_apps
+}
+
+install_apps() {
+  mkdir -p "/proc/$SYSTEMD/root/srv/apps"
+  cp -r "$APPS/." "/proc/$SYSTEMD/root/srv/apps"
 }
 
 setup() {

@@ -52,6 +52,11 @@ def sends_forever(environ, respond):
     return itertools.repeat(bytes(65536))
 
 
+def allocates(environ, respond):
+    """Allocates as many megabytes as the query says, and sends their number."""
+    return respond(len([b"x" * 1000000 for _ in range(int(environ["QUERY_STRING"]))]))
+
+
 # ---- crashing ----
 
 

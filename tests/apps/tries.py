@@ -83,6 +83,11 @@ def connects(path):
         connection.connect(path)
 
 
+def sends_to_port(port):
+    with socket.socket(type=socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"", ("127.0.0.1", int(port)))
+
+
 # ---- privileges and processes ----
 
 
