@@ -186,7 +186,8 @@ floor() {
   # A process ends in one place, and its exit status is decided in one. Exceptions: request_timer.c
   # ends a process that hangs; wsgi/child.c ends a child that the app has forked and that returned
   # into the program: it must not become a second worker; in import.c it is the client of the
-  # warm-up; in image/watch.c it is a child that imports only to be watched. The echo is for `only`, because main may return instead of calling exit().
+  # warm-up; in image/watch.c it is a child that imports only to be watched. The echo is for `only`,
+  # because main may return instead of calling exit().
   { symbols 'U' && echo "main.o exit"; } |
     grep -E ' (exit|quick_exit|abort|errx?|verrx?|error|Py_Exit|Py_Finalize.*|Py_FatalError)$' |
     only 'main\.o exit'

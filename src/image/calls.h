@@ -2,8 +2,8 @@
 
 /* The system calls by which a process finds out about files, and which arguments name them.
  *
- * Not here are calls that only change files (rename, unlink, chmod, ...): what they do to a path that
- * the import has looked at shows when the import has ended. */
+ * Not here are calls that only change files (rename, unlink, chmod, ...): what they do to a path
+ * that the import has looked at shows when the import has ended. */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -12,12 +12,11 @@
 
 /* Names, or beginnings of names that end with "*". */
 static const char volatile_variables[][32] = {
-    "LISTEN_*", /* sd_listen_fds(3) */
+    "LISTEN_*",                   /* sd_listen_fds(3) */
     "REMOTE_ADDR", "REMOTE_PORT", /* of the connection, with Accept=yes */
-    "INVOCATION_ID", "JOURNAL_STREAM", "NOTIFY_SOCKET", "FDSTORE",
-    "MAINPID", "MAINPIDFDID", "MANAGERPID", "MANAGERPIDFDID", "SYSTEMD_EXEC_PID",
-    "WATCHDOG_*",
-    "CREDENTIALS_DIRECTORY", "MEMORY_PRESSURE_*", /* contain the name of the unit */
+    "INVOCATION_ID", "JOURNAL_STREAM", "NOTIFY_SOCKET", "FDSTORE", "MAINPID", "MAINPIDFDID",
+    "MANAGERPID", "MANAGERPIDFDID", "SYSTEMD_EXEC_PID", "WATCHDOG_*", "CREDENTIALS_DIRECTORY",
+    "MEMORY_PRESSURE_*",      /* contain the name of the unit */
     "TRIGGER_*", "MONITOR_*", /* what started this unit */
 };
 

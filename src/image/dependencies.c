@@ -12,9 +12,14 @@
 
 enum { MAX_ERROR = 4095 /* of the kernel */ };
 
+/* A string, and zeros after it. */
 static bool is_text(struct dependencies_entry head, const char *text)
 {
-    return memchr(text, '\0', head.text_size) == text + head.text_size - 1;
+    static const char zeros[8];
+    size_t padding = dependencies_pad(head.text_size) - head.text_size;
+
+    return memchr(text, '\0', head.text_size) == text + head.text_size - 1 &&
+        memcmp(text + head.text_size, zeros, padding) == 0;
 }
 
 static bool is_consistent(struct dependencies_entry head, const char *text)
@@ -39,7 +44,7 @@ static size_t measure_entry(struct slice rest)
         return 0;
     memcpy(&head, rest.data, sizeof(head));
     const char *text = rest.data + sizeof(head);
-    if (head.text_size == 0 || head.text_size > rest.size - sizeof(head) ||
+    if (head.text_size == 0 || dependencies_pad(head.text_size) > rest.size - sizeof(head) ||
         !is_text(head, text) || !is_consistent(head, text))
         return 0;
     size_t size = sizeof(head) + dependencies_pad(head.text_size) +
@@ -208,8 +213,8 @@ static void check_variable(const struct dependency *was, struct progress *progre
 
 static int report_variable(const char *variable, const char *what, struct problem *ret_problem)
 {
-    return problem_set(ret_problem, 1, "the environment variable %.*s %s",
-        (int)name_size(variable), variable, what);
+    return problem_set(ret_problem, 1, "the environment variable %.*s %s", (int)name_size(variable),
+        variable, what);
 }
 
 static int find_changed_variable(
@@ -242,8 +247,8 @@ static int find_new_variable(
     return 0;
 }
 
-static int check_variables(struct slice record, char *const *environment,
-    struct progress *progress, struct problem *ret_problem)
+static int check_variables(struct slice record, char *const *environment, struct progress *progress,
+    struct problem *ret_problem)
 {
     if (!progress->variables_differ && !next_variable(&progress->variables))
         return 0;
@@ -265,7 +270,8 @@ static bool is_untouched(const struct dependency *was, const struct identity *is
 {
     struct identity expected = was->identity;
 
-    expected.names = 0;
+    if (was->kind == DEPENDENCY_LISTING)
+        expected.names = 0;
     return identity_equal(is, &expected);
 }
 

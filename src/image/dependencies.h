@@ -40,8 +40,8 @@ static inline bool dependency_has_path(enum dependency_kind kind)
 
 struct dependency {
     enum dependency_kind kind;
-    int error;        /* of a path: errno of looking for it, or 0 */
-    const char *text; /* a string in the record */
+    int error;                /* of a path: errno of looking for it, or 0 */
+    const char *text;         /* a string in the record */
     struct identity identity; /* of a path with error 0, else zeros */
 };
 
@@ -54,8 +54,8 @@ int dependencies_validate(struct slice record, struct problem *ret_problem);
  * borrow from the record. */
 bool dependencies_next(struct slice record, size_t *position, struct dependency *ret);
 
-/* Returns 0 if everything is as the record says. Returns 1 if not, or if the record is invalid, with
- * *ret_problem: one line that names the first difference found, and no values of variables.
+/* Returns 0 if everything is as the record says. Returns 1 if not, or if the record is invalid,
+ * with *ret_problem: one line that names the first difference found, and no values of variables.
  *
  * arguments: argv without the program's name; environment: like environ(7). Blocks as long as the
  * file systems do: it makes one stat(2) for each path, and lists a directory only if its times have

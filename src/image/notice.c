@@ -63,8 +63,8 @@ static bool is_removed(const char *path)
     return size > end && strcmp(path + size - end, deleted) == 0 && access(path, F_OK) < 0;
 }
 
-/* The path of a directory that is open in the child, or of its working directory. Returns -ENOENT if
- * it has been removed, so that nothing can be found in it, or is no file. */
+/* The path of a directory that is open in the child, or of its working directory. Returns -ENOENT
+ * if it has been removed, so that nothing can be found in it, or is no file. */
 static int get_directory(pid_t pid, int fd, char ret[PATH_MAX])
 {
     char link[64];
@@ -180,7 +180,8 @@ static void record_listing(
     note_failure(recorder, call, r);
 }
 
-/* An empty path means the descriptor itself (AT_EMPTY_PATH), which had a path when it was opened. */
+/* An empty path means the descriptor itself (AT_EMPTY_PATH), which had a path when it was opened.
+ */
 static void record_call(
     struct recorder *recorder, const struct seccomp_notif *notice, const struct call *call)
 {

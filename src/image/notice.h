@@ -1,7 +1,7 @@
 #pragma once
 
-/* What the supervisor does about a system call of the child: it finds out which path the call names,
- * and records it. See watch.h. */
+/* What the supervisor does about a system call of the child: it finds out which path the call
+ * names, and records it. See watch.h. */
 
 #include "image/recorder.h"
 

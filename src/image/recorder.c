@@ -287,8 +287,7 @@ static int get_identity_at_rest(
     for (;;) {
         int r = get_identity(kind, path, ret);
         if (r < 0 ||
-            (is_at_rest(ret) &&
-                (kind != DEPENDENCY_LISTING || is_consistent_listing(path, ret))))
+            (is_at_rest(ret) && (kind != DEPENDENCY_LISTING || is_consistent_listing(path, ret))))
             return r;
         if (recorder->waited >= WAIT_LIMIT) {
             recorder_fail(recorder, -EBUSY, "%s changes all the time", path);

@@ -15,8 +15,8 @@
  * - A file that is only written, or emptied first, is no dependency: a log for example. One that is
  *   opened for reading and writing is, for nobody knows whether it is read.
  * - A path that the import creates where nothing may be (O_EXCL, mkdir(2)) is its own, with all
- *   below: a temporary file. It has to be gone at the end, or all processes of the image would share
- *   it (recorder_finish). Bytecode is written under such a name, and renamed.
+ *   below: a temporary file. It has to be gone at the end, or all processes of the image would
+ * share it (recorder_finish). Bytecode is written under such a name, and renamed.
  *
  * A file that was changed just now could be changed again without getting another time, within one
  * tick of the kernel's clock. Then a function waits until the tick has passed.
@@ -37,9 +37,9 @@ struct recorder {
     size_t slot_count, path_count;
     char *own; /* strings: the paths that the import has created */
     size_t own_size;
-    uint64_t devices[2]; /* of /proc and /sys */
-    unsigned waited;     /* ms, for files to come to rest */
-    int failure;         /* 0 or -errno: the record is incomplete */
+    uint64_t devices[2];    /* of /proc and /sys */
+    unsigned waited;        /* ms, for files to come to rest */
+    int failure;            /* 0 or -errno: the record is incomplete */
     struct problem problem; /* why */
 };
 

@@ -28,8 +28,8 @@ static int import_once(
 {
     recorder_done(&survey->recorder);
     recorder_init(&survey->recorder, task->arguments, task->environment);
-    int r = watch_run(&survey->recorder, task->import, task->data, task->deadline,
-        &survey->status, ret_problem);
+    int r = watch_run(
+        &survey->recorder, task->import, task->data, task->deadline, &survey->status, ret_problem);
     if (r < 0)
         return r;
     if (survey->status != 0)

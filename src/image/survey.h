@@ -17,8 +17,8 @@
  * written; and stores through a mapping that the kernel has not noticed yet. A database that is
  * opened for writing is a file like any other here: a change makes the image unfit. */
 
-#include "image/recorder.h"
 #include "base/deadline.h"
+#include "image/recorder.h"
 
 enum { SURVEY_IMPORT_FAILED = 1 };
 

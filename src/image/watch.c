@@ -86,8 +86,7 @@ static _Noreturn void run_child(int socket, int (*function)(void *data), void *d
     _exit(r < 0 || listener < 0 ? EXIT_FAILURE : function(data));
 }
 
-static int fork_child(
-    int (*function)(void *data), void *data, struct child *ret, int *ret_socket)
+static int fork_child(int (*function)(void *data), void *data, struct child *ret, int *ret_socket)
 {
     int sockets[2];
 
