@@ -1,7 +1,7 @@
 /* What a child looks at, call by call: src/image/watch.h. */
 
-#include "image/watch.h"
 #include "base/problem.h"
+#include "image/watch.h"
 #include "unit.h"
 
 #include <dirent.h>
@@ -47,24 +47,60 @@ static int remove_files(void)
     return chdir("/") == 0 ? rmdir(top) : -1;
 }
 
-static int open_dir(const char *path) { return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); }
+static int open_dir(const char *path)
+{
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
 
 /* ---- the calls of the child ----------------------------------------------------------------- */
 
 /* Each returns the exit status: 0 if the call did what it does without a watch. */
 
-static int call_open(void) { return open(file, O_RDONLY | O_CLOEXEC) < 0; }
-static int call_open_relative(void) { return open("file", O_RDONLY | O_CLOEXEC) < 0; }
-static int call_open_absent(void) { return open("absent", O_RDONLY | O_CLOEXEC) >= 0; }
-static int call_open_dot(void) { return open("./dir/../file", O_RDONLY | O_CLOEXEC) < 0; }
-static int call_open_read_write(void) { return open("file", O_RDWR | O_CLOEXEC) < 0; }
-static int call_open_nofollow(void) { return open("link", O_NOFOLLOW | O_CLOEXEC) >= 0; }
-static int call_open_path(void) { return open("link", O_PATH | O_CLOEXEC) < 0; }
-static int call_fopen(void) { return fopen("file", "re") == NULL; }
-static int call_write(void) { return open("file", O_WRONLY | O_CLOEXEC) < 0; }
-static int call_write_absent(void) { return open("absent", O_WRONLY | O_CLOEXEC) >= 0; }
+static int call_open(void)
+{
+    return open(file, O_RDONLY | O_CLOEXEC) < 0;
+}
+static int call_open_relative(void)
+{
+    return open("file", O_RDONLY | O_CLOEXEC) < 0;
+}
+static int call_open_absent(void)
+{
+    return open("absent", O_RDONLY | O_CLOEXEC) >= 0;
+}
+static int call_open_dot(void)
+{
+    return open("./dir/../file", O_RDONLY | O_CLOEXEC) < 0;
+}
+static int call_open_read_write(void)
+{
+    return open("file", O_RDWR | O_CLOEXEC) < 0;
+}
+static int call_open_nofollow(void)
+{
+    return open("link", O_NOFOLLOW | O_CLOEXEC) >= 0;
+}
+static int call_open_path(void)
+{
+    return open("link", O_PATH | O_CLOEXEC) < 0;
+}
+static int call_fopen(void)
+{
+    return fopen("file", "re") == NULL;
+}
+static int call_write(void)
+{
+    return open("file", O_WRONLY | O_CLOEXEC) < 0;
+}
+static int call_write_absent(void)
+{
+    return open("absent", O_WRONLY | O_CLOEXEC) >= 0;
+}
 
-static int call_truncate(void) { return open("file", O_RDWR | O_TRUNC | O_CLOEXEC) < 0; }
+static int call_truncate(void)
+{
+    return open("file", O_RDWR | O_TRUNC | O_CLOEXEC) < 0;
+}
 
 static int call_create(void)
 {
@@ -84,14 +120,23 @@ static int call_temporary_directory(void)
         access("absent/a", F_OK) == 0 || rmdir("absent") < 0;
 }
 
-static int call_mkdir_existing(void) { return mkdir("dir", 0700) == 0; }
-static int call_mkdirat(void) { return mkdirat(AT_FDCWD, "dir", 0700) == 0; }
-static int call_openat(void) { return openat(open_dir("dir"), "inner", O_RDONLY | O_CLOEXEC) < 0; }
+static int call_mkdir_existing(void)
+{
+    return mkdir("dir", 0700) == 0;
+}
+static int call_mkdirat(void)
+{
+    return mkdirat(AT_FDCWD, "dir", 0700) == 0;
+}
+static int call_openat(void)
+{
+    return openat(open_dir("dir"), "inner", O_RDONLY | O_CLOEXEC) < 0;
+}
 
 static int call_openat_bad(void)
 {
-    return openat(-5, "inner", O_RDONLY | O_CLOEXEC) >= 0 || syscall(SYS_openat, AT_FDCWD, NULL, O_RDONLY) >= 0 ||
-        open("", O_RDONLY | O_CLOEXEC) >= 0;
+    return openat(-5, "inner", O_RDONLY | O_CLOEXEC) >= 0 ||
+        syscall(SYS_openat, AT_FDCWD, NULL, O_RDONLY) >= 0 || open("", O_RDONLY | O_CLOEXEC) >= 0;
 }
 
 static int call_openat2(void)
@@ -144,7 +189,10 @@ static int call_statfs(void)
     return statfs("dir", &status) < 0;
 }
 
-static int call_access(void) { return access("absent", R_OK) == 0; }
+static int call_access(void)
+{
+    return access("absent", R_OK) == 0;
+}
 
 static int call_faccessat2(void)
 {
@@ -210,7 +258,10 @@ static int call_execve(void)
     return execve("/bin/cat", arguments, no_strings);
 }
 
-static int call_shell(void) { return system("cat file; [ ! -e absent ]"); }
+static int call_shell(void)
+{
+    return system("cat file; [ ! -e absent ]");
+}
 
 static int call_in_child(void)
 {
@@ -258,8 +309,14 @@ static int call_io_uring(void)
     return syscall(SYS_io_uring_setup, 0, NULL) != -1 || errno != ENOSYS;
 }
 
-static int call_proc(void) { return open("/proc/self/maps", O_RDONLY | O_CLOEXEC) < 0; }
-static int call_nothing(void) { return 0; }
+static int call_proc(void)
+{
+    return open("/proc/self/maps", O_RDONLY | O_CLOEXEC) < 0;
+}
+static int call_nothing(void)
+{
+    return 0;
+}
 
 /* ---- the records ---------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* A watch that fails, and how one ends: src/image/watch.h. */
 
-#include "image/watch.h"
 #include "base/problem.h"
+#include "image/watch.h"
 #include "unit.h"
 
 #include <dirent.h>
@@ -21,14 +21,21 @@ static char *const no_strings[] = {NULL};
 
 /* ---- what cannot be watched ----------------------------------------------------------------- */
 
-static int call_chroot(void) { return chroot("/") < 0; }
-static int call_unshare(void) { return (int)syscall(SYS_unshare, 0); }
+static int call_chroot(void)
+{
+    return chroot("/") < 0;
+}
+static int call_unshare(void)
+{
+    return (int)syscall(SYS_unshare, 0);
+}
 
 static int call_openat2_in_root(void)
 {
     struct open_how how = {.flags = O_RDONLY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
 
-    return syscall(SYS_openat2, open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "/bin/sh", &how, sizeof(how)) < 0;
+    return syscall(SYS_openat2, open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "/bin/sh", &how,
+               sizeof(how)) < 0;
 }
 
 #ifdef __x86_64__
@@ -86,7 +93,10 @@ static int run_forever(void *data)
     return *(int *)data;
 }
 
-static int run_exit(void *data) { return *(int *)data; }
+static int run_exit(void *data)
+{
+    return *(int *)data;
+}
 
 static int run_kill(void *data)
 {
@@ -95,7 +105,10 @@ static int run_kill(void *data)
 }
 
 /* Interrupts a call that waits for the answer. */
-static void on_alarm(int number) { (void)number; }
+static void on_alarm(int number)
+{
+    (void)number;
+}
 
 static int run_interrupted(void *data)
 {
