@@ -66,7 +66,7 @@ const char *circumstances_next_option(char *const **arguments)
 
 #define UNKNOWN "?"
 
-static void get_directory(char *ret, size_t size)
+static void get_working_directory(char *ret, size_t size)
 {
     if (!getcwd(ret, size) || ret[0] != '/')
         snprintf(ret, size, UNKNOWN);
@@ -118,7 +118,7 @@ static const struct fact {
     const char *name;
     void (*get)(char *ret, size_t size);
 } facts[CIRCUMSTANCES_FACTS] = {
-    {"working directory", get_directory},
+    {"working directory", get_working_directory},
     {"user", get_user},
     {"umask", get_umask},
     {"host or its kernel", get_host},

@@ -13,7 +13,7 @@
 enum { MAX_ERROR = 4095 /* of the kernel */ };
 
 /* A string, and zeros after it. */
-static bool is_text(struct dependencies_entry head, const char *text)
+static bool is_padded_string(struct dependencies_entry head, const char *text)
 {
     static const char zeros[8];
     size_t padding = dependencies_pad(head.text_size) - head.text_size;
@@ -45,7 +45,7 @@ static size_t measure_entry(struct slice rest)
     memcpy(&head, rest.data, sizeof(head));
     const char *text = rest.data + sizeof(head);
     if (head.text_size == 0 || dependencies_pad(head.text_size) > rest.size - sizeof(head) ||
-        !is_text(head, text) || !is_consistent(head, text))
+        !is_padded_string(head, text) || !is_consistent(head, text))
         return 0;
     size_t size = sizeof(head) + dependencies_pad(head.text_size) +
         (has_identity(head) ? sizeof(struct identity) : 0);
@@ -122,7 +122,7 @@ struct progress {
     bool variables_differ; /* in value, or only in order */
 };
 
-static int check_option(
+static int compare_option(
     const struct dependency *was, struct progress *progress, struct problem *ret_problem)
 {
     const char *is = circumstances_next_option(&progress->arguments);
@@ -141,7 +141,7 @@ static int check_no_more_options(struct progress *progress, struct problem *ret_
     return is ? problem_set(ret_problem, 1, "the option '%s' is new", is) : 0;
 }
 
-static int check_fact(
+static int compare_fact(
     const struct dependency *was, struct progress *progress, struct problem *ret_problem)
 {
     char is[CIRCUMSTANCES_FACT_SIZE];
@@ -203,7 +203,7 @@ static const char *next_variable(char *const **variables)
 }
 
 /* Most starts have the same variables in the same order. */
-static void check_variable(const struct dependency *was, struct progress *progress)
+static void compare_variable(const struct dependency *was, struct progress *progress)
 {
     const char *is = next_variable(&progress->variables);
 
@@ -291,7 +291,7 @@ static int report_error(const struct dependency *was, int error, struct problem 
     return problem_set(ret_problem, 1, "%s: now: %m", was->text);
 }
 
-static int check_path(const struct dependency *was, struct problem *ret_problem)
+static int compare_path(const struct dependency *was, struct problem *ret_problem)
 {
     struct identity is;
     int error = -look(was, &is);
@@ -309,16 +309,16 @@ static int check_path(const struct dependency *was, struct problem *ret_problem)
 
 /* ---- all ------------------------------------------------------------------------------------ */
 
-static int check_dependency(
+static int compare_dependency(
     const struct dependency *was, struct progress *progress, struct problem *ret_problem)
 {
     switch (was->kind) {
-    case DEPENDENCY_OPTION: return check_option(was, progress, ret_problem);
-    case DEPENDENCY_VARIABLE: check_variable(was, progress); return 0;
-    case DEPENDENCY_FACT: return check_fact(was, progress, ret_problem);
+    case DEPENDENCY_OPTION: return compare_option(was, progress, ret_problem);
+    case DEPENDENCY_VARIABLE: compare_variable(was, progress); return 0;
+    case DEPENDENCY_FACT: return compare_fact(was, progress, ret_problem);
     case DEPENDENCY_FILE:
     case DEPENDENCY_LINK:
-    case DEPENDENCY_LISTING: return check_path(was, ret_problem);
+    case DEPENDENCY_LISTING: return compare_path(was, ret_problem);
     }
     return 1; /* not reached: the record is valid */
 }
@@ -342,7 +342,7 @@ static int check_all(struct slice record, char *const *arguments, char *const *e
     int r = 0;
 
     while (r == 0 && dependencies_next(record, &position, &was))
-        r = check_dependency(&was, &progress, ret_problem);
+        r = compare_dependency(&was, &progress, ret_problem);
     return r == 0 ? check_circumstances(record, environment, &progress, ret_problem) : r;
 }
 

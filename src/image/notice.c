@@ -65,7 +65,7 @@ static bool is_removed(const char *path)
 
 /* The path of a directory that is open in the child, or of its working directory. Returns -ENOENT
  * if it has been removed, so that nothing can be found in it, or is no file. */
-static int get_directory(pid_t pid, int fd, char ret[PATH_MAX])
+static int find_directory(pid_t pid, int fd, char ret[PATH_MAX])
 {
     char link[64];
 
@@ -89,7 +89,7 @@ static int make_absolute(pid_t pid, int fd, const char *path, char ret[PATH_ROOM
         snprintf(ret, PATH_ROOM, "%s", path);
         return 0;
     }
-    int r = get_directory(pid, fd, directory);
+    int r = find_directory(pid, fd, directory);
     if (r < 0)
         return r;
     snprintf(ret, PATH_ROOM, "%s/%s", strcmp(directory, "/") == 0 ? "" : directory, path);
@@ -173,7 +173,7 @@ static void record_listing(
     struct recorder *recorder, const struct seccomp_notif *notice, const struct call *call)
 {
     char path[PATH_MAX];
-    int r = get_directory((pid_t)notice->pid, descriptor(notice, call), path);
+    int r = find_directory((pid_t)notice->pid, descriptor(notice, call), path);
 
     if (r == 0)
         recorder_look(recorder, DEPENDENCY_LISTING, path);

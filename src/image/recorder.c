@@ -305,7 +305,7 @@ static bool is_kernels(const struct recorder *recorder, const struct identity *i
         (identity->device == recorder->devices[0] || identity->device == recorder->devices[1]);
 }
 
-static void record_path(struct recorder *recorder, enum dependency_kind kind, const char *path)
+static void record_look(struct recorder *recorder, enum dependency_kind kind, const char *path)
 {
     struct identity identity;
     uint32_t *slot = find_slot(recorder, kind, path);
@@ -327,10 +327,10 @@ void recorder_look(struct recorder *recorder, enum dependency_kind kind, const c
 {
     if (recorder->failure != 0 || is_made_up(path) || is_own(recorder, path) || !grow(recorder))
         return;
-    record_path(recorder, kind, path);
+    record_look(recorder, kind, path);
 }
 
-static bool is_known(const struct recorder *recorder, const char *path)
+static bool was_looked_at(const struct recorder *recorder, const char *path)
 {
     return recorder->slot_count > 0 &&
         (*find_slot(recorder, DEPENDENCY_FILE, path) != 0 ||
@@ -356,7 +356,7 @@ void recorder_create(struct recorder *recorder, const char *path)
     struct stat status;
 
     if (recorder->failure != 0 || is_made_up(path) || is_own(recorder, path) ||
-        is_known(recorder, path))
+        was_looked_at(recorder, path))
         return;
     if (lstat(path, &status) < 0 && errno == ENOENT)
         add_own(recorder, path);

@@ -1,8 +1,8 @@
 /* What imports of Python depend on: src/image/survey.h. */
 
-#include "image/survey.h"
 #include "base/problem.h"
 #include "image/dependencies.h"
+#include "image/survey.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -64,15 +64,35 @@ static int survey(struct survey *survey, struct problem *ret_problem)
 
 /* ---- imports that can be frozen ------------------------------------------------------------- */
 
-static void nothing(void) {}
-static void change_app(void) { put_file("app.py", "pass  # changed\n"); }
-static void change_settings(void) { put_file("settings.ini", "debug = 1\n"); }
-static void add_env(void) { put_file("plugins/.env", ""); }
-static void add_plugin(void) { put_file("plugins/two.txt", ""); }
+static void nothing(void)
+{
+}
+static void change_app(void)
+{
+    put_file("app.py", "pass  # changed\n");
+}
+static void change_settings(void)
+{
+    put_file("settings.ini", "debug = 1\n");
+}
+static void add_env(void)
+{
+    put_file("plugins/.env", "");
+}
+static void add_plugin(void)
+{
+    put_file("plugins/two.txt", "");
+}
 
 /* The module json is the standard library's, until there is one in a directory that precedes. */
-static void add_shadow(void) { put_file("json.py", ""); }
-static void add_package(void) { unit_ok(mkdir("json", 0755) == 0, "json: %m"); }
+static void add_shadow(void)
+{
+    put_file("json.py", "");
+}
+static void add_package(void)
+{
+    unit_ok(mkdir("json", 0755) == 0, "json: %m");
+}
 
 static const struct import {
     const char *name, *source;
@@ -93,7 +113,8 @@ static const struct import {
         "import threading as t; x = t.Thread(target=lambda: open('settings.ini'))\n"
         "x.start(); x.join()",
         change_settings, "@/settings.ini has changed"},
-    {"a file that was not there", "import os; os.path.exists('plugins/.env')", add_env, "@/plugins/.env is new"},
+    {"a file that was not there", "import os; os.path.exists('plugins/.env')", add_env,
+        "@/plugins/.env is new"},
     {"a file that nobody looked for", "import os", add_plugin, NULL},
     {"names in a directory", "import os; os.listdir('plugins')", add_plugin,
         "the list of files in @/plugins has changed"},
