@@ -12,6 +12,7 @@ enum call_kind {
     CALL_FOLLOW,   /* looks at what the path leads to */
     CALL_LINK,     /* looks at a symbolic link itself */
     CALL_AT_FLAGS, /* FOLLOW, or LINK with AT_SYMLINK_NOFOLLOW in the flags */
+    CALL_EXECUTE,  /* runs the program */
     CALL_OPEN,     /* flags like open(2) */
     CALL_OPENAT2,  /* the flags argument points to a struct open_how */
     CALL_CREATE,   /* creates the path, which must not exist */

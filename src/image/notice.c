@@ -1,5 +1,6 @@
 #include "image/notice.h"
 
+#include "base/cleanup.h"
 #include "image/calls.h"
 #include "image/filter.h"
 
@@ -131,6 +132,21 @@ static void record_openat2(
         record_open(recorder, path, flags.flags);
 }
 
+/* The interpreter of a script ("#!"), which the kernel opens itself. That of a program in machine
+ * code is the dynamic loader, which this process has loaded as well. */
+static void record_interpreter(struct recorder *recorder, const char *script)
+{
+    char line[256] = {0};
+    _cleanup_(closep) int fd = open(script, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0 || pread(fd, line, sizeof(line) - 1, 0) < 4 || memcmp(line, "#!", 2) != 0)
+        return;
+    char *path = line + 2 + strspn(line + 2, " \t");
+    path[strcspn(path, " \t\n")] = '\0';
+    if (path[0] == '/')
+        recorder_look(recorder, DEPENDENCY_FILE, path);
+}
+
 static void record_path_of(struct recorder *recorder, const struct seccomp_notif *notice,
     const struct call *call, const char *path)
 {
@@ -138,6 +154,10 @@ static void record_path_of(struct recorder *recorder, const struct seccomp_notif
 
     switch (call->kind) {
     case CALL_FOLLOW: recorder_look(recorder, DEPENDENCY_FILE, path); break;
+    case CALL_EXECUTE:
+        recorder_look(recorder, DEPENDENCY_FILE, path);
+        record_interpreter(recorder, path);
+        break;
     case CALL_LINK: recorder_look(recorder, DEPENDENCY_LINK, path); break;
     case CALL_AT_FLAGS: look_at(recorder, path, flags & AT_SYMLINK_NOFOLLOW); break;
     case CALL_OPEN: record_open(recorder, path, flags); break;

@@ -209,11 +209,27 @@ static bool grow(struct recorder *recorder)
     return true;
 }
 
+/* Without "..", which could lead out again. */
 static bool is_below(const char *path, const char *directory)
 {
     size_t size = strlen(directory);
 
-    return strncmp(path, directory, size) == 0 && (path[size] == '/' || path[size] == '\0');
+    return strncmp(path, directory, size) == 0 && (path[size] == '/' || path[size] == '\0') &&
+        !strstr(path + size, "/..");
+}
+
+/* Whether the path leads through a directory that a process has open. In another process, such as
+ * this one, it leads elsewhere. */
+static bool is_through_process(const char *path)
+{
+    static const char names[][8] = {"/cwd/", "/root/", "/fd/"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && is_below(path, "/proc"); i++) {
+        const char *found = strstr(path, names[i]);
+        if (found && (names[i][1] != 'f' || strchr(found + strlen(names[i]), '/')))
+            return true;
+    }
+    return strncmp(path, "/dev/fd/", 8) == 0 && strchr(path + 8, '/');
 }
 
 static bool is_made_up(const char *path)
@@ -325,6 +341,8 @@ static void record_look(struct recorder *recorder, enum dependency_kind kind, co
 
 void recorder_look(struct recorder *recorder, enum dependency_kind kind, const char *path)
 {
+    if (is_through_process(path))
+        recorder_fail(recorder, -EOPNOTSUPP, "what %s is cannot be recorded", path);
     if (recorder->failure != 0 || is_made_up(path) || is_own(recorder, path) || !grow(recorder))
         return;
     record_look(recorder, kind, path);

@@ -2,28 +2,31 @@
 
 /* Finds out what an import depends on, before the import that is to be frozen.
  *
- *     r = survey_run(import, data, &survey, &problem);     imports in children, under watch.h
+ *     r = survey_run(&task, &survey, &problem);     imports in children, see watch.h
  *     ... the same import in this process ...
  *     r = dependencies_check(survey.record, arguments, environment, &problem);
  *     ... freeze this process, with the record; then survey_done(&survey)
  *
- * The check after the second import is essential: it shows that the second one has found all files
- * as the first one did.
+ * The check after the second import is essential: it shows that all files were then as the first
+ * one has found them.
  *
  * What this cannot know, and the manual has to say: what an import learns from the network, the
- * clock, random numbers, from other processes, or from /proc and /sys (memory limits of a control
- * group, say); what it would do only sometimes; files that it asks other processes for; the
- * interpreter of a program that it runs (the ELF loader, or what "#!" names); whether a file can be
- * written; and stores through a mapping that the kernel has not noticed yet. A database that is
- * opened for writing is a file like any other here: a change makes the image unfit. */
+ * clock, random numbers, other processes, or from /proc and /sys (the memory limit of a control
+ * group, say); what it does only sometimes; whether a file can be written; stores through a mapping
+ * that the kernel has not noticed yet; and changes that a network file system tells of later.
+ *
+ * What it takes for a change although it may be none: any change of a file that is opened for
+ * reading and writing, such as a database, and any new name in a directory that was listed, such as
+ * a file that a request leaves beside the app's modules. */
 
 #include "base/deadline.h"
 #include "image/recorder.h"
 
 enum { SURVEY_IMPORT_FAILED = 1 };
 
-/* The import, as the child runs it: from the start of the interpreter on, and with the same side
- * effects as an import has that is not frozen. */
+/* The import, as the child runs it, from the start of the interpreter on. If the function runs the
+ * program again with execve(2), the record has what the dynamic loader looks for, too. Side effects
+ * of the import happen each time. */
 struct survey_task {
     int (*import)(void *data); /* returns an exit status */
     void *data;

@@ -1,8 +1,8 @@
-/* Fuzzes dependencies.h: the input is a record. If its head is wrong, the entries are also tried with
- * a correct one. */
+/* Fuzzes dependencies.h: the input is a record. If its head is wrong, the entries are also tried
+ * with a correct one. */
 
-#include "image/dependencies.h"
 #include "base/problem.h"
+#include "image/dependencies.h"
 
 #include "fuzz.h"
 

@@ -65,8 +65,8 @@ static void expect_failure(struct recorder *recorder, int error, const char *tex
 
 static void test_made_up(void)
 {
-    static const char *const paths[] = {"/proc", "/proc/self/maps", "/sys/devices", "/dev/null",
-        "/proc/no-such-file", "/dev/fd/../fd"};
+    static const char *const paths[] = {
+        "/proc", "/proc/self/maps", "/sys/devices", "/dev/null", "/proc/no-such-file"};
     struct recorder recorder;
 
     unit_case("what the kernel makes up is not recorded, but what is named alike");
@@ -76,6 +76,40 @@ static void test_made_up(void)
     recorder_look(&recorder, DEPENDENCY_FILE, "/process");
     recorder_look(&recorder, DEPENDENCY_FILE, "/dev/shm/no-such-file");
     expect_paths(&recorder, 2);
+}
+
+static void test_dots(void)
+{
+    struct recorder recorder;
+
+    unit_case("a path that leads out of what is not recorded is recorded");
+    begin(&recorder);
+    recorder_create(&recorder, path_of("temporary"));
+    recorder_look(&recorder, DEPENDENCY_FILE, "/proc/../bin/sh");
+    recorder_look(&recorder, DEPENDENCY_FILE, path_of("temporary/../other"));
+    expect_paths(&recorder, 2);
+}
+
+static void test_through_process(void)
+{
+    static const char *const paths[] = {"/proc/self/cwd/a", "/proc/1/root/etc/passwd",
+        "/proc/self/fd/3/a", "/proc/thread-self/cwd/", "/dev/fd/3/a"};
+    struct recorder recorder;
+    char text[256];
+
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        unit_case("a path that is another for each process: %s", paths[i]);
+        begin(&recorder);
+        recorder_look(&recorder, DEPENDENCY_FILE, paths[i]);
+        snprintf(text, sizeof(text), "what %s is cannot be recorded", paths[i]);
+        expect_failure(&recorder, -EOPNOTSUPP, text);
+    }
+    unit_case("the controls");
+    begin(&recorder);
+    recorder_look(&recorder, DEPENDENCY_LINK, "/proc/self/cwd");
+    recorder_look(&recorder, DEPENDENCY_LISTING, "/proc/self/fd");
+    recorder_look(&recorder, DEPENDENCY_FILE, "/proc/self/fd/3");
+    expect_paths(&recorder, 0);
 }
 
 static void test_written(void)
@@ -357,6 +391,8 @@ int main(void)
     if (!mkdtemp(top) || chdir(top) < 0)
         return EXIT_FAILURE;
     test_made_up();
+    test_dots();
+    test_through_process();
     test_written();
     test_own();
     test_leftover();

@@ -34,6 +34,9 @@ static void make_files(void)
     snprintf(absent, sizeof(absent), "%s/absent", top);
     unit_ok(mkdir("dir", 0755) == 0 && symlink("file", "link") == 0, "%s: %m", top);
     close(open("file", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+    int fd = open("script", O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+    unit_ok(write(fd, "#! /usr/bin/true -x\n", 20) == 20, "script: %m");
+    close(fd);
     close(open("dir/inner", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
 }
 
@@ -43,6 +46,7 @@ static int remove_files(void)
     unlink("link");
     unlink("file");
     unlink("created");
+    unlink("script");
     rmdir("dir");
     return chdir("/") == 0 ? rmdir(top) : -1;
 }
@@ -258,6 +262,10 @@ static int call_execve(void)
     return execve("/bin/cat", arguments, no_strings);
 }
 
+static int call_script(void)
+{
+    return execl("script", "script", NULL);
+}
 static int call_shell(void)
 {
     return system("cat file; [ ! -e absent ]");
@@ -368,6 +376,8 @@ static const struct watched {
     {"a directory that has been removed", call_in_removed, DEPENDENCY_FILE, none, 0},
     {"execve", call_execve, DEPENDENCY_FILE, "/bin/cat", 0},
     {"a program", call_execve, DEPENDENCY_FILE, "file", 0},
+    {"a script", call_script, DEPENDENCY_FILE, "script", 0},
+    {"the interpreter of a script", call_script, DEPENDENCY_FILE, "/usr/bin/true", 0},
     {"the programs of a shell", call_shell, DEPENDENCY_FILE, "file", 0},
     {"the shell", call_shell, DEPENDENCY_FILE, "absent", ENOENT},
     {"a child", call_in_child, DEPENDENCY_FILE, "file", 0},
