@@ -1,6 +1,7 @@
-/* A watch that fails, and how one ends: src/image/watch.h. */
+/* Every call of src/image/calls.h; a watch that fails, and how one ends: src/image/watch.h. */
 
 #include "base/problem.h"
+#include "image/calls.h"
 #include "image/watch.h"
 #include "unit.h"
 
@@ -18,6 +19,62 @@
 #define COUNT(array) (sizeof(array) / sizeof(array[0]))
 
 static char *const no_strings[] = {NULL};
+
+/* ---- each call, without the C library, which prefers some of them ---------------------------- */
+
+/* Of a file that exists, for calls that would create one. */
+static const char *path_for(const struct call *call)
+{
+    return call->kind == CALL_CREATE ? "/bin/sh" : "/no-such-file";
+}
+
+static int run_system_call(void *data)
+{
+    const struct call *call = data;
+    long arguments[6] = {0};
+
+    if (call->directory >= 0)
+        arguments[call->directory] = AT_FDCWD;
+    arguments[call->path] = (long)path_for(call);
+    return syscall(call->number, arguments[0], arguments[1], arguments[2], arguments[3],
+               arguments[4], arguments[5]) >= 0;
+}
+
+static void test_system_call(const struct call *call)
+{
+    struct recorder recorder;
+    struct slice record = {0};
+    struct dependency dependency = {0};
+    size_t position = 0;
+    int status = -1;
+
+    unit_case("system call: %s", call->name);
+    recorder_init(&recorder, no_strings, no_strings);
+    int r = watch_run(
+        &recorder, run_system_call, (void *)(uintptr_t)call, DEADLINE_NEVER, &status, NULL);
+    unit_same_int("result", r, 0);
+    unit_same_int("status: it fails", status, 0);
+    unit_same_int("finished", recorder_finish(&recorder, &record, NULL), 0);
+    unit_same_number("paths", dependencies_count_paths(record), 1);
+    while (dependencies_next(record, &position, &dependency))
+        ;
+    unit_same_slice("path", slice_of(dependency.text), slice_of(path_for(call)));
+    recorder_done(&recorder);
+}
+
+static void test_system_calls(void)
+{
+    const struct call *calls;
+    size_t count = calls_get(&calls), tested = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (calls[i].path >= 0 && calls[i].kind != CALL_OPENAT2) {
+            test_system_call(&calls[i]);
+            tested++;
+        }
+    unit_case("there are enough, and not too many for the filter");
+    unit_ok(tested > 10 && count < 128, "%zu of %zu", tested, count);
+}
 
 /* ---- what cannot be watched ----------------------------------------------------------------- */
 
@@ -199,6 +256,7 @@ static void test_parent(void)
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
+    test_system_calls();
     for (size_t i = 0; i < COUNT(refused); i++)
         test_refused(&refused[i]);
     test_ends();
