@@ -45,9 +45,9 @@ struct dependency {
     struct identity identity; /* of a path with error 0, else zeros */
 };
 
-/* Checks that the bytes are a record, whoever wrote them: sizes, kinds, order, and strings. What a
- * valid record says may still be nonsense, which does not fit. Returns 0, or -EBADMSG with a
- * problem. */
+/* Checks that the bytes, which may come from anywhere, are a record: sizes, kinds, order, and
+ * strings. What a valid record says may still be nonsense, which does not fit. Returns 0, or
+ * -EBADMSG with a problem. */
 int dependencies_validate(struct slice record, struct problem *ret_problem);
 
 /* Iterates over a valid record: *position is 0 at first. Returns false at the end. The strings

@@ -23,8 +23,9 @@ static ssize_t read_some(pid_t pid, uint64_t address, void *buffer, size_t size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), left = page - address % page;
     struct iovec local = {buffer, size < left ? size : left};
-    struct iovec remote = {(void *)(uintptr_t)address, local.iov_len};
+    struct iovec remote = {.iov_len = local.iov_len};
 
+    memcpy(&remote.iov_base, &address, sizeof(remote.iov_base));
     return process_vm_readv(pid, &local, 1, &remote, 1, 0);
 }
 
@@ -104,16 +105,17 @@ static void look_at(struct recorder *recorder, const char *path, bool nofollow)
     recorder_look(recorder, nofollow ? DEPENDENCY_LINK : DEPENDENCY_FILE, path);
 }
 
-/* What a file that is opened for reading and writing contains counts: see recorder.h. */
+/* What a file that is opened for reading and writing contains counts: see recorder.h. With O_PATH
+ * the kernel ignores the flags for writing. */
 static void record_open(struct recorder *recorder, const char *path, uint64_t flags)
 {
-    if (flags & O_PATH)
-        look_at(recorder, path, flags & O_NOFOLLOW);
-    else if ((flags & O_TMPFILE) == O_TMPFILE)
+    bool only_writes = (flags & O_ACCMODE) == O_WRONLY || (flags & O_TRUNC);
+
+    if ((flags & O_TMPFILE) == O_TMPFILE)
         recorder_look(recorder, DEPENDENCY_FILE, path);
     else if ((flags & O_CREAT) && (flags & O_EXCL))
         recorder_create(recorder, path);
-    else if ((flags & O_ACCMODE) == O_WRONLY || (flags & O_TRUNC))
+    else if (only_writes && !(flags & O_PATH))
         recorder_write(recorder, path, flags & O_CREAT);
     else
         look_at(recorder, path, flags & O_NOFOLLOW);

@@ -8,4 +8,4 @@
 struct seccomp_notif;
 
 /* Records the call of a process that waits for the answer. Failures show up in the recorder. */
-void notice_record(struct recorder *recorder, const struct seccomp_notif *call);
+void notice_record(struct recorder *recorder, const struct seccomp_notif *notice);

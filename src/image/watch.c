@@ -139,15 +139,7 @@ static int start_child(int (*function)(void *data), void *data, struct child *re
 /* ---- the supervisor ------------------------------------------------------------------------- */
 
 /* Kernels may have larger structs than the headers, and write all of them. */
-union notice_room {
-    struct seccomp_notif notice;
-    char room[1024];
-};
-
-union answer_room {
-    struct seccomp_notif_resp answer;
-    char room[1024];
-};
+enum { NOTICE_ROOM = 1024 };
 
 static int check_sizes(void)
 {
@@ -155,8 +147,7 @@ static int check_sizes(void)
 
     if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0)
         return -errno;
-    return sizes.seccomp_notif <= sizeof(union notice_room) &&
-            sizes.seccomp_notif_resp <= sizeof(union answer_room)
+    return sizes.seccomp_notif <= NOTICE_ROOM && sizes.seccomp_notif_resp <= NOTICE_ROOM
         ? 0
         : -EOPNOTSUPP;
 }
@@ -164,15 +155,18 @@ static int check_sizes(void)
 /* ENOENT: the process has been killed, or a signal has interrupted the call, which it repeats. */
 static int answer_call(struct recorder *recorder, int listener)
 {
-    union notice_room call = {.room = {0}};
-    union answer_room answer = {.room = {0}};
+    _Alignas(struct seccomp_notif) char call[NOTICE_ROOM] = {0};
+    _Alignas(struct seccomp_notif_resp) char room[NOTICE_ROOM] = {0};
+    struct seccomp_notif notice;
+    struct seccomp_notif_resp answer = {.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
 
-    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
+    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, call) < 0)
         return errno == ENOENT || errno == EINTR ? 0 : -errno;
-    notice_record(recorder, &call.notice); /* of a killed process: at worst a path too many */
-    answer.answer.id = call.notice.id;
-    answer.answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) < 0)
+    memcpy(&notice, call, sizeof(notice));
+    notice_record(recorder, &notice); /* of a killed process: at worst a path too many */
+    answer.id = notice.id;
+    memcpy(room, &answer, sizeof(answer));
+    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, room) < 0)
         return errno == ENOENT || errno == EINTR ? 0 : -errno;
     return 0;
 }
