@@ -346,13 +346,30 @@ static int check_all(struct slice record, char *const *arguments, char *const *e
     return r == 0 ? check_circumstances(record, environment, &progress, ret_problem) : r;
 }
 
+/* Paths may contain anything. */
+static int report_one_line(bool differs, struct problem *ret_problem)
+{
+    if (differs && ret_problem)
+        printable_replace(ret_problem->text, PRINTABLE_LINE, '?');
+    return differs;
+}
+
 int dependencies_check(struct slice record, char *const *arguments, char *const *environment,
     struct problem *ret_problem)
 {
     bool differs = dependencies_validate(record, ret_problem) < 0 ||
         check_all(record, arguments, environment, ret_problem) != 0;
 
-    if (differs && ret_problem) /* paths may contain anything */
-        printable_replace(ret_problem->text, PRINTABLE_LINE, '?');
-    return differs;
+    return report_one_line(differs, ret_problem);
+}
+
+int dependencies_check_paths(struct slice record, struct problem *ret_problem)
+{
+    bool differs = dependencies_validate(record, ret_problem) < 0;
+    struct dependency was;
+    size_t position = 0;
+
+    while (!differs && dependencies_next(record, &position, &was))
+        differs = dependency_has_path(was.kind) && compare_path(&was, ret_problem) != 0;
+    return report_one_line(differs, ret_problem);
 }

@@ -63,6 +63,10 @@ bool dependencies_next(struct slice record, size_t *position, struct dependency 
 int dependencies_check(struct slice record, char *const *arguments, char *const *environment,
     struct problem *ret_problem);
 
+/* The same for the paths only: for a process whose import may have changed its working directory,
+ * or its environment. */
+int dependencies_check_paths(struct slice record, struct problem *ret_problem);
+
 /* The number of paths in a valid record, for messages. */
 size_t dependencies_count_paths(struct slice record);
 

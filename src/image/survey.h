@@ -4,7 +4,7 @@
  *
  *     r = survey_run(&task, &survey, &problem);     imports in children, see watch.h
  *     ... the same import in this process ...
- *     r = dependencies_check(survey.record, arguments, environment, &problem);
+ *     r = dependencies_check_paths(survey.record, &problem);
  *     ... freeze this process, with the record; then survey_done(&survey)
  *
  * The check after the second import is essential: it shows that all files were then as the first

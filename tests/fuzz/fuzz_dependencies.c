@@ -43,6 +43,7 @@ static void check_record(struct slice record)
     int fits = dependencies_check(record, no_strings, no_strings, &problem);
 
     FUZZ_ASSERT(fits == 0 || fits == 1);
+    FUZZ_ASSERT(fits == 1 || dependencies_check_paths(record, NULL) == 0);
     FUZZ_ASSERT(r == 0 || (r < 0 && fits == 1));
     FUZZ_ASSERT(fits == 0 || (problem.text[0] && !strchr(problem.text, '\n')));
     if (r == 0)

@@ -322,6 +322,54 @@ static void test_file_change(const struct file_change *change)
     recorder_done(&recorder);
 }
 
+static int check_paths_after(void (*change)(void), struct problem *ret_problem)
+{
+    struct recorder recorder;
+
+    make_files();
+    recorder_init(&recorder, no_strings, no_strings);
+    look_at_files(&recorder);
+    struct slice record = finish(&recorder);
+    change();
+    int r = dependencies_check_paths(record, ret_problem);
+    recorder_done(&recorder);
+    return r;
+}
+
+static void test_paths_only(void)
+{
+    struct problem problem = {{0}};
+
+    unit_case("only files: facts do not count");
+    unit_same_int("working directory", check_paths_after(change_directory, &problem), 0);
+    unit_same_int("umask", check_paths_after(change_umask, &problem), 0);
+    unit_same_int("content", check_paths_after(change_content, &problem), 1);
+    expect_text(&problem, "@/settings.py has changed");
+}
+
+/* More names than are read at once. */
+static void test_large_directory(void)
+{
+    struct problem problem = {{0}};
+    struct recorder recorder;
+    char name[64];
+
+    unit_case("files: a name in a large directory");
+    make_files();
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof(name), "package/module_with_a_long_name_%d.py", i);
+        put_file(name, "");
+    }
+    recorder_init(&recorder, no_strings, no_strings);
+    look_at(&recorder, DEPENDENCY_LISTING, "package");
+    struct slice record = finish(&recorder);
+    add_and_delete();
+    unit_same_int("before", dependencies_check_paths(record, &problem), 0);
+    expect_done(rename(name, "package/other.py"), name);
+    unit_same_int("after", dependencies_check_paths(record, &problem), 1);
+    recorder_done(&recorder);
+}
+
 static void test_files(void)
 {
     for (size_t i = 0; i < COUNT(file_changes); i++)
@@ -433,6 +481,8 @@ int main(void)
     if (!mkdtemp(top))
         return EXIT_FAILURE;
     test_files();
+    test_paths_only();
+    test_large_directory();
     test_starts();
     test_facts();
     make_files();

@@ -130,6 +130,10 @@ static const struct import {
         "with tempfile.TemporaryDirectory() as d: open(d + '/a', 'w').close()\n"
         "tempfile.TemporaryFile().write(b'x')",
         nothing, NULL},
+    {"its own working directory, umask and environment",
+        "import os; os.chdir('plugins'); os.umask(0); os.environ['A'] = '1'\n"
+        "open('../settings.ini').read()",
+        change_settings, "@/plugins/../settings.ini has changed"},
     {"a cache that the first import fills",
         "import os\n"
         "if not os.path.exists('cache'): open('cache', 'w').write('x')\n"
