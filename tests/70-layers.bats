@@ -132,6 +132,16 @@ floor() {
   run -1 grep -xE 'str(case|ncase|to|ftime|ptime).*' "$BATS_TEST_TMPDIR/used"
 }
 
+@test "whether an image fits is found out without memory of its own" {
+  # It stands between a request and its answer, in a program that links nothing but the C library.
+  local files='image/(dependencies|identity|circumstances)\.o' allocating
+  allocating='([cm]|re)alloc(array)?|free|v?asprintf|strn?dup|opendir|fdopendir|scandir|f(d)?open'
+  run -1 grep -E "^$files ($allocating|Py.*|_Py.*|sd_.*)$" <(symbols 'U')
+  # the control
+  symbols 'U' | grep -E "^$files " | grep -q 'dependencies\.o identity_get$'
+  symbols 'U' | grep -qE '^image/recorder\.o realloc$'
+}
+
 @test "every header is complete in itself and is read once" {
   # A file can include the headers that it uses in any order.
   local header checked=0

@@ -191,6 +191,42 @@ static int watch(int (*function)(void *), void *data, usec_t deadline, int *ret_
     return r;
 }
 
+/* The kernel allows one supervisor. */
+static int run_nested(void *data)
+{
+    int status;
+
+    return watch(run_exit, data, DEADLINE_NEVER, &status) != -EBUSY;
+}
+
+/* A child that looks at a file when the watch is over, and writes what comes of it. */
+static int run_left(void *data)
+{
+    const int *pipes = data; /* the end of the watch is that of the first one */
+    char byte = 0;
+
+    if (fork() != 0)
+        return 0;
+    close(pipes[1]);
+    _exit(read(pipes[0], &byte, 1) < 0 || access("/", F_OK) == 0 ||
+        write(pipes[3], &errno, sizeof(errno)) < 0);
+}
+
+static void test_left(void)
+{
+    int pipes[4], status = -1, error = 0;
+
+    unit_case("a child that is left cannot look at files unwatched");
+    unit_ok(pipe(pipes) == 0 && pipe(pipes + 2) == 0, "pipe: %m");
+    unit_same_int("result", watch(run_left, pipes, DEADLINE_NEVER, &status), 0);
+    close(pipes[1]);
+    close(pipes[3]);
+    unit_ok(read(pipes[2], &error, sizeof(error)) == sizeof(error), "it answers");
+    unit_same_int("error", error, ENOSYS);
+    close(pipes[0]);
+    close(pipes[2]);
+}
+
 static void test_ends(void)
 {
     int status = 0, three = 3;
@@ -204,6 +240,10 @@ static void test_ends(void)
     unit_case("a deadline ends a child that never rests");
     usec_t deadline = deadline_after(USEC_PER_SEC / 20);
     unit_same_int("result", watch(run_forever, &three, deadline, &status), -ETIMEDOUT);
+
+    unit_case("a watch inside of another one");
+    unit_same_int("result", watch(run_nested, &three, DEADLINE_NEVER, &status), 0);
+    unit_same_int("status", status, 0);
 
     unit_case("signals interrupt calls that wait");
     unit_same_int("result", watch(run_interrupted, NULL, DEADLINE_NEVER, &status), 0);
@@ -260,6 +300,7 @@ int main(void)
     for (size_t i = 0; i < COUNT(refused); i++)
         test_refused(&refused[i]);
     test_ends();
+    test_left();
     test_parent();
     return unit_done();
 }
