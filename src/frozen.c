@@ -3,7 +3,7 @@
 #include "base/cleanup.h"
 #include "base/deadline.h"
 #include "base/problem.h"
-#include "base/slice.h"
+#include "base/streams.h"
 #include "image/freeze.h"
 #include "image/obstacles.h"
 #include "image/state.h"
@@ -17,7 +17,6 @@
 #include "wsgi/python.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -161,7 +160,7 @@ static void freeze_process(const void *data)
 }
 
 /* Returns the exit status. */
-static int freeze(struct frozen *frozen)
+static int fork_frozen(struct frozen *frozen)
 {
     sigset_t all, mask;
     int status = 0;
@@ -184,17 +183,6 @@ static int freeze(struct frozen *frozen)
         log_line(
             LOG_ERR, "cannot freeze the application: %s", freezer_problem(frozen->freezer)->text);
     return pid < 0 ? EX_OSERR : EX_CANTCREAT;
-}
-
-/* As in a service: output goes to standard error, there is no input, and nothing else is open. */
-static void redirect_streams(void)
-{
-    syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
-    _cleanup_(closep) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    if (null >= 0)
-        dup2(null, STDIN_FILENO);
-    dup2(STDERR_FILENO, STDOUT_FILENO);
 }
 
 /* Imports, and looks for what an image cannot hold. Returns the exit status. */
@@ -233,9 +221,10 @@ static _Noreturn void import_process_main(const struct options *options, char **
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0);
     log_after_fork();
-    redirect_streams();
+    syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0); /* a service has nothing else open */
+    streams_redirect();
     int status = import(&frozen, argv);
-    process_exit(status == 0 ? freeze(&frozen) : status);
+    process_exit(status == 0 ? fork_frozen(&frozen) : status);
 }
 
 /* ---- the process that waits ----------------------------------------------------------------- */
@@ -264,7 +253,7 @@ static int wait_for_import(pid_t pid, usec_t timeout)
     return EX_SOFTWARE;
 }
 
-static void print_report(
+static void print_frozen(
     const struct options *options, const struct freeze_report *report, usec_t time)
 {
     printf("image        %s: %.1f MB\n", options->freeze, (double)report->size / 1e6);
@@ -293,7 +282,7 @@ int frozen_make(const struct options *options, char **argv, const struct signal_
     }
     int status = wait_for_import(pid, options->timeouts.import);
     if (status == 0)
-        print_report(options, freezer_report(freezer), deadline_now() - start);
+        print_frozen(options, freezer_report(freezer), deadline_now() - start);
     return status;
 }
 

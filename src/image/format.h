@@ -125,6 +125,12 @@ const char *image_validate_header(const struct image_header *header, uint64_t fi
  * and runs are inside of writable or at least private mappings. */
 const char *image_validate(const void *tables, size_t size);
 
+/* Memory of this process that has this address. */
+static inline void *image_pointer(uint64_t address)
+{
+    return (void *)address; /* NOLINT(performance-no-int-to-ptr) */
+}
+
 /* The elements of a table that was validated. */
 static inline const void *image_elements(const void *tables, const struct image_table *table)
 {

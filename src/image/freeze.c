@@ -173,7 +173,7 @@ static int add_tables(struct freezer *freezer, const struct facts *facts)
     struct survey *survey = &freezer->survey;
     char auxv[1024];
     long auxv_size = process_read("/proc/self/auxv", auxv, sizeof(auxv));
-    const void *vdso = (const void *)survey->vdso.start; /* NOLINT(performance-no-int-to-ptr) */
+    const void *vdso = image_pointer(survey->vdso.start);
 
     header->tables_size = sizeof(*header);
     if (auxv_size < 0 ||
@@ -208,7 +208,7 @@ static void place_runs(struct freezer *freezer)
 
 /* ---- the file ------------------------------------------------------------------------------- */
 
-static int write_all(int fd, const void *data, uint64_t size, uint64_t offset)
+static int write_at(int fd, const void *data, uint64_t size, uint64_t offset)
 {
     const char *bytes = data;
 
@@ -232,10 +232,9 @@ static int write_image(struct freezer *freezer, int fd)
     int r = ftruncate(fd, (off_t)header->file_size) < 0 ? -errno : 0;
 
     for (uint64_t i = 0; r == 0 && i < header->runs.count; i++)
-        r = write_all(fd, (const void *)runs[i].start, /* NOLINT(performance-no-int-to-ptr) */
-            runs[i].size, runs[i].offset);
+        r = write_at(fd, image_pointer(runs[i].start), runs[i].size, runs[i].offset);
     header->checksum = image_checksum(freezer->tables, header->tables_size);
-    return r == 0 ? write_all(fd, freezer->tables, header->tables_size, 0) : r;
+    return r == 0 ? write_at(fd, freezer->tables, header->tables_size, 0) : r;
 }
 
 /* Creates, fills and renames the file. The name of the new file contains the ID of this process, so

@@ -92,7 +92,7 @@ static bool take_protection(struct slice *text, struct mapping *mapping)
     return mapping->is_shared || text->data[-2] == 'p';
 }
 
-static void set_name(struct mapping *mapping, struct slice name)
+static void take_name(struct mapping *mapping, struct slice name)
 {
     static const struct slice deleted = SLICE(" (deleted)");
 
@@ -117,7 +117,7 @@ static bool parse_line(struct slice line, struct mapping *mapping)
     if (!take_number(&line, 10, ' ', &mapping->inode))
         return false;
     skip_spaces(&line);
-    set_name(mapping, line);
+    take_name(mapping, line);
     mapping->kind = kind_of(mapping);
     return mapping->start < mapping->end &&
         ((mapping->start | mapping->end | mapping->offset) & PAGE_MASK) == 0;

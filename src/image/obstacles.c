@@ -2,12 +2,12 @@
 
 #include "base/cleanup.h"
 #include "base/problem.h"
+#include "base/process_threads.h"
 #include "image/process.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,31 +108,6 @@ static int find_changed_attribute(const struct obstacles *before, struct problem
 
 /* ---- threads and processes ------------------------------------------------------------------ */
 
-static size_t count_threads(void)
-{
-    DIR *directory = opendir("/proc/self/task");
-    struct dirent *entry;
-    size_t count = 0;
-
-    while (directory && (entry = readdir(directory)))
-        count += entry->d_name[0] != '.';
-    if (directory)
-        closedir(directory);
-    return count;
-}
-
-/* A thread that was joined may be listed for a moment. */
-static bool has_threads(void)
-{
-    size_t count = count_threads();
-
-    for (int i = 0; i < 50 && count > 1; i++) {
-        poll(NULL, 0, 2);
-        count = count_threads();
-    }
-    return count != 1;
-}
-
 static bool has_children(void)
 {
     siginfo_t info;
@@ -142,7 +117,7 @@ static bool has_children(void)
 
 static int find_tasks(struct problem *ret_problem)
 {
-    if (has_threads())
+    if (process_count_threads() != 1)
         return problem_set(ret_problem, 1,
             "the import has left a thread running: start it when a request needs it");
     if (has_children())
@@ -153,7 +128,7 @@ static int find_tasks(struct problem *ret_problem)
 
 /* ---- descriptors ---------------------------------------------------------------------------- */
 
-static const char *kind_of(mode_t mode, const char *target)
+static const char *describe_kind(mode_t mode, const char *target)
 {
     if (S_ISSOCK(mode))
         return "a socket";
@@ -178,7 +153,7 @@ static int describe_descriptor(int fd, struct problem *ret_problem)
         return 0; /* it has just been closed */
     return problem_set(ret_problem, 1,
         "the import has left %s open (descriptor %d, %s): open it when a request needs it",
-        kind_of(status.st_mode, target), fd, target);
+        describe_kind(status.st_mode, target), fd, target);
 }
 
 static bool is_kept(int fd, const int *keep, size_t n_keep)

@@ -57,11 +57,6 @@ static int open_file(const struct image *image, uint32_t number, struct open_fil
 
 /* ---- mappings ------------------------------------------------------------------------------- */
 
-static void *address_of(uint64_t address)
-{
-    return (void *)address; /* NOLINT(performance-no-int-to-ptr) */
-}
-
 /* Memory that pages may have to be read into is writable at first. */
 static int first_protection(const struct image_mapping *mapping)
 {
@@ -92,11 +87,11 @@ static int map_flags(const struct image_mapping *mapping)
 static int map_at(const struct image_range *range, int protection, int flags, int fd, off_t offset)
 {
     size_t size = range->end - range->start;
-    void *memory = mmap(address_of(range->start), size, protection, flags, fd, offset);
+    void *memory = mmap(image_pointer(range->start), size, protection, flags, fd, offset);
 
     if (memory == MAP_FAILED)
         return -errno;
-    if (memory == address_of(range->start))
+    if (memory == image_pointer(range->start))
         return 0;
     munmap(memory, size);
     return -EEXIST;
@@ -105,7 +100,7 @@ static int map_at(const struct image_range *range, int protection, int flags, in
 /* Advice about huge pages may be refused, because it needs a kernel that has them. */
 static int advise(const struct image_mapping *mapping)
 {
-    void *start = address_of(mapping->start);
+    void *start = image_pointer(mapping->start);
     size_t size = mapping->end - mapping->start;
 
     if (mapping->flags & IMAGE_HUGE_PAGES)
@@ -179,7 +174,7 @@ static int read_runs(const struct image *image, const struct image_run *runs, ui
 
     while (n < MAX_PARTS && (uint64_t)n < count && runs[n].offset == runs[0].offset + size &&
         (n == 0 || size + runs[n].size <= MAX_READ)) {
-        parts[n] = (struct iovec){address_of(runs[n].start), runs[n].size};
+        parts[n] = (struct iovec){image_pointer(runs[n].start), runs[n].size};
         size += runs[n++].size;
     }
     return preadv(image->fd, parts, n, (off_t)runs[0].offset) == (ssize_t)size ? n : -1;
@@ -203,7 +198,7 @@ static int protect(const struct image *image, struct problem *ret_problem)
     for (uint64_t i = 0; i < image->header->mappings.count; i++) {
         const struct image_mapping *mapping = &image->mappings[i];
         if ((uint32_t)first_protection(mapping) != mapping->protection &&
-            mprotect(address_of(mapping->start), mapping->end - mapping->start,
+            mprotect(image_pointer(mapping->start), mapping->end - mapping->start,
                 (int)mapping->protection) < 0)
             return problem_set(ret_problem, -1, "cannot protect its memory: %m");
     }
@@ -226,8 +221,8 @@ void placement_undo(struct placement *placement)
     const struct image_mapping *mappings = placement->image ? placement->image->mappings : NULL;
 
     for (size_t i = 0; i < placement->n_mappings; i++)
-        munmap(address_of(mappings[i].start), mappings[i].end - mappings[i].start);
+        munmap(image_pointer(mappings[i].start), mappings[i].end - mappings[i].start);
     if (placement->vdso.end > 0)
-        munmap(address_of(placement->vdso.start), placement->vdso.end - placement->vdso.start);
+        munmap(image_pointer(placement->vdso.start), placement->vdso.end - placement->vdso.start);
     *placement = (struct placement){0};
 }

@@ -207,7 +207,7 @@ enum { BATCH = 4096 };
 
 static bool is_zero(uint64_t address)
 {
-    const uint64_t *words = (const uint64_t *)address; /* NOLINT(performance-no-int-to-ptr) */
+    const uint64_t *words = image_pointer(address);
 
     for (size_t i = 0; i < IMAGE_PAGE / sizeof(*words); i++)
         if (words[i] != 0)
@@ -248,8 +248,7 @@ static int add_pages(struct survey *survey, const struct image_mapping *mapping,
         if (mapping->protection & PROT_EXEC)
             return problem_set(ret_problem, 1, "the import has changed code in memory");
         if (!(mapping->protection & PROT_READ) &&
-            mprotect((void *)address, IMAGE_PAGE, PROT_READ) <
-                0) /* NOLINT(performance-no-int-to-ptr) */
+            mprotect(image_pointer(address), IMAGE_PAGE, PROT_READ) < 0)
             return problem_set(ret_problem, 1, "cannot read memory: %m");
         if (mapping->file == 0 && is_zero(address))
             continue;

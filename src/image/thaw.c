@@ -15,11 +15,6 @@
 
 enum { MAX_AGE = 24 * 60 * 60, MAX_CLOCK_ERROR = 60, STACK_SIZE = 64 << 10 };
 
-static void *address_of(uint64_t address)
-{
-    return (void *)address; /* NOLINT(performance-no-int-to-ptr) */
-}
-
 /* ---- checks --------------------------------------------------------------------------------- */
 
 static int check_age(const struct image_header *header, struct problem *ret_problem)
@@ -113,7 +108,7 @@ static bool plan_moves(const struct image *image, struct slice maps, struct imag
         next = mapping.end;
         if (is_vdso)
             return plan->n_moves == header->n_vvars + 1 &&
-                memcmp(address_of(mapping.start), image_elements(header, &header->vdso),
+                memcmp(image_pointer(mapping.start), image_elements(header, &header->vdso),
                     header->vdso.count) == 0;
     }
     return false;
