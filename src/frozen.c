@@ -114,25 +114,6 @@ static int renew_variables(const struct frozen *frozen, const struct message *me
     return r;
 }
 
-/* Serves as a worker that was forked by the process of the import would. */
-static _Noreturn void serve_thawed(struct frozen *frozen)
-{
-    struct worker *worker = &frozen->worker;
-    int r = renew_variables(frozen, frozen->before);
-
-    if (r == 0)
-        r = renew_variables(frozen, frozen->now);
-    log_open();
-    if (r < 0) {
-        log_line(LOG_ERR, "cannot renew the environment: %s", strerror(-r));
-        worker->failure = EX_OSERR;
-    }
-    signals_ignore(worker->signal_policy);
-    worker_end(worker, worker_serve(worker, frozen->now->connection));
-}
-
-/* ---- freezing ------------------------------------------------------------------------------- */
-
 /* Takes over what image_thaw was given. */
 static void take_message(struct frozen *frozen, struct image_message *message)
 {
@@ -142,6 +123,27 @@ static void take_message(struct frozen *frozen, struct image_message *message)
     memcpy(frozen->now, message->data, message->size);
     munmap(message->memory, message->memory_size);
 }
+
+/* Before the after-fork hooks, which are the app's and see what they would see in a worker. */
+static void begin_thawed(struct frozen *frozen, struct image_message *message)
+{
+    struct worker *worker = &frozen->worker;
+
+    if (image_state_restore(&frozen->state) < 0)
+        process_exit(EX_OSERR);
+    take_message(frozen, message);
+    int r = renew_variables(frozen, frozen->before);
+    if (r == 0)
+        r = renew_variables(frozen, frozen->now);
+    log_open();
+    if (r < 0) {
+        log_line(LOG_ERR, "cannot renew the environment: %s", strerror(-r));
+        worker->failure = EX_OSERR;
+    }
+    signals_ignore(worker->signal_policy);
+}
+
+/* ---- freezing ------------------------------------------------------------------------------- */
 
 /* In the forked process, and again in each that starts from the image: there it returns. */
 static void freeze_process(const void *data)
@@ -154,9 +156,7 @@ static void freeze_process(const void *data)
         frozen->importer, &message);
     if (r <= 0)
         process_exit(r < 0 ? EX_CANTCREAT : 0);
-    if (image_state_restore(&frozen->state) < 0)
-        process_exit(EX_OSERR);
-    take_message(frozen, message);
+    begin_thawed(frozen, message);
 }
 
 /* Returns the exit status. */
@@ -171,7 +171,7 @@ static int fork_frozen(struct frozen *frozen)
     pthread_sigmask(SIG_BLOCK, &all, &mask);
     pid_t pid = r == 0 ? python_fork(freeze_process, &frozen) : -1;
     if (pid == 0)
-        serve_thawed(frozen);
+        worker_end(&frozen->worker, worker_serve(&frozen->worker, frozen->now->connection));
     if (pid > 0 && waitpid(pid, &status, 0) < 0)
         pid = -1;
     pthread_sigmask(SIG_SETMASK, &mask, NULL);

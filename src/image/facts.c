@@ -141,16 +141,17 @@ static int add_user(struct facts *facts)
 /* The program itself ignores SIGPIPE. */
 static int add_signals(struct facts *facts, const sigset_t *mask)
 {
-    char text[2 * NSIG + 1] = "";
+    char ignored[NSIG] = "", blocked[NSIG] = "";
     struct sigaction action;
 
     for (int i = 1; i < NSIG; i++) {
-        bool ignored =
+        bool is_ignored =
             i != SIGPIPE && sigaction(i, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-        text[2 * (i - 1)] = ignored ? 'i' : '-';
-        text[2 * (i - 1) + 1] = sigismember(mask, i) == 1 ? 'b' : '-';
+        ignored[i - 1] = is_ignored ? 'i' : '-';
+        blocked[i - 1] = sigismember(mask, i) == 1 ? 'b' : '-';
     }
-    return add(facts, "a signal that is ignored or blocked", text);
+    int r = add(facts, "the ignored signals", ignored);
+    return r == 0 ? add(facts, "the blocked signals", blocked) : r;
 }
 
 static int add_place(struct facts *facts)

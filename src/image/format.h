@@ -126,7 +126,7 @@ const char *image_validate_header(const struct image_header *header, uint64_t fi
 const char *image_validate(const void *tables, size_t size);
 
 /* Memory of this process that has this address. */
-static inline void *image_pointer(uint64_t address)
+__attribute__((always_inline)) static inline void *image_pointer(uint64_t address)
 {
     return (void *)address; /* NOLINT(performance-no-int-to-ptr) */
 }

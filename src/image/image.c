@@ -16,7 +16,7 @@ static const char *check_owner(const struct stat *status)
         return "it is not a regular file";
     if (status->st_uid != geteuid() && status->st_uid != 0)
         return "it belongs to another user";
-    return status->st_mode & (S_IWGRP | S_IWOTH) ? "others may write it" : NULL;
+    return (status->st_mode & (S_IWGRP | S_IWOTH)) != 0 ? "others may write it" : NULL;
 }
 
 static bool read_exactly(int fd, void *buffer, size_t size)

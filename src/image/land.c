@@ -1,9 +1,10 @@
 #include "image/land.h"
 
+#include <errno.h>
+
 #if IMAGE_SUPPORTED
 
 #    include <asm/prctl.h>
-#    include <errno.h>
 #    include <stdbool.h>
 #    include <sys/mman.h>
 #    include <sys/syscall.h>
@@ -126,9 +127,10 @@ ALONE void set_thread(const struct image_plan *plan)
 {
     call(SYS_arch_prctl, ARCH_SET_FS, plan->thread_pointer, 0, 0, 0);
     call(SYS_set_robust_list, plan->robust_list, plan->robust_list_size, 0, 0, 0);
-    *(volatile int *)plan->thread_id = (int)call(SYS_set_tid_address, plan->thread_id, 0, 0, 0, 0);
+    *(volatile int *)image_pointer(plan->thread_id) =
+        (int)call(SYS_set_tid_address, plan->thread_id, 0, 0, 0, 0);
     if (plan->rseq != 0 && set_rseq(plan->rseq, plan->rseq_size, 0) < 0)
-        *(volatile int *)(plan->rseq + RSEQ_CPU_ID_OFFSET) = RSEQ_REGISTRATION_FAILED;
+        *(volatile int *)image_pointer(plan->rseq + RSEQ_CPU_ID_OFFSET) = RSEQ_REGISTRATION_FAILED;
 }
 
 __attribute__((no_stack_protector, noinline)) long image_land(const struct image_plan *plan)
@@ -167,12 +169,15 @@ struct image_return image_save(struct image_registers *ret)
 
 long image_land(const struct image_plan *plan)
 {
-    return plan->message ? -38 : -38;
+    (void)plan;
+    return -ENOSYS;
 }
 
 long image_enter(const struct image_plan *plan, void *stack_end, uint64_t land)
 {
-    return stack_end && land ? image_land(plan) : image_land(plan);
+    (void)stack_end;
+    (void)land;
+    return image_land(plan);
 }
 
 #endif
