@@ -135,18 +135,18 @@ static int add_user(struct facts *facts)
         return -errno;
     for (int i = 0; i < count && size < (int)sizeof(text); i++)
         size += snprintf(text + size, sizeof(text) - (size_t)size, " %u", groups[i]);
-    return add(facts, "the user or a group", text);
+    return add(facts, "the user and groups", text);
 }
 
-/* The program itself ignores SIGPIPE. */
+/* The program itself ignores SIGPIPE, and Python SIGXFSZ. */
 static int add_signals(struct facts *facts, const sigset_t *mask)
 {
     char ignored[NSIG] = "", blocked[NSIG] = "";
     struct sigaction action;
 
     for (int i = 1; i < NSIG; i++) {
-        bool is_ignored =
-            i != SIGPIPE && sigaction(i, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+        bool is_ignored = i != SIGPIPE && i != SIGXFSZ && sigaction(i, NULL, &action) == 0 &&
+            action.sa_handler == SIG_IGN;
         ignored[i - 1] = is_ignored ? 'i' : '-';
         blocked[i - 1] = sigismember(mask, i) == 1 ? 'b' : '-';
     }
@@ -167,7 +167,7 @@ static int add_place(struct facts *facts)
     int r = directory ? add(facts, "the working directory", directory) : -errno;
     if (r == 0)
         r = add(facts, "the umask", mode);
-    return r == 0 ? add(facts, "whether a standard stream is a terminal", terminals) : r;
+    return r == 0 ? add(facts, "the standard streams (which are terminals)", terminals) : r;
 }
 
 static int add_machine(struct facts *facts)

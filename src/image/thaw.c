@@ -58,7 +58,9 @@ static int check_facts(
     };
     const char *difference = facts_find_difference(&old, facts);
 
-    return difference ? problem_set(ret_problem, -1, "%s has changed", difference) : 0;
+    return difference
+        ? problem_set(ret_problem, -1, "it was made with other values of %s", difference)
+        : 0;
 }
 
 static int check_image(
