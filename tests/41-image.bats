@@ -199,7 +199,7 @@ begin_request() {
   mkfifo "$FIFOS/held"
   http /held >"$BATS_TEST_TMPDIR/answer" 2>/dev/null 3>&- 4>&- &
   client=$!
-  open_fifo "$FIFOS/held"
+  eventually grep -q "begin held" "$FIFOS/notes"
   pid=$(pgrep -P "$ACTIVATOR")
 }
 
@@ -211,15 +211,14 @@ begin_request() {
   kill -HUP "$pid"
   kill -USR1 "$pid"
   kill -USR2 "$pid"
-  exec 5>&-
+  write_fifo "$FIFOS/held"
   wait "$client"
   equal "$(<"$BATS_TEST_TMPDIR/answer")" "answer to held"
   equal "$(exit_status)" 0
-  rm "$FIFOS/held"
+  rm "$FIFOS/held" "$FIFOS/notes"
   begin_request
   kill -TERM "$pid"
   equal "$(exit_status)" "signal 15"
-  exec 5>&-
   is_thawed
 }
 

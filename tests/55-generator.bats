@@ -260,7 +260,7 @@ blog:app"
 # The expected keys, from the options in the output of --help.
 expected_keys() {
   echo Application
-  "$PROGRAM" --help | sed -nE 's/^  --([a-z-]+).*/\1/p' | grep -vE '^(check|help|version)$' |
+  "$PROGRAM" --help | sed -nE 's/^  --([a-z-]+).*/\1/p' | grep -vE '^(check|freeze|help|version)$' |
     sed -E 's/(^|-)([a-z])/\U\2/g'
 }
 

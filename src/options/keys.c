@@ -57,8 +57,6 @@ int options_check_value(const struct options_key *key, const char *value, const 
 {
     _cleanup_(options_done) struct options options = {0};
 
-    if (key->spec->kind == OPTION_FILE && value[0] == '%')
-        return 0; /* a specifier of systemd.unit(5) that stands for an absolute path */
     if (!key->is_flag)
         return option_set(&options, key->spec, value, ret_allowed);
     if (value_parse_boolean(value) >= 0)

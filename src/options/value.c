@@ -135,7 +135,7 @@ const char *value_parse_mount(const char *text, const char **ret)
 
 const char *value_parse_absolute(const char *text, const char **ret)
 {
-    if (text[0] != '/')
+    if (text[0] != '/' && text[0] != '%')
         return "an absolute path, such as /var/cache/blog/image";
     *ret = text;
     return NULL;
