@@ -4,6 +4,8 @@
 # Images: --freeze writes the memory of an imported app to a file, and a process with --image starts
 # from it. What a process that started from an image does must be what a worker does.
 
+# shellcheck disable=SC2030,SC2031 # each test is a shell of its own
+
 load helpers
 
 export WAY=accept FAMILY=unix
@@ -41,7 +43,7 @@ imports() {
   equal "$(exit_status)" 0
   line=$(<"$LOG")
   equal "$(wc -l <"$LOG")" 1
-  contains "$line" "wsgi-once: cannot start from the image '$IMAGE', so the application is imported: "
+  contains "$line" "wsgi-once: cannot start from the image '$IMAGE', so the application is "
   for text; do
     contains "$line" "$text"
   done
@@ -105,8 +107,8 @@ child|left a child process
 thread|left a thread running
 shared|left memory that is shared with other processes
 semaphore|left memory that is shared with other processes
-mapped|left
-mapped and deleted|left
+mapped|left memory that is shared with other processes
+mapped and deleted|left a deleted file mapped
 limit|changed a resource limit
 name|changed an attribute of the process (Name in
 code|left code that it has generated
@@ -255,7 +257,8 @@ begin_request() {
   thaw shows_proc:app
   run -0 http /
   is_thawed
-  contains "$output" "cmdline=$PROGRAM --python-path=$APPS --access-log=none --image=$IMAGE shows_proc:app"
+  local given="--python-path=$APPS --access-log=none --image=$IMAGE"
+  contains "$output" "cmdline=$PROGRAM $given shows_proc:app"
   contains "$output" "exe=$(readlink -f "$PROGRAM")"
   contains "$output" "heap=True"
 }

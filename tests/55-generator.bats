@@ -902,8 +902,9 @@ verified() {
 
 @test "systemd-analyze verify reports nothing about the units with all keys" {
   lines 'Directory=/a b/"c"/\d/$e/;/%%/ü' PythonPath=/a PythonPath=%h/b Venv=/srv/venv Mount=/blog \
-    Image=%C/image MaxRequestLine=4K MaxFieldSection=16K MaxFields=50 MaxContent=1G HeadTimeout=5 ReadTimeout=5 \
-    WriteTimeout=5 RequestTimeout=1min LingerTimeout=1 Spare=3 MaxWorkers=5 Import=server \
+    Image=%C/image MaxRequestLine=4K MaxFieldSection=16K MaxFields=50 MaxContent=1G \
+    HeadTimeout=5 ReadTimeout=5 WriteTimeout=5 RequestTimeout=1min LingerTimeout=1 Spare=3 \
+    MaxWorkers=5 Import=server \
     ImportTimeout=1min WarmUp=/login?a=%%41 IdleTimeout=90 StopTimeout=10 Reload=on \
     LeftoverTimeout=1 LimitCpu=5 LimitMemory=256M LimitFiles=64 LimitProcesses=32 '[Unit]' \
     After=network.target '[Service]' MemoryMax=2G 'Environment="A=b c" D=e' \

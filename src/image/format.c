@@ -76,7 +76,7 @@ static bool has_tables(const struct image_header *header)
         is_table(header, &header->vdso, 1) && is_table(header, &header->auxv, 1);
 }
 
-/* Strings and facts end with a terminator, so that no string goes on after them. */
+/* Strings and facts end with a terminator, so that no string continues after them. */
 static bool is_terminated(const void *tables, const struct image_table *table)
 {
     const char *text = image_elements(tables, table);

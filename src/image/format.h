@@ -1,7 +1,7 @@
 #pragma once
 
-/* The format of an image: a file with the memory of a process, and what else is needed to go on in
- * another one. Pure: the validator reads memory only.
+/* The format of an image: a file with the memory of a process, and what else is needed to continue
+ * in another one. Pure: the validator reads memory only.
  *
  *     header         at offset 0
  *     tables         right after it, each at a multiple of 8; `tables_size` includes the header

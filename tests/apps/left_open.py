@@ -25,22 +25,22 @@ left = {
     "limit": lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
     "name": lambda: ctypes.CDLL(None).prctl(15, b"renamed", 0, 0, 0),
     "code": lambda: mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, 7),
-    "mapped": lambda: map_file("kept", delete=False),
-    "mapped and deleted": lambda: map_file("kept", delete=True),
-    "semaphore": lambda: multiprocessing.Semaphore(),
+    "mapped": lambda: map_file(mmap.MAP_SHARED),
+    "mapped and deleted": lambda: map_file(mmap.MAP_PRIVATE),
+    "semaphore": multiprocessing.Semaphore,
 }
 
 
-def map_file(name, delete):
-    with open(f"{FIFOS}/{name}", "wb+") as file:
+def map_file(flags):
+    """The mapping has a descriptor of its own in Python, so this uses that of the C library."""
+    with open(f"{FIFOS}/kept", "wb+") as file:
         file.write(bytes(4096))
         file.flush()
-        result = mmap.mmap(
-            file.fileno(), 4096, 0 if delete else mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE
-        ) if not delete else mmap.mmap(file.fileno(), 4096, mmap.MAP_PRIVATE, mmap.PROT_READ)
-    if delete:
-        os.unlink(f"{FIFOS}/{name}")
-    return result
+        libc = ctypes.CDLL(None)
+        libc.mmap.restype = ctypes.c_void_p
+        libc.mmap(None, ctypes.c_size_t(4096), 3, flags, file.fileno(), ctypes.c_long(0))
+    if flags == mmap.MAP_PRIVATE:
+        os.unlink(f"{FIFOS}/kept")
 
 
 kept = left[os.environ["LEFT"]]()

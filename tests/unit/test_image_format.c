@@ -16,7 +16,7 @@ struct sample {
     struct image_file files[2];
     char strings[16];
     char facts[16];
-    char vdso[8192];
+    char vdso[4096];
     uint64_t auxv[4];
 };
 
@@ -100,7 +100,7 @@ static void fill_state(struct image_header *header)
     header->n_vvars = 2;
     header->vvars[0] = (struct image_range){VVAR, VVAR + 0x4000};
     header->vvars[1] = (struct image_range){VVAR + 0x4000, VVAR + 0x6000};
-    header->vdso_range = (struct image_range){VVAR + 0x6000, VVAR + 0x8000};
+    header->vdso_range = (struct image_range){VVAR + 0x6000, VVAR + 0x7000};
 }
 
 static void sample_init(struct sample *sample)
@@ -165,7 +165,7 @@ static const struct change {
     CHANGE(header.strings.count, UINT64_MAX),
     CHANGE(header.facts.count, 0),
     CHANGE(header.facts.count, 4),
-    CHANGE(header.vdso.count, 4096),
+    CHANGE(header.vdso.count, 2048),
     CHANGE(header.vdso.offset, UINT64_MAX - 7),
     CHANGE(header.auxv.count, 8),
     CHANGE(header.auxv.count, 4096),
