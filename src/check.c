@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/deadline.h"
+#include "base/streams.h"
 #include "log/log.h"
 #include "log/message_ids.h"
 #include "server/import.h"
@@ -16,7 +17,6 @@
 #include "wsgi/python.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -91,16 +91,6 @@ static bool write_report(FILE *file, const struct worker *worker, const struct b
     return fflush(file) == 0;
 }
 
-/* As in a service: output goes to standard error, and there is no input. */
-static void redirect_streams(void)
-{
-    _cleanup_(closep) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    if (null >= 0)
-        dup2(null, STDIN_FILENO);
-    dup2(STDERR_FILENO, STDOUT_FILENO);
-}
-
 static _Noreturn void import_process_main(const struct options *options, int report)
 {
     struct options serving = *options;
@@ -112,7 +102,7 @@ static _Noreturn void import_process_main(const struct options *options, int rep
     setpgid(0, 0);
     notify_disable();
     log_after_fork();
-    redirect_streams();
+    streams_redirect();
     struct baseline before = {.time = deadline_now(), .memory = peak_memory()};
     int status = import_as_serving(&serving, &worker);
     if (status != 0)

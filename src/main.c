@@ -9,6 +9,7 @@
 #include "base/problem.h"
 #include "base/streams.h"
 #include "check.h"
+#include "frozen.h"
 #include "log/log.h"
 #include "options/help.h"
 #include "options/options.h"
@@ -66,6 +67,14 @@ static int check(const struct options *options)
     return status != 0 ? status : flush_output();
 }
 
+/* The report follows what the import has printed to standard error. */
+static int freeze(const struct options *options, char **argv, const struct signal_policy *signals)
+{
+    int status = frozen_make(options, argv, signals);
+
+    return status != 0 ? status : flush_output();
+}
+
 /* ---- serving -------------------------------------------------------------------------------- */
 
 /* Returns the connection that was passed, or accepts one; or -ETIMEDOUT or another -errno. */
@@ -82,9 +91,10 @@ static int get_connection(const struct activation *activation, usec_t timeout)
     return activation_accept(activation, first, -1, deadline_after(timeout));
 }
 
-/* Serves one request. Returns the exit status if there was none; otherwise exits. */
-static int serve_one(const struct options *options, const struct activation *activation,
-    const struct signal_policy *signals, int failure)
+/* Serves one request. Returns the exit status if there was none; otherwise exits. argv: of main().
+ */
+static int serve_one(const struct options *options, char **argv,
+    const struct activation *activation, const struct signal_policy *signals, int failure)
 {
     struct worker worker = {.options = options, .failure = failure, .signal_policy = signals};
     int fd = get_connection(activation, options->timeouts.head);
@@ -98,14 +108,16 @@ static int serve_one(const struct options *options, const struct activation *act
     }
     activation_close(activation);
     notify_disable();
+    if (options->image && failure == 0)
+        frozen_serve(options, argv, signals, fd);
     worker_end(&worker, worker_serve(&worker, fd));
 }
 
 /* Takes the sockets and serves. failure: the exit status because of a problem with the options, or
  * 0. After a problem, clients that wait get an answer: if their connections stayed, systemd would
  * start this process again and again. Returns the exit status. */
-static int serve(const struct options *options, const struct signal_policy *signals, int failure,
-    const struct problem *problem)
+static int serve(const struct options *options, char **argv, const struct signal_policy *signals,
+    int failure, const struct problem *problem)
 {
     _cleanup_(activation_done) struct activation activation = {.connection = -1};
     struct problem activation_problem;
@@ -121,7 +133,7 @@ static int serve(const struct options *options, const struct signal_policy *sign
     if (activation.connection < 0 && activation.n_listeners == 0)
         return failure;
     if (activation.connection >= 0 || options->single)
-        return serve_one(options, &activation, signals, failure);
+        return serve_one(options, argv, &activation, signals, failure);
     return server_run(options, &activation, &signals->mask, failure);
 }
 
@@ -160,6 +172,9 @@ int main(int argc, char **argv)
     case OPTIONS_HELP: return print_help();
     case OPTIONS_VERSION: return print_version();
     case OPTIONS_CHECK: return failure ? report_problem(failure, &problem) : check(&options);
-    case OPTIONS_SERVE: return serve(&options, &signals, failure, &problem);
+    case OPTIONS_SERVE: break;
     }
+    if (options.freeze && failure == 0)
+        return freeze(&options, argv, &signals);
+    return serve(&options, argv, &signals, failure, &problem);
 }

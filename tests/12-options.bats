@@ -233,6 +233,13 @@ names_in_manual() {
   done
 }
 
+@test "an image without an absolute path is refused" {
+  for value in "" image ./image; do
+    refused "--image" "'$value'" "absolute path" -- --image="$value" hello:app
+    refused "--freeze" "'$value'" "absolute path" -- --freeze="$value" hello:app
+  done
+}
+
 @test "--reload is refused with --import=worker, whose sources the server does not know" {
   refused "--reload" "--import=server" -- --reload --import=worker hello:app
 }
@@ -286,6 +293,11 @@ names_in_manual() {
   for value in "/a#b" /%zz http://u@h/p "http://h?q/p" //p; do
     accepted --warm-up="$value"
   done
+}
+
+@test "an image is accepted" {
+  accepted --image=/no/such/image
+  accepted --ima /no/such/image
 }
 
 @test "options for logging are accepted" {

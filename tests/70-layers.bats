@@ -57,8 +57,8 @@ only() {
 }
 
 # The floors, from the top down: a file uses its own folder and those below it.
-FLOORS=(main completion generator check version server worker wsgi log net systemd options proxy
-  http image base)
+FLOORS=(main completion generator check frozen version server worker wsgi log net systemd options
+  proxy http image base)
 
 # floor FILE: the number of its floor, 0 at the top.
 floor() {
@@ -171,11 +171,11 @@ floor() {
   equal "$(uniq --repeated <<<"$names")" "main"
 }
 
-@test "messages are written by main, check, server, worker, access and gateway" {
+@test "messages are written by main, check, frozen, server, worker, access and gateway" {
   # The layers below return errors: their caller knows whether to log them.
   local servers='server/(failure|import|leftovers|reloader|server|spares?|status|template|'
   servers+='template_process|templates|workers)'
-  local writers="main|check|$servers|worker/worker|log/access|wsgi/gateway"
+  local writers="main|check|frozen|$servers|worker/worker|log/access|wsgi/gateway"
   local sending='log_(line|event|to_[a-z]+)'
   including '"log/log\.h"' | only "(log/log|$writers)\.c|log/access\.h"
   symbols 'U' | grep -E " $sending\$" | only "($writers)\.o $sending"
@@ -183,11 +183,11 @@ floor() {
 
 @test "nothing else writes to the standard streams" {
   # write(2) is for log/standard_error.c, and the signal handler of request_timer.c. printf is for
-  # --help, --version and --check; fork_safety.c formats its text in memory. The generator and the
-  # program that prints completions are separate programs.
+  # --help, --version, --check and --freeze; fork_safety.c formats its text in memory. The generator
+  # and the program that prints completions are separate programs.
   local printing='v?f?printf|v?dprintf|f?puts|f?putc|putchar|fwrite|perror|stderr|stdout'
   symbols 'U' | grep -E " ($printing|__v?[fd]?printf_chk)$" | sed 's/ .*//' | sort -u |
-    only '(main|check|options/help|version|server/fork_safety|generator/.*|completion/.*)\.o'
+    only '(main|check|frozen|options/help|version|server/fork_safety|generator/.*|completion/.*)\.o'
   symbols 'U' | grep -E ' (write|writev)$' |
     only '(log/standard_error|worker/request_timer|generator/diagnostics)\.o write'
 }
@@ -206,8 +206,11 @@ floor() {
 }
 
 @test "the socket is systemd's: nothing can bind, listen, unlink or change modes" {
+  # image/freeze.c replaces an image with a new one.
   local owning='bind|listen|unlink(at)?|rmdir|remove|rename.*|f?chmod(at)?|[fl]?chown.*'
-  run -1 grep -E "^[^ ]* ($owning)$" <(symbols 'U' | grep -v '^generator/')
+  run -1 grep -E "^[^ ]* ($owning)$" <(
+    symbols 'U' | grep -v -e '^generator/' -e '^image/freeze\.o \(rename\|unlink\)$'
+  )
   # the control
   symbols 'U' | grep -qE '^systemd/activation\.o accept4?$'
 }

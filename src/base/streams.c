@@ -34,6 +34,17 @@ void streams_secure_input(void)
     close(null);
 }
 
+void streams_redirect(void)
+{
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    if (null >= 0) {
+        dup2(null, STDIN_FILENO);
+        close(null);
+    }
+    dup2(STDERR_FILENO, STDOUT_FILENO);
+}
+
 void streams_detach_terminal(void)
 {
     int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);

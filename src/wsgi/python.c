@@ -268,6 +268,21 @@ void python_freeze(void)
     PyGILState_Release(state);
 }
 
+int python_renew_variable(const char *name, const char *old, const char *new)
+{
+    if (!Py_IsInitialized())
+        return 0;
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyObject *values = Py_BuildValue("(yyy)", name, old, new);
+    PyObject *done = values ? helper_call("renew_variable", values, NULL) : NULL;
+    int r = done ? 0 : -1;
+    PyErr_Clear();
+    Py_XDECREF(values);
+    Py_XDECREF(done);
+    PyGILState_Release(state);
+    return r;
+}
+
 static void flush_stream(const char *name)
 {
     PyObject *stream = PySys_GetObject(name); /* borrowed */

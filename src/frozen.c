@@ -1,0 +1,307 @@
+#include "frozen.h"
+
+#include "base/cleanup.h"
+#include "base/deadline.h"
+#include "base/problem.h"
+#include "base/streams.h"
+#include "image/freeze.h"
+#include "image/obstacles.h"
+#include "image/state.h"
+#include "image/thaw.h"
+#include "log/log.h"
+#include "server/import.h"
+#include "systemd/notify.h"
+#include "worker/exit_info.h"
+#include "worker/process_exit.h"
+#include "worker/worker.h"
+#include "wsgi/python.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+
+/* ---- variables that differ with each start -------------------------------------------------- */
+
+/* What a process gives to the image that takes its place. */
+struct message {
+    int connection;
+    uint32_t environment_size;
+    char environment[]; /* "NAME=value", each with its terminator: see facts_is_of_start */
+};
+
+/* On the heap, or NULL. */
+static struct message *message_new(int connection)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; environ && environ[i]; i++)
+        if (facts_is_of_start(environ[i]))
+            size += strlen(environ[i]) + 1;
+    struct message *message = calloc(1, sizeof(*message) + size);
+    if (!message)
+        return NULL;
+    message->connection = connection;
+    for (size_t i = 0; environ && environ[i]; i++) {
+        size_t length = strlen(environ[i]) + 1;
+        if (!facts_is_of_start(environ[i]))
+            continue;
+        memcpy(message->environment + message->environment_size, environ[i], length);
+        message->environment_size += (uint32_t)length;
+    }
+    return message;
+}
+
+static size_t message_size(const struct message *message)
+{
+    return sizeof(*message) + message->environment_size;
+}
+
+/* The value of the variable that this "NAME=value" is about, or NULL. */
+static const char *find_value(const struct message *message, const char *variable)
+{
+    size_t size = strcspn(variable, "=") + 1;
+    const char *end = message->environment + message->environment_size;
+
+    for (const char *at = message->environment; at < end; at += strlen(at) + 1)
+        if (strncmp(at, variable, size) == 0)
+            return at + size;
+    return NULL;
+}
+
+/* ---- the process that was frozen ------------------------------------------------------------ */
+
+/* All of this is in the image. */
+struct frozen {
+    struct worker worker;
+    struct freezer *freezer;
+    struct facts facts;
+    struct image_state state;
+    struct message *before; /* the variables that the import has found */
+    struct message *now;    /* in a process that was thawed: what it was given */
+    pid_t importer;
+};
+
+/* Gives a variable the value of the new process, unless the import has changed it. */
+static int renew_variable(const struct frozen *frozen, const char *variable)
+{
+    _cleanup_(freep) char *name = strndup(variable, strcspn(variable, "="));
+    const char *old = find_value(frozen->before, variable);
+    const char *new = find_value(frozen->now, variable);
+    const char *present = name ? getenv(name) : NULL;
+
+    if (!name)
+        return -ENOMEM;
+    if ((present && old ? strcmp(present, old) == 0 : present == old) &&
+        (new ? setenv(name, new, 1) : unsetenv(name)) < 0)
+        return -errno;
+    return python_renew_variable(name, old, new) < 0 ? -EINVAL : 0;
+}
+
+static int renew_variables(const struct frozen *frozen, const struct message *message)
+{
+    const char *end = message->environment + message->environment_size;
+    int r = 0;
+
+    for (const char *at = message->environment; r == 0 && at < end; at += strlen(at) + 1)
+        r = renew_variable(frozen, at);
+    return r;
+}
+
+/* Takes over what image_thaw was given. */
+static void take_message(struct frozen *frozen, struct image_message *message)
+{
+    frozen->now = malloc(message->size);
+    if (!frozen->now)
+        process_exit(EX_OSERR);
+    memcpy(frozen->now, message->data, message->size);
+    munmap(message->memory, message->memory_size);
+}
+
+/* Before the after-fork hooks, which are the app's and see what they would see in a worker. */
+static void begin_thawed(struct frozen *frozen, struct image_message *message)
+{
+    struct worker *worker = &frozen->worker;
+
+    if (image_state_restore(&frozen->state) < 0)
+        process_exit(EX_OSERR);
+    take_message(frozen, message);
+    int r = renew_variables(frozen, frozen->before);
+    if (r == 0)
+        r = renew_variables(frozen, frozen->now);
+    log_open();
+    if (r < 0) {
+        log_line(LOG_ERR, "cannot renew the environment: %s", strerror(-r));
+        worker->failure = EX_OSERR;
+    }
+    signals_ignore(worker->signal_policy);
+}
+
+/* ---- freezing ------------------------------------------------------------------------------- */
+
+/* In the forked process, and again in each that starts from the image: there it returns. */
+static void freeze_process(const void *data)
+{
+    struct frozen *frozen = *(struct frozen *const *)data;
+    void *message = NULL;
+
+    log_after_fork();
+    int r = image_freeze(frozen->freezer, frozen->worker.options->freeze, &frozen->facts,
+        frozen->importer, &message);
+    if (r <= 0)
+        process_exit(r < 0 ? EX_CANTCREAT : 0);
+    begin_thawed(frozen, message);
+}
+
+/* Returns the exit status. */
+static int fork_frozen(struct frozen *frozen)
+{
+    sigset_t all, mask;
+    int status = 0;
+
+    frozen->importer = getpid();
+    int r = image_state_save(&frozen->state);
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &mask);
+    pid_t pid = r == 0 ? python_fork(freeze_process, &frozen) : -1;
+    if (pid == 0)
+        worker_end(&frozen->worker, worker_serve(&frozen->worker, frozen->now->connection));
+    if (pid > 0 && waitpid(pid, &status, 0) < 0)
+        pid = -1;
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    if (pid > 0 && status == 0)
+        return 0;
+    if (pid < 0)
+        log_line(LOG_ERR, "cannot freeze the application: %m");
+    else
+        log_line(
+            LOG_ERR, "cannot freeze the application: %s", freezer_problem(frozen->freezer)->text);
+    return pid < 0 ? EX_OSERR : EX_CANTCREAT;
+}
+
+/* Imports, and looks for what an image cannot hold. Returns the exit status. */
+static int import(struct frozen *frozen, char **argv)
+{
+    _cleanup_(obstacles_done) struct obstacles obstacles = {0};
+    struct problem problem;
+
+    frozen->before = message_new(-1);
+    int r = facts_collect(&frozen->facts, argv + 1, &frozen->worker.signal_policy->mask);
+    if (r == 0)
+        r = obstacles_init(&obstacles);
+    if (r < 0 || !frozen->before) {
+        log_line(LOG_ERR, "cannot prepare the image: %s", strerror(r < 0 ? -r : ENOMEM));
+        return EX_OSERR;
+    }
+    int status = import_in_template(&frozen->worker, NULL);
+    if (status != 0)
+        return status;
+    if (obstacles_find(&obstacles, NULL, 0, &problem) == 0)
+        return 0;
+    log_line(LOG_ERR, "cannot freeze the application: %s", problem.text);
+    return EX_CANTCREAT;
+}
+
+static _Noreturn void import_process_main(const struct options *options, char **argv,
+    const struct signal_policy *signals, struct freezer *freezer)
+{
+    struct options serving = *options;
+    struct frozen frozen = {
+        .worker = {.options = &serving, .signal_policy = signals},
+        .freezer = freezer,
+    };
+
+    serving.reload = false; /* sources are not watched */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpgid(0, 0);
+    log_after_fork();
+    syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0); /* a service has nothing else open */
+    streams_redirect();
+    int status = import(&frozen, argv);
+    process_exit(status == 0 ? fork_frozen(&frozen) : status);
+}
+
+/* ---- the process that waits ----------------------------------------------------------------- */
+
+/* Waits until the child has ended, and kills it, and what it left, when the timeout is exceeded. */
+static int wait_for_import(pid_t pid, usec_t timeout)
+{
+    _cleanup_(closep) int process = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd end = {.fd = process, .events = POLLIN};
+    usec_t deadline = deadline_after(timeout);
+    struct exit_info info = {0};
+    char how[128];
+    int n;
+
+    do
+        n = poll(&end, 1, deadline_poll_timeout(deadline));
+    while (n < 0 && errno == EINTR);
+    if (n == 0)
+        log_line(LOG_ERR, "import timed out (--import-timeout)");
+    kill(-pid, SIGKILL);
+    waitpid(pid, &info.status, 0);
+    if (WIFEXITED(info.status))
+        return WEXITSTATUS(info.status);
+    exit_info_describe(&info, how, sizeof(how));
+    log_line(LOG_ERR, "import process %d %s", pid, how);
+    return EX_SOFTWARE;
+}
+
+static void print_frozen(
+    const struct options *options, const struct freeze_report *report, usec_t time)
+{
+    printf("image        %s: %.1f MB\n", options->freeze, (double)report->size / 1e6);
+    printf("memory       %ju pages in %ju mappings of %ju files\n", (uintmax_t)report->pages,
+        (uintmax_t)report->mappings, (uintmax_t)report->files);
+    printf("time         %.3f s\n", (double)time / USEC_PER_SEC);
+}
+
+int frozen_make(const struct options *options, char **argv, const struct signal_policy *signals)
+{
+    struct freezer *freezer = freeze_is_supported() ? freezer_new() : NULL;
+    usec_t start = deadline_now();
+
+    if (!freezer) {
+        log_line(LOG_ERR, "cannot freeze the application: %s",
+            freeze_is_supported() ? strerror(errno) : "images need another machine or build");
+        return EX_UNAVAILABLE;
+    }
+    notify_disable();
+    pid_t pid = fork();
+    if (pid == 0)
+        import_process_main(options, argv, signals, freezer);
+    if (pid < 0) {
+        log_line(LOG_ERR, "cannot freeze the application: %m");
+        return EX_OSERR;
+    }
+    int status = wait_for_import(pid, options->timeouts.import);
+    if (status == 0)
+        print_frozen(options, freezer_report(freezer), deadline_now() - start);
+    return status;
+}
+
+/* ---- the process that is replaced ----------------------------------------------------------- */
+
+void frozen_serve(
+    const struct options *options, char **argv, const struct signal_policy *signals, int connection)
+{
+    _cleanup_(facts_done) struct facts facts = {0};
+    _cleanup_(freep) struct message *message = message_new(connection);
+    struct problem problem;
+
+    int r = message ? facts_collect(&facts, argv + 1, &signals->mask) : -ENOMEM;
+    if (r < 0)
+        problem_set(&problem, r, "%s", strerror(-r));
+    else {
+        log_flush(); /* closes the socket, which the image would not know */
+        image_thaw(options->image, &facts, message, message_size(message), &problem);
+    }
+    log_line(LOG_NOTICE, "cannot start from the image '%s', so the application is imported: %s",
+        options->image, problem.text);
+}

@@ -1,0 +1,40 @@
+#pragma once
+
+/* Writes an image of this process, to continue from in other processes. */
+
+#include "image/facts.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct problem;
+
+/* Memory that a process shares with the one that it forks to be frozen. It is not in the image. */
+struct freezer;
+
+/* What the forked process reports, valid in both processes once it has returned. */
+struct freeze_report {
+    uint64_t size; /* of the file, in bytes */
+    uint64_t pages, mappings, files;
+};
+
+/* Whether this build can make images. */
+bool freeze_is_supported(void);
+
+/* Returns NULL with errno. It is unmapped when the process ends. */
+struct freezer *freezer_new(void);
+const struct freeze_report *freezer_report(const struct freezer *freezer);
+/* Why image_freeze failed. */
+const struct problem *freezer_problem(const struct freezer *freezer);
+
+/* Call it in a process that was forked for it, which has one thread and only the standard streams
+ * open, and all signals blocked. Writes the image to a new file beside the path, with mode 0600,
+ * then renames it. importer: the process that has imported the app.
+ *
+ * Like setjmp(3), it returns several times. In this process: 0, or -1 if there is no image (see
+ * freezer_problem). In each process that thaws the image: 1, with what image_thaw was given in
+ * *ret_message and its size; the caller must free that with munmap(2) later. There, only memory is
+ * as it was: the caller restores the rest (state.h), while all signals are blocked. */
+int image_freeze(struct freezer *freezer, const char *path, const struct facts *facts,
+    pid_t importer, void **ret_message);
