@@ -4,9 +4,12 @@
 #include "base/deadline.h"
 #include "base/problem.h"
 #include "base/streams.h"
+#include "image/circumstances.h"
+#include "image/dependencies.h"
 #include "image/freeze.h"
 #include "image/obstacles.h"
 #include "image/state.h"
+#include "image/survey.h"
 #include "image/thaw.h"
 #include "log/log.h"
 #include "server/import.h"
@@ -33,7 +36,7 @@
 struct message {
     int connection;
     uint32_t environment_size;
-    char environment[]; /* "NAME=value", each with its terminator: see facts_is_of_start */
+    char environment[]; /* "NAME=value", each with its terminator: not circumstances_has_variable */
 };
 
 /* On the heap, or NULL. */
@@ -42,7 +45,7 @@ static struct message *message_new(int connection)
     size_t size = 0;
 
     for (size_t i = 0; environ && environ[i]; i++)
-        if (facts_is_of_start(environ[i]))
+        if (!circumstances_has_variable(environ[i]))
             size += strlen(environ[i]) + 1;
     struct message *message = calloc(1, sizeof(*message) + size);
     if (!message)
@@ -50,7 +53,7 @@ static struct message *message_new(int connection)
     message->connection = connection;
     for (size_t i = 0; environ && environ[i]; i++) {
         size_t length = strlen(environ[i]) + 1;
-        if (!facts_is_of_start(environ[i]))
+        if (circumstances_has_variable(environ[i]))
             continue;
         memcpy(message->environment + message->environment_size, environ[i], length);
         message->environment_size += (uint32_t)length;
@@ -81,7 +84,7 @@ static const char *find_value(const struct message *message, const char *variabl
 struct frozen {
     struct worker worker;
     struct freezer *freezer;
-    struct facts facts;
+    struct survey survey; /* what the import depends on */
     struct image_state state;
     struct message *before; /* the variables that the import has found */
     struct message *now;    /* in a process that was thawed: what it was given */
@@ -152,11 +155,18 @@ static void freeze_process(const void *data)
     void *message = NULL;
 
     log_after_fork();
-    int r = image_freeze(frozen->freezer, frozen->worker.options->freeze, &frozen->facts,
+    int r = image_freeze(frozen->freezer, frozen->worker.options->freeze, frozen->survey.record,
         frozen->importer, &message);
     if (r <= 0)
         process_exit(r < 0 ? EX_CANTCREAT : 0);
     begin_thawed(frozen, message);
+}
+
+/* Returns the exit status. */
+static int report_problem(int status, const struct problem *problem)
+{
+    log_line(LOG_ERR, "cannot freeze the application: %s", problem->text);
+    return status;
 }
 
 /* Returns the exit status. */
@@ -177,12 +187,37 @@ static int fork_frozen(struct frozen *frozen)
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     if (pid > 0 && status == 0)
         return 0;
-    if (pid < 0)
-        log_line(LOG_ERR, "cannot freeze the application: %m");
-    else
-        log_line(
-            LOG_ERR, "cannot freeze the application: %s", freezer_problem(frozen->freezer)->text);
-    return pid < 0 ? EX_OSERR : EX_CANTCREAT;
+    if (pid > 0)
+        return report_problem(EX_CANTCREAT, freezer_problem(frozen->freezer));
+    log_line(LOG_ERR, "cannot freeze the application: %m");
+    return EX_OSERR;
+}
+
+/* In a process of its own, whose system calls are watched. */
+static int import_watched(void *data)
+{
+    const struct frozen *frozen = data;
+    struct worker worker = frozen->worker;
+
+    return import_in_template(&worker, NULL);
+}
+
+/* Finds out what the import depends on, by imports. Returns the exit status. */
+static int survey_import(struct frozen *frozen, char **argv)
+{
+    struct survey_task task = {
+        .import = import_watched,
+        .data = frozen,
+        .arguments = argv + 1,
+        .environment = environ,
+        .deadline = DEADLINE_NEVER, /* the parent of this process has one */
+    };
+    struct problem problem;
+    int r = survey_run(&task, &frozen->survey, &problem);
+
+    if (r == SURVEY_IMPORT_FAILED)
+        return WIFEXITED(frozen->survey.status) ? WEXITSTATUS(frozen->survey.status) : EX_SOFTWARE;
+    return r < 0 ? report_problem(EX_CANTCREAT, &problem) : 0;
 }
 
 /* Imports, and looks for what an image cannot hold. Returns the exit status. */
@@ -190,22 +225,22 @@ static int import(struct frozen *frozen, char **argv)
 {
     _cleanup_(obstacles_done) struct obstacles obstacles = {0};
     struct problem problem;
+    int status = survey_import(frozen, argv);
 
-    frozen->before = message_new(-1);
-    int r = facts_collect(&frozen->facts, argv + 1, &frozen->worker.signal_policy->mask);
-    if (r == 0)
-        r = obstacles_init(&obstacles);
-    if (r < 0 || !frozen->before) {
-        log_line(LOG_ERR, "cannot prepare the image: %s", strerror(r < 0 ? -r : ENOMEM));
-        return EX_OSERR;
-    }
-    int status = import_in_template(&frozen->worker, NULL);
     if (status != 0)
         return status;
-    if (obstacles_find(&obstacles, NULL, 0, &problem) == 0)
-        return 0;
-    log_line(LOG_ERR, "cannot freeze the application: %s", problem.text);
-    return EX_CANTCREAT;
+    frozen->before = message_new(-1);
+    if (!frozen->before || obstacles_init(&obstacles) < 0) {
+        log_line(LOG_ERR, "cannot freeze the application: %m");
+        return EX_OSERR;
+    }
+    status = import_in_template(&frozen->worker, NULL);
+    if (status != 0)
+        return status;
+    if (dependencies_check_paths(frozen->survey.record, &problem) != 0 ||
+        obstacles_find(&obstacles, NULL, 0, &problem) != 0)
+        return report_problem(EX_CANTCREAT, &problem);
+    return 0;
 }
 
 static _Noreturn void import_process_main(const struct options *options, char **argv,
@@ -288,19 +323,16 @@ int frozen_make(const struct options *options, char **argv, const struct signal_
 
 /* ---- the process that is replaced ----------------------------------------------------------- */
 
-void frozen_serve(
-    const struct options *options, char **argv, const struct signal_policy *signals, int connection)
+void frozen_serve(const struct options *options, char **argv, int connection)
 {
-    _cleanup_(facts_done) struct facts facts = {0};
     _cleanup_(freep) struct message *message = message_new(connection);
     struct problem problem;
 
-    int r = message ? facts_collect(&facts, argv + 1, &signals->mask) : -ENOMEM;
-    if (r < 0)
-        problem_set(&problem, r, "%s", strerror(-r));
+    if (!message)
+        problem_set(&problem, -1, "out of memory");
     else {
         log_flush(); /* closes the socket, which the image would not know */
-        image_thaw(options->image, &facts, message, message_size(message), &problem);
+        image_thaw(options->image, argv + 1, message, message_size(message), &problem);
     }
     log_line(LOG_NOTICE, "cannot start from the image '%s', so the application is imported: %s",
         options->image, problem.text);

@@ -17,5 +17,4 @@ int frozen_make(const struct options *options, char **argv, const struct signal_
 /* Serves the connection in the process of the image options->image, which takes the place of this
  * one; does not return then. Returns, with everything as before, if the image is missing or does
  * not fit, after logging why. argv: of main(). */
-void frozen_serve(const struct options *options, char **argv, const struct signal_policy *signals,
-    int connection);
+void frozen_serve(const struct options *options, char **argv, int connection);

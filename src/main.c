@@ -109,7 +109,7 @@ static int serve_one(const struct options *options, char **argv,
     activation_close(activation);
     notify_disable();
     if (options->image && failure == 0)
-        frozen_serve(options, argv, signals, fd);
+        frozen_serve(options, argv, fd);
     worker_end(&worker, worker_serve(&worker, fd));
 }
 

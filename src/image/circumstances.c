@@ -1,6 +1,9 @@
 #include "image/circumstances.h"
 
+#include "image/processor.h"
+
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +21,7 @@ static const char volatile_variables[][32] = {
     "MANAGERPID", "MANAGERPIDFDID", "SYSTEMD_EXEC_PID", "WATCHDOG_*", "CREDENTIALS_DIRECTORY",
     "MEMORY_PRESSURE_*",      /* contain the name of the unit */
     "TRIGGER_*", "MONITOR_*", /* what started this unit */
+    "_",                      /* the shell's name of the program that it started */
 };
 
 static bool name_matches(const char *variable, const char *pattern)
@@ -77,7 +81,8 @@ static void get_user(char *ret, size_t size)
 {
     gid_t groups[256];
     int count = getgroups(sizeof(groups) / sizeof(groups[0]), groups);
-    size_t at = (size_t)snprintf(ret, size, "%u:%u", geteuid(), getegid());
+    size_t at =
+        (size_t)snprintf(ret, size, "%u:%u %u:%u", getuid(), geteuid(), getgid(), getegid());
 
     for (int i = 0; i < count && at < size; i++)
         at += (size_t)snprintf(ret + at, size - at, ",%u", groups[i]);
@@ -114,6 +119,46 @@ static void get_processors(char *ret, size_t size)
         snprintf(ret, size, "%d", CPU_COUNT(&set));
 }
 
+/* Libraries choose their code by them. */
+static void get_processor(char *ret, size_t size)
+{
+    char text[PROCESSOR_TEXT_SIZE];
+
+    processor_describe(text);
+    snprintf(ret, size, "%s", text);
+}
+
+/* The program itself ignores SIGPIPE, and Python SIGXFSZ. */
+static void get_ignored_signals(char *ret, size_t size)
+{
+    struct sigaction action;
+    size_t at = (size_t)snprintf(ret, size, "none");
+
+    for (int i = 1; i < NSIG && at < size; i++)
+        if (i != SIGPIPE && i != SIGXFSZ && sigaction(i, NULL, &action) == 0 &&
+            action.sa_handler == SIG_IGN)
+            at += (size_t)snprintf(ret + at, size - at, ", %d", i);
+}
+
+static void get_blocked_signals(char *ret, size_t size)
+{
+    sigset_t mask;
+    size_t at = (size_t)snprintf(ret, size, "none");
+
+    if (sigprocmask(SIG_BLOCK, NULL, &mask) < 0)
+        snprintf(ret, size, UNKNOWN);
+    else
+        for (int i = 1; i < NSIG && at < size; i++)
+            if (sigismember(&mask, i) == 1)
+                at += (size_t)snprintf(ret + at, size - at, ", %d", i);
+}
+
+static void get_terminals(char *ret, size_t size)
+{
+    snprintf(
+        ret, size, "%d%d%d", isatty(STDIN_FILENO), isatty(STDOUT_FILENO), isatty(STDERR_FILENO));
+}
+
 static const struct fact {
     const char *name;
     void (*get)(char *ret, size_t size);
@@ -123,6 +168,10 @@ static const struct fact {
     {"umask", get_umask},
     {"host or its kernel", get_host},
     {"number of processors", get_processors},
+    {"processor", get_processor},
+    {"set of ignored signals", get_ignored_signals},
+    {"set of blocked signals", get_blocked_signals},
+    {"kind of the standard streams", get_terminals},
 };
 
 void circumstances_get_fact(size_t number, char ret_fact[CIRCUMSTANCES_FACT_SIZE])

@@ -17,8 +17,10 @@ bool circumstances_has_variable(const char *variable);
  * they do not reach the app. Abbreviations of these count: such a start never fits, and imports. */
 const char *circumstances_next_option(char *const **arguments);
 
-/* The facts: working directory, user and groups, umask, host and kernel, number of processors. */
-enum { CIRCUMSTANCES_FACTS = 5, CIRCUMSTANCES_FACT_SIZE = 4096 + 64 };
+/* The facts: working directory, user and groups, umask, host and kernel, number of processors and
+ * their features, ignored and blocked signals, and which standard streams are terminals. Signals
+ * have to be as main() has found or set them, and the streams those of serving. */
+enum { CIRCUMSTANCES_FACTS = 9, CIRCUMSTANCES_FACT_SIZE = 4096 + 64 };
 
 /* Writes the fact of this process with the number, as a string "NAME=VALUE", where NAME is for
  * people. Writes "NAME=?" if it cannot be found out: that fits nothing, not even itself, see

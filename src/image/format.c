@@ -72,11 +72,11 @@ static bool has_tables(const struct image_header *header)
     return is_table(header, &header->mappings, sizeof(struct image_mapping)) &&
         is_table(header, &header->runs, sizeof(struct image_run)) &&
         is_table(header, &header->files, sizeof(struct image_file)) &&
-        is_table(header, &header->strings, 1) && is_table(header, &header->facts, 1) &&
+        is_table(header, &header->strings, 1) && is_table(header, &header->dependencies, 1) &&
         is_table(header, &header->vdso, 1) && is_table(header, &header->auxv, 1);
 }
 
-/* Strings and facts end with a terminator, so that no string continues after them. */
+/* Strings end with a terminator, so that no string continues after them. */
 static bool is_terminated(const void *tables, const struct image_table *table)
 {
     const char *text = image_elements(tables, table);
@@ -259,8 +259,7 @@ const char *image_validate(const void *tables, size_t size)
     if (size != header->tables_size || image_checksum(tables, size) != header->checksum)
         return "its tables are damaged";
     if (!has_tables(header) || !is_terminated(tables, &header->strings) ||
-        !is_terminated(tables, &header->facts) || header->auxv.count % 16 != 0 ||
-        header->auxv.count > 1024)
+        header->auxv.count % 16 != 0 || header->auxv.count > 1024)
         return "its tables are invalid";
     if (!has_files(header, tables))
         return "its table of files is invalid";

@@ -65,7 +65,7 @@ struct image_file {
 /* A part of the tables. */
 struct image_table {
     uint64_t offset; /* in the file */
-    uint64_t count;  /* of elements; of bytes for strings, facts, vdso and auxv */
+    uint64_t count;  /* of elements; of bytes for strings, dependencies, vdso, auxv */
 };
 
 struct image_registers {
@@ -92,7 +92,7 @@ struct image_header {
     uint64_t checksum; /* of header and tables, with 0 in this place */
     int64_t created;   /* seconds since 1970 */
 
-    struct image_table mappings, runs, files, strings, facts, vdso, auxv;
+    struct image_table mappings, runs, files, strings, dependencies, vdso, auxv;
     uint64_t program;           /* the number of the program's file, from 1 on */
     uint64_t working_directory; /* offset in the table of strings */
     uint64_t umask;
@@ -121,7 +121,8 @@ const char *image_validate_header(const struct image_header *header, uint64_t fi
 
 /* Checks everything that the header and the tables refer to: `size` is tables_size, and `tables`
  * is aligned to 8. Returns NULL, or what is wrong (static). After that, all offsets and counts are
- * inside of the tables and the file; strings end; mappings and runs are in order, do not overlap,
+ * inside of the tables and the file, but what the dependencies are (dependencies_validate) is not
+ * looked at; strings end; mappings and runs are in order, do not overlap,
  * and runs are inside of writable or at least private mappings. */
 const char *image_validate(const void *tables, size_t size);
 

@@ -167,7 +167,7 @@ static bool add_table(struct freezer *freezer, struct image_table *table, const 
     return true;
 }
 
-static int add_tables(struct freezer *freezer, const struct facts *facts)
+static int add_tables(struct freezer *freezer, struct slice dependencies)
 {
     struct image_header *header = header_of(freezer);
     struct inventory *inventory = &freezer->inventory;
@@ -184,7 +184,7 @@ static int add_tables(struct freezer *freezer, const struct facts *facts)
         !add_table(freezer, &header->files, inventory->files, inventory->n_files,
             sizeof(*inventory->files)) ||
         !add_table(freezer, &header->strings, inventory->strings, inventory->strings_size, 1) ||
-        !add_table(freezer, &header->facts, facts->text, facts->size, 1) ||
+        !add_table(freezer, &header->dependencies, dependencies.data, dependencies.size, 1) ||
         !add_table(freezer, &header->vdso, vdso, inventory->vdso.end - inventory->vdso.start, 1) ||
         !add_table(freezer, &header->auxv, auxv, (size_t)auxv_size, 1))
         return problem_set(&freezer->problem, -1, "the tables are too large");
@@ -263,7 +263,7 @@ static int write_file(struct freezer *freezer, const char *path)
 /* ---- freezing ------------------------------------------------------------------------------- */
 
 static int write_frozen(
-    struct freezer *freezer, const char *path, const struct facts *facts, pid_t importer)
+    struct freezer *freezer, const char *path, struct slice dependencies, pid_t importer)
 {
     const struct image_range own = {(uint64_t)freezer, (uint64_t)(freezer + 1)};
     struct image_header *header = header_of(freezer);
@@ -271,7 +271,8 @@ static int write_frozen(
 
     if (inventory_mappings(inventory, &own, &freezer->problem) != 0 ||
         fill_header(freezer, header, importer) != 0 ||
-        inventory_pages(inventory, &freezer->problem) != 0 || add_tables(freezer, facts) != 0)
+        inventory_pages(inventory, &freezer->problem) != 0 ||
+        add_tables(freezer, dependencies) != 0)
         return -1;
     place_runs(freezer);
     header->checksum = image_checksum(freezer->tables, header->tables_size);
@@ -289,7 +290,7 @@ static int write_frozen(
     return write_file(freezer, path);
 }
 
-int image_freeze(struct freezer *freezer, const char *path, const struct facts *facts,
+int image_freeze(struct freezer *freezer, const char *path, struct slice dependencies,
     pid_t importer, void **ret_message)
 {
     if (!IMAGE_SUPPORTED || !process_can_set_layout())
@@ -299,5 +300,5 @@ int image_freeze(struct freezer *freezer, const char *path, const struct facts *
         *ret_message = thawed.message;
         return 1;
     }
-    return write_frozen(freezer, path, facts, importer);
+    return write_frozen(freezer, path, dependencies, importer);
 }

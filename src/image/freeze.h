@@ -2,7 +2,7 @@
 
 /* Writes an image of this process, to continue from in other processes. */
 
-#include "image/facts.h"
+#include "base/slice.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -30,11 +30,12 @@ const struct problem *freezer_problem(const struct freezer *freezer);
 
 /* Call it in a process that was forked for it, which has one thread and only the standard streams
  * open, and all signals blocked. Writes the image to a new file beside the path, with mode 0600,
- * then renames it. importer: the process that has imported the app.
+ * then renames it. dependencies: a record (dependencies.h). importer: the process that has imported
+ * the app.
  *
  * Like setjmp(3), it returns several times. In this process: 0, or -1 if there is no image (see
  * freezer_problem). In each process that thaws the image: 1, with what image_thaw was given in
  * *ret_message and its size; the caller must free that with munmap(2) later. There, only memory is
  * as it was: the caller restores the rest (state.h), while all signals are blocked. */
-int image_freeze(struct freezer *freezer, const char *path, const struct facts *facts,
+int image_freeze(struct freezer *freezer, const char *path, struct slice dependencies,
     pid_t importer, void **ret_message);

@@ -1,7 +1,8 @@
 #pragma once
 
 /* What an import may leave that an image cannot hold: open descriptors, threads, child processes,
- * and changed attributes of the process. (Memory that an image cannot hold is found by inventory.h.)
+ * and changed attributes of the process. (Memory that an image cannot hold is found by
+ * inventory.h.)
  */
 
 #include <stddef.h>

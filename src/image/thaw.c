@@ -2,16 +2,19 @@
 
 #include "base/cleanup.h"
 #include "base/problem.h"
+#include "image/dependencies.h"
 #include "image/maps.h"
 #include "image/placement.h"
 #include "image/process.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { MAX_AGE = 24 * 60 * 60, MAX_CLOCK_ERROR = 60, STACK_SIZE = 64 << 10 };
 
@@ -49,22 +52,19 @@ static int check_program(const struct image *image, struct problem *ret_problem)
     return 0;
 }
 
-static int check_facts(
-    const struct image_header *header, const struct facts *facts, struct problem *ret_problem)
+static int check_dependencies(
+    const struct image_header *header, char *const *arguments, struct problem *ret_problem)
 {
-    const struct facts old = {
-        .text = (char *)image_elements(header, &header->facts), /* it is only read */
-        .size = header->facts.count,
+    struct slice record = {
+        .data = image_elements(header, &header->dependencies),
+        .size = header->dependencies.count,
     };
-    const char *difference = facts_find_difference(&old, facts);
 
-    return difference
-        ? problem_set(ret_problem, -1, "it was made with other values of %s", difference)
-        : 0;
+    return dependencies_check(record, arguments, environ, ret_problem) == 0 ? 0 : -1;
 }
 
 static int check_image(
-    const struct image *image, const struct facts *facts, struct problem *ret_problem)
+    const struct image *image, char *const *arguments, struct problem *ret_problem)
 {
     const struct image_header *header = image->header;
     int r = check_age(header, ret_problem);
@@ -73,7 +73,7 @@ static int check_image(
         r = check_process(header, ret_problem);
     if (r == 0)
         r = check_program(image, ret_problem);
-    return r == 0 ? check_facts(header, facts, ret_problem) : r;
+    return r == 0 ? check_dependencies(header, arguments, ret_problem) : r;
 }
 
 /* ---- vDSO ----------------------------------------------------------------------------------- */
@@ -313,7 +313,7 @@ static int enter(const struct image *image, const struct placement *placement, c
     return r == 0 ? land(image, &landing, ret_problem) : r;
 }
 
-int image_thaw(const char *path, const struct facts *facts, const void *message, size_t size,
+int image_thaw(const char *path, char *const *arguments, const void *message, size_t size,
     struct problem *ret_problem)
 {
     _cleanup_(image_done) struct image image = {.fd = -1};
@@ -323,7 +323,7 @@ int image_thaw(const char *path, const struct facts *facts, const void *message,
         return problem_set(ret_problem, -1, "this machine cannot have images");
     int r = image_open(path, &image, ret_problem);
     if (r == 0)
-        r = check_image(&image, facts, ret_problem);
+        r = check_image(&image, arguments, ret_problem);
     if (r != 0)
         return r;
     r = placement_make(&placement, &image, ret_problem);

@@ -2,8 +2,6 @@
 
 /* Continues from an image of this program, in place of what the process is doing. */
 
-#include "image/facts.h"
-
 #include <stddef.h>
 
 struct problem;
@@ -18,12 +16,12 @@ struct image_message {
 
 /* Checks the image: that it is complete, made by this program, trustworthy (of this user or root,
  * and not writable by others), at most a day old, and that what it depends on has not changed (see
- * facts.h; the mapped files, the vDSO). Then replaces the memory of this process, which must have
- * one thread, and continues where image_freeze was called, which returns the message there.
+ * dependencies.h; the mapped files, the vDSO). Then replaces the memory of this process, which must
+ * have one thread, and continues where image_freeze was called, which returns the message there.
  * Descriptors stay as they are, as does everything that is no memory, except the working directory
  * and the umask, which become the image's; all signals are blocked.
  *
  * Returns only if that is impossible, with *ret_problem, which says why: 1 if there is no such
  * file, -1 otherwise. Then nothing has changed. */
-int image_thaw(const char *path, const struct facts *facts, const void *message, size_t size,
+int image_thaw(const char *path, char *const *arguments, const void *message, size_t size,
     struct problem *ret_problem);

@@ -44,15 +44,15 @@ static size_t use_tables(const struct image_header *header)
 {
     const struct image_file *files = image_elements(header, &header->files);
     const char *strings = image_elements(header, &header->strings);
-    const char *facts = image_elements(header, &header->facts);
+    const char *dependencies = image_elements(header, &header->dependencies);
     const char *vdso = image_elements(header, &header->vdso);
     size_t used =
         strlen(strings + header->working_directory) + (size_t)vdso[header->vdso.count - 1];
 
     for (uint64_t i = 0; i < header->files.count; i++)
         used += strlen(strings + files[i].path);
-    for (size_t at = 0; at < header->facts.count; at += strlen(facts + at) + 1)
-        used++;
+    for (uint64_t i = 0; i < header->dependencies.count; i++)
+        used += (size_t)dependencies[i];
     return used + (size_t)files[header->program - 1].size;
 }
 

@@ -15,7 +15,7 @@ struct sample {
     struct image_run runs[3];
     struct image_file files[2];
     char strings[16];
-    char facts[16];
+    char dependencies[16];
     char vdso[4096];
     uint64_t auxv[4];
 };
@@ -39,7 +39,8 @@ static void fill_tables(struct sample *sample)
     header->runs = table_at(offsetof(struct sample, runs), LENGTH(sample->runs));
     header->files = table_at(offsetof(struct sample, files), LENGTH(sample->files));
     header->strings = table_at(offsetof(struct sample, strings), sizeof(sample->strings));
-    header->facts = table_at(offsetof(struct sample, facts), sizeof(sample->facts));
+    header->dependencies =
+        table_at(offsetof(struct sample, dependencies), sizeof(sample->dependencies));
     header->vdso = table_at(offsetof(struct sample, vdso), sizeof(sample->vdso));
     header->auxv = table_at(offsetof(struct sample, auxv), sizeof(sample->auxv));
 }
@@ -75,7 +76,6 @@ static void fill_elements(struct sample *sample)
     sample->files[0].path = 1;
     sample->files[1].path = 8;
     memcpy(sample->strings, "\0/usr/a\0/usr/b\0", 16);
-    memcpy(sample->facts, "label\0value\0a\0b", 16);
     sample->header.pages_offset = pages;
     sample->header.file_size = pages + 0x4000;
 }
@@ -163,8 +163,8 @@ static const struct change {
     CHANGE(header.strings.count, 0),
     CHANGE(header.strings.count, 3),
     CHANGE(header.strings.count, UINT64_MAX),
-    CHANGE(header.facts.count, 0),
-    CHANGE(header.facts.count, 4),
+    CHANGE(header.dependencies.count, UINT64_MAX),
+    CHANGE(header.dependencies.offset, UINT64_MAX - 7),
     CHANGE(header.vdso.count, 2048),
     CHANGE(header.vdso.offset, UINT64_MAX - 7),
     CHANGE(header.auxv.count, 8),
