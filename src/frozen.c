@@ -264,22 +264,35 @@ static _Noreturn void import_process_main(const struct options *options, char **
 
 /* ---- the process that waits ----------------------------------------------------------------- */
 
-/* Waits until the child has ended, and kills it, and what it left, when the timeout is exceeded. */
-static int wait_for_import(pid_t pid, usec_t timeout)
+/* Waits until the child has ended, or the timeout is exceeded. Returns false then. */
+static bool has_ended_in_time(pid_t pid, usec_t timeout)
 {
     _cleanup_(closep) int process = (int)syscall(SYS_pidfd_open, pid, 0);
     struct pollfd end = {.fd = process, .events = POLLIN};
     usec_t deadline = deadline_after(timeout);
+
+    if (process < 0)
+        return true; /* waitid(2) waits */
+    while (poll(&end, 1, deadline_poll_timeout(deadline)) <= 0)
+        if (deadline_now() >= deadline)
+            return false;
+    return true;
+}
+
+/* Waits for the process of the import, and kills what it has left. Returns the exit status. */
+static int wait_for_import(pid_t pid, usec_t timeout)
+{
     struct exit_info info = {0};
     char how[128];
-    int n;
 
-    do
-        n = poll(&end, 1, deadline_poll_timeout(deadline));
-    while (n < 0 && errno == EINTR);
-    if (n == 0)
+    if (!has_ended_in_time(pid, timeout))
         log_line(LOG_ERR, "import timed out (--import-timeout)");
-    kill(-pid, SIGKILL);
+    else if (waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOWAIT) < 0) {
+        log_line(LOG_ERR, "cannot wait for the import process: %m");
+        return EX_OSERR;
+    }
+    kill(-pid, SIGKILL); /* while the child is a zombie, nobody else can have its ID */
+    kill(pid, SIGKILL);
     waitpid(pid, &info.status, 0);
     if (WIFEXITED(info.status))
         return WEXITSTATUS(info.status);
