@@ -163,7 +163,7 @@ static void freeze_process(const void *data)
 }
 
 /* Returns the exit status. */
-static int report_problem(int status, const struct problem *problem)
+static int report_no_image(int status, const struct problem *problem)
 {
     log_line(LOG_ERR, "cannot freeze the application: %s", problem->text);
     return status;
@@ -188,7 +188,7 @@ static int fork_frozen(struct frozen *frozen)
     if (pid > 0 && status == 0)
         return 0;
     if (pid > 0)
-        return report_problem(EX_CANTCREAT, freezer_problem(frozen->freezer));
+        return report_no_image(EX_CANTCREAT, freezer_problem(frozen->freezer));
     log_line(LOG_ERR, "cannot freeze the application: %m");
     return EX_OSERR;
 }
@@ -217,7 +217,7 @@ static int survey_import(struct frozen *frozen, char **argv)
 
     if (r == SURVEY_IMPORT_FAILED)
         return WIFEXITED(frozen->survey.status) ? WEXITSTATUS(frozen->survey.status) : EX_SOFTWARE;
-    return r < 0 ? report_problem(EX_CANTCREAT, &problem) : 0;
+    return r < 0 ? report_no_image(EX_CANTCREAT, &problem) : 0;
 }
 
 /* Imports, and looks for what an image cannot hold. Returns the exit status. */
@@ -239,7 +239,7 @@ static int import(struct frozen *frozen, char **argv)
         return status;
     if (dependencies_check_paths(frozen->survey.record, &problem) != 0 ||
         obstacles_find(&obstacles, NULL, 0, &problem) != 0)
-        return report_problem(EX_CANTCREAT, &problem);
+        return report_no_image(EX_CANTCREAT, &problem);
     return 0;
 }
 

@@ -134,11 +134,11 @@ END
   thaw process:app
   http / >/dev/null
   http / >/dev/null
-  equal "$(wc -l <"$FIFOS/imports")" 1
+  equal "$(wc -l <"$FIFOS/imports")" 2 # one of them was watched
   equal "$(exit_status)" 0
   serve process:app # the control
   http / >/dev/null
-  equal "$(wc -l <"$FIFOS/imports")" 2
+  equal "$(wc -l <"$FIFOS/imports")" 3
 }
 
 @test "with each activation that has one process, a process starts from the image" {
@@ -280,15 +280,15 @@ begin_request() {
   ((EUID == 0)) || skip "impossible: only root can make a namespace for process IDs"
   local wanted values=$BATS_TEST_TMPDIR/values
   IMAGE=$BATS_TEST_TMPDIR/image
-  # Process 1 waits, 2 imports, 3 writes the image.
+  # Process 1 waits, 2 imports, the last one writes the image; those between are watched.
   unshare --pid --fork --mount-proc "$PROGRAM" --freeze="$IMAGE" --python-path="$APPS" \
     --access-log=none frozen_facts:app </dev/null 2>>"$LOG"
-  for wanted in 1 2 3 4; do
-    unshare --pid --fork --mount-proc "$TESTS/with-pid" "$wanted" /randomness \
-      "$PROGRAM" --image="$IMAGE" --python-path="$APPS" --access-log=none frozen_facts:app \
+  for wanted in {1..6}; do
+    "$TESTS/with-pid" "$wanted" /randomness "$PROGRAM" --image="$IMAGE" \
+      --python-path="$APPS" --access-log=none frozen_facts:app \
       >>"$values" 2>>"$LOG"
   done
-  equal "$(grep -c "('ssl'" "$values")" 4
+  equal "$(grep -c "('ssl'" "$values")" 6
   equal "$(sort "$values" | uniq --repeated)" ""
   equal "$(grep -c "cannot start from the image" "$LOG")" 2
   equal "$(grep -c "happens to have the ID" "$LOG")" 2
@@ -333,35 +333,95 @@ begin_request() {
 @test "an image of another app, or of other options, is not used" {
   freeze counter:app
   thaw hello:app
-  imports "other values of the command line"
+  imports "the option 'hello:app' was 'counter:app'"
   : >"$LOG"
   freeze --max-fields=20 hello:app
   thaw hello:app
-  imports "other values of the command line"
+  imports "the option 'hello:app' was '--max-fields=20'"
 }
 
 @test "an image of another environment, directory, umask or signals is not used" {
   TZ=Asia/Tokyo freeze hello:app
   thaw hello:app
-  imports "other values of the environment variable TZ"
+  imports "the environment variable TZ is gone"
   : >"$LOG"
   freeze hello:app
   TZ=Asia/Tokyo thaw hello:app
-  imports "other values of the environment variable TZ"
+  imports "the environment variable TZ is new"
   : >"$LOG"
   WRAPPER=(env --chdir=/)
   freeze hello:app
   WRAPPER=()
   thaw hello:app
-  imports "other values of the working directory"
+  imports "the working directory has changed"
   : >"$LOG"
   (umask 077 && freeze hello:app)
   thaw hello:app
-  imports "other values of the umask"
+  imports "the umask has changed"
   : >"$LOG"
   (trap '' USR1 && freeze hello:app)
   thaw hello:app
-  imports "other values of the ignored signals"
+  imports "the set of ignored signals has changed"
+}
+
+# make_site: an app that depends on files in many ways; SITE is its directory.
+make_site() {
+  SITE=$BATS_TEST_TMPDIR/site
+  mkdir -p "$SITE"/{first,second,plugins,locked}
+  echo 'value = "second"' >"$SITE/second/shadowed.py"
+  echo "one" >"$SITE/settings.txt"
+  : >"$SITE/plugins/one"
+  ln -s settings.txt "$SITE/link"
+  cat >"$SITE/site_app.py" <<'END'
+import os
+import sys
+
+here = os.path.dirname(__file__)
+sys.path[:0] = [here + "/first", here + "/second"]
+import shadowed
+
+with open(here + "/link", encoding="ascii") as file:
+    settings = file.read().strip()
+plugins = sorted(os.listdir(here + "/plugins"))
+answer = [shadowed.value, settings, os.path.exists(here + "/.env"), plugins]
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"{answer}\n".encode()]
+END
+}
+
+@test "after any change of what the import has looked at, nobody gets the old answer" {
+  local change before
+  export PYTHONDONTWRITEBYTECODE=1
+  while IFS= read -r change; do
+    : >"$LOG"
+    rm -rf "$BATS_TEST_TMPDIR/site"
+    make_site
+    freeze --python-path="$SITE" site_app:app
+    thaw --python-path="$SITE" site_app:app
+    before=$(http /)
+    equal "$(exit_status)" 0
+    is_thawed
+    (cd "$SITE" && eval "$change")
+    equal "$(how_it_answers "$before")" changed || { echo "after: $change"; return 1; }
+  done <<'END'
+sed -i s/one/two/ settings.txt
+echo 'value = "first"' >first/shadowed.py
+: >.env
+: >plugins/two
+rm plugins/one
+echo two >other && ln -sf other link
+sed -i 's/answer =/answer = 1,/' site_app.py
+mkdir first/shadowed && echo 'value = "package"' >first/shadowed/__init__.py
+echo two >new && mv new settings.txt
+END
+}
+
+# Whether the next answer is another one than this, and the image was refused.
+how_it_answers() {
+  [[ $(http /) != "$1" ]] && logged "cannot start from the image" && echo changed
 }
 
 @test "an image of another program, or of one that was replaced, is not used" {
@@ -421,7 +481,7 @@ begin_request() {
 }
 
 @test "an image that is cut off or damaged is not used" {
-  local size offset
+  local size offset byte
   freeze hello:app
   size=$(stat --format=%s "$IMAGE")
   mv "$IMAGE" "$IMAGE.good"
@@ -435,7 +495,9 @@ begin_request() {
   for offset in 0 8 12 16 24 32 40 48 100 200 300 400 500 600 700 800 1000 2000 5000 9000; do
     : >"$LOG"
     cp "$IMAGE.good" "$IMAGE"
-    printf '\x5a' | dd of="$IMAGE" bs=1 seek="$offset" conv=notrunc status=none
+    byte=$(od --address-radix=n --format=u1 --skip-bytes="$offset" --read-bytes=1 "$IMAGE")
+    printf '%b' "\\x$(printf %x $((byte ^ 255)))" |
+      dd of="$IMAGE" bs=1 seek="$offset" conv=notrunc status=none
     thaw hello:app
     imports "it"
   done

@@ -77,7 +77,8 @@ install_deb() { # file
 prepare() {
   mkdir -p "$ROOT/etc/wsgi-once"
   conf blog holds:app "[Service]" "Environment=FIFOS=$PLACE" "[Install]" "WantedBy=sockets.target"
-  conf each holds:app "RequestTimeout=0" "[Socket]" "Accept=yes" "[Service]" "Environment=FIFOS=$PLACE"
+  conf each holds:app "RequestTimeout=0" "[Socket]" "Accept=yes" "[Service]" \
+    "Environment=FIFOS=$PLACE"
   local units=$ROOT/etc/systemd/system
   printf '%s\n' "[Socket]" "ListenStream=/run/wsgi-once/hand.sock" "[Install]" \
     "WantedBy=sockets.target" >"$units/wsgi-once-hand.socket"
