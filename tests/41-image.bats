@@ -480,6 +480,29 @@ how_it_answers() {
   imports "not a regular file"
 }
 
+@test "whatever the kernel refuses, the app is imported" {
+  local program=$PROGRAM what
+  # shellcheck disable=SC2016 # for the inner shell; it drops some variables, like that below
+  WRAPPER=(sh -c 'exec "$@"' sh)
+  # rseq is called by the C library, by the program that looks for it, and to unregister it. The
+  # first moves of the vDSO are undone if a later one fails.
+  for what in mremap:error=EPERM mremap:error=EPERM:when=2 mremap:error=EPERM:when=3 \
+    prctl:error=EPERM rseq:error=EINVAL:when=3 preadv:error=EIO mprotect:error=ENOMEM:when=40 \
+    mmap:error=ENOMEM:when=100; do
+    : >"$LOG"
+    PROGRAM=$program
+    freeze hello:app
+    PROGRAM=$BATS_TEST_TMPDIR/traced
+    printf '#!/bin/sh\nexec strace -D -f -qq -o "%s" -e trace=%s -e inject=%s "%s" "$@"\n' \
+      "$BATS_TEST_TMPDIR/trace" "${what%%:*}" "$what" "$program" >"$PROGRAM"
+    chmod +x "$PROGRAM"
+    thaw hello:app
+    imports ""
+    grep -q INJECTED "$BATS_TEST_TMPDIR/trace" || equal "$what" "a system call that fails"
+    rm "$BATS_TEST_TMPDIR/reported"
+  done
+}
+
 @test "an image that is cut off or damaged is not used" {
   local size offset byte
   freeze hello:app
