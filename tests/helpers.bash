@@ -2,8 +2,9 @@
 # Helpers of all suites. A test starts the program with `serve`, sends requests with `http` or
 # `talk`, and checks what the process has left with `exit_status` and `logged`.
 #
-# WAY (accept, inetd, listener, server) and FAMILY (unix, tcp, tcp6) determine how the program is
-# activated; tests/run repeats the suites for each. See tests/activator.
+# WAY (accept, inetd, listener, server, thaw) and FAMILY (unix, tcp, tcp6) determine how the program
+# is activated; tests/run repeats the suites for each, except thaw: that is accept, with an image
+# that is made before each start. See tests/activator.
 
 bats_require_minimum_version 1.5.0
 
@@ -55,15 +56,29 @@ way_options() {
   esac
 }
 
+# freeze_for_way [OPTION]... APPLICATION: makes the image for WAY=thaw. If there is none, because
+# the app cannot be loaded, or leaves what an image cannot hold, the app is imported.
+freeze_for_way() {
+  rm -f "$BATS_TEST_TMPDIR/image"
+  "$PROGRAM" --freeze="$BATS_TEST_TMPDIR/image" --python-path="$APPS" --access-log=none "$@" \
+    </dev/null >/dev/null 2>"$BATS_TEST_TMPDIR/frozen" 3>&- 4>&- || return 0
+  cat "$BATS_TEST_TMPDIR/frozen" >>"$LOG" # what the import has printed
+  options=(--image="$BATS_TEST_TMPDIR/image")
+}
+
 # serve [OPTION]... APPLICATION: starts the program under the activator, in place of a running one.
 # Apps are found in tests/apps. There is no access log unless the options enable it.
 serve() {
-  local options
+  local options way=$WAY
   stop
   mapfile -t options < <(way_options)
+  if [[ $WAY == thaw ]]; then
+    way=accept
+    freeze_for_way "$@"
+  fi
   # The activator must not hold the descriptors of bats, which waits for their end: 3 is its output.
   coproc ACTIVATOR_OUTPUT {
-    exec "$TESTS/activator" "$WAY" "$FAMILY" "$STATUSES" \
+    exec "$TESTS/activator" "$way" "$FAMILY" "$STATUSES" \
       "$PROGRAM" --python-path="$APPS" --access-log=none "${options[@]}" "$@" 2>>"$LOG" 3>&- 4>&-
   }
   ACTIVATOR=$ACTIVATOR_OUTPUT_PID
