@@ -76,7 +76,7 @@ size_t dependencies_count_paths(struct slice record);
  * and, if a path was found, its identity. In the order of bytes of the machine: an image never
  * leaves it. */
 
-#define DEPENDENCIES_MAGIC "wofits01"
+#define DEPENDENCIES_MAGIC "WSGIFIT" /* with its terminator: 8 bytes */
 
 struct dependencies_head {
     char magic[8];
