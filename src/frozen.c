@@ -169,6 +169,17 @@ static int report_no_image(int status, const struct problem *problem)
     return status;
 }
 
+/* status: of waitpid(2). Returns the exit status. */
+static int report_killed(int result, const char *what, int status)
+{
+    const struct exit_info info = {.status = status};
+    char how[128];
+
+    exit_info_describe(&info, how, sizeof(how));
+    log_line(LOG_ERR, "cannot freeze the application: %s %s", what, how);
+    return result;
+}
+
 /* Returns the exit status. */
 static int fork_frozen(struct frozen *frozen)
 {
@@ -187,6 +198,8 @@ static int fork_frozen(struct frozen *frozen)
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     if (pid > 0 && status == 0)
         return 0;
+    if (pid > 0 && !WIFEXITED(status))
+        return report_killed(EX_CANTCREAT, "the process that writes it", status);
     if (pid > 0)
         return report_no_image(EX_CANTCREAT, freezer_problem(frozen->freezer));
     log_line(LOG_ERR, "cannot freeze the application: %m");
@@ -215,8 +228,10 @@ static int survey_import(struct frozen *frozen, char **argv)
     struct problem problem;
     int r = survey_run(&task, &frozen->survey, &problem);
 
+    if (r == SURVEY_IMPORT_FAILED && WIFEXITED(frozen->survey.status))
+        return WEXITSTATUS(frozen->survey.status);
     if (r == SURVEY_IMPORT_FAILED)
-        return WIFEXITED(frozen->survey.status) ? WEXITSTATUS(frozen->survey.status) : EX_SOFTWARE;
+        return report_killed(EX_SOFTWARE, "the import", frozen->survey.status);
     return r < 0 ? report_no_image(EX_CANTCREAT, &problem) : 0;
 }
 
@@ -240,6 +255,10 @@ static int import(struct frozen *frozen, char **argv)
     if (dependencies_check_paths(frozen->survey.record, &problem) != 0 ||
         obstacles_find(&obstacles, NULL, 0, &problem) != 0)
         return report_no_image(EX_CANTCREAT, &problem);
+    if (python_renew_variable("_", NULL, NULL) < 0) { /* changes nothing */
+        problem_set(&problem, 1, "the import has replaced os.environ");
+        return report_no_image(EX_CANTCREAT, &problem);
+    }
     return 0;
 }
 
@@ -329,6 +348,11 @@ int frozen_make(const struct options *options, char **argv, const struct signal_
         return EX_OSERR;
     }
     int status = wait_for_import(pid, options->timeouts.import);
+    freezer_remove_new(freezer);
+    if (status == 0 && freezer_report(freezer)->size == 0) {
+        log_line(LOG_ERR, "cannot freeze the application: the import has ended the process");
+        return EX_SOFTWARE;
+    }
     if (status == 0)
         print_frozen(options, freezer_report(freezer), deadline_now() - start);
     return status;

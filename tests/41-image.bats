@@ -110,11 +110,47 @@ semaphore|left memory that is shared with other processes
 mapped|left memory that is shared with other processes
 mapped and deleted|left a deleted file mapped
 limit|changed a resource limit
-name|changed an attribute of the process (Name in
+name|changed an attribute of the process (Name)
 code|left code that it has generated
 END
   LEFT=nothing freeze left_open:app # the control
   [[ -e $IMAGE ]]
+}
+
+# refuses STATUS IMPORT TEXT: an app with this import is not frozen, and the log says why.
+refuses() {
+  : >"$LOG"
+  printf 'import ctypes, os, signal\nfrom hello import app\n%s\n' "$2" >"$BATS_TEST_TMPDIR/one.py"
+  run "-$1" freeze --python-path="$BATS_TEST_TMPDIR" one:app
+  logged "cannot freeze the application: $3"
+  equal "$(find "$BATS_TEST_TMPDIR" -name 'image*')" ""
+}
+
+@test "--freeze refuses what the import has changed in the kernel, if an image cannot hold it" {
+  local changed="the import has changed an attribute of the process"
+  refuses 73 'os.nice(5)' "$changed (nice value)"
+  refuses 73 'ctypes.CDLL(None).prctl(4, 0)' "$changed (dumpable)"
+  refuses 73 'os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))' \
+    "$changed (scheduling policy)"
+  refuses 73 'os.register_at_fork(before=lambda: globals().update(f=open("/etc/hostname")))' \
+    "the import has left a file open"
+  refuses 73 'os.environ = dict(os.environ)' "the import has replaced os.environ"
+  refuses 73 'os.system("true"); ctypes.CDLL(None).syscall(446, -1, 0)' \
+    "the import calls landlock_restrict_self(2)"
+}
+
+@test "--freeze fails if the import ends its process" {
+  refuses 70 'os._exit(0)' "the import has ended the process"
+  refuses 70 'os.execv("/bin/true", ["true"])' "the import has ended the process"
+  refuses 70 'os.kill(os.getpid(), signal.SIGSEGV)' "the import was killed by signal 11"
+}
+
+@test "--freeze leaves no file behind if the process that writes it is killed" {
+  IMAGE=$BATS_TEST_TMPDIR/image
+  WRAPPER=(strace -f -qq -o /dev/null -e inject=pwrite64:signal=SIGKILL:when=2)
+  run -73 freeze hello:app
+  logged "cannot freeze the application: the process that writes it was killed by signal 9"
+  equal "$(find "$BATS_TEST_TMPDIR" -name 'image*')" ""
 }
 
 # ---- serving ----

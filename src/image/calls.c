@@ -14,7 +14,14 @@ static const struct call calls[] = {
     CALL(access, FOLLOW, -1, 0, -1),
     CALL(readlink, LINK, -1, 0, -1),
     CALL(mkdir, CREATE, -1, 0, -1),
+    CALL(unlink, TAKE, -1, 0, -1),
+    CALL(rmdir, TAKE, -1, 0, -1),
+    CALL(link, TAKE, -1, 0, -1),
+    CALL(rename, TAKE, -1, 0, -1),
     CALL(getdents, LIST, 0, -1, -1),
+#endif
+#ifdef SYS_renameat
+    CALL(renameat, TAKE, 0, 1, -1),
 #endif
 #ifdef SYS_newfstatat
     CALL(newfstatat, AT_FLAGS, 0, 1, 3),
@@ -26,6 +33,9 @@ static const struct call calls[] = {
     CALL(faccessat2, AT_FLAGS, 0, 1, 3),
     CALL(readlinkat, LINK, 0, 1, -1),
     CALL(mkdirat, CREATE, 0, 1, -1),
+    CALL(unlinkat, TAKE, 0, 1, -1),
+    CALL(linkat, TAKE, 0, 1, -1),
+    CALL(renameat2, TAKE, 0, 1, -1),
     CALL(getdents64, LIST, 0, -1, -1),
     CALL(execve, EXECUTE, -1, 0, -1),
     CALL(execveat, EXECUTE, 0, 1, -1),
@@ -44,6 +54,9 @@ static const struct call calls[] = {
     CALL(umount2, REFUSED, -1, -1, -1),
     CALL(move_mount, REFUSED, -1, -1, -1),
     CALL(open_tree, REFUSED, -1, -1, -1),
+#ifdef SYS_landlock_restrict_self
+    CALL(landlock_restrict_self, REFUSED, -1, -1, -1), /* nothing shows it */
+#endif
     CALL(setns, REFUSED, -1, -1, -1),
     CALL(unshare, REFUSED, -1, -1, -1),
 };

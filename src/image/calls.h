@@ -2,8 +2,8 @@
 
 /* The system calls by which a process finds out about files, and which arguments name them.
  *
- * Not here are calls that only change files (rename, unlink, chmod, ...): what they do to a path
- * that the import has looked at shows when the import has ended. */
+ * Not here are calls that only change files (chmod, truncate, ...): what they do to a path that the
+ * import has looked at shows when the import has ended. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +16,7 @@ enum call_kind {
     CALL_OPEN,     /* flags like open(2) */
     CALL_OPENAT2,  /* the flags argument points to a struct open_how */
     CALL_CREATE,   /* creates the path, which must not exist */
+    CALL_TAKE,     /* removes or renames the path, and fails if there is none */
     CALL_LIST,     /* reads the names in the directory that is open as descriptor `directory` */
     CALL_REFUSED,  /* afterwards, paths mean something else, or files are open without a path */
 };

@@ -16,7 +16,7 @@
 #define IMAGE_MAGIC "WSGIIMG" /* with its terminator: 8 bytes */
 
 enum {
-    IMAGE_VERSION = 1,
+    IMAGE_VERSION = 2,
     IMAGE_PAGE = 4096,
     IMAGE_X86_64 = 62, /* EM_X86_64 of elf(5) */
     IMAGE_MAX_TABLES = 64 << 20,
@@ -91,6 +91,7 @@ struct image_header {
     uint64_t pages_offset;
     uint64_t checksum; /* of header and tables, with 0 in this place */
     int64_t created;   /* seconds since 1970 */
+    int64_t booted;    /* when the system was started, likewise */
 
     struct image_table mappings, runs, files, strings, dependencies, vdso, auxv;
     uint64_t program;           /* the number of the program's file, from 1 on */

@@ -3,6 +3,7 @@
 #include "base/problem.h"
 #include "image/inventory.h"
 #include "image/land.h"
+#include "image/obstacles.h"
 #include "image/process.h"
 
 #include <errno.h>
@@ -133,6 +134,7 @@ static int fill_header(struct freezer *freezer, struct image_header *header, pid
     header->version = IMAGE_VERSION;
     header->machine = IMAGE_X86_64;
     header->created = time(NULL);
+    header->booted = process_boot_time();
     header->umask = mask;
     header->importer = importer;
     header->freezer = getpid();
@@ -238,26 +240,54 @@ static int write_image(struct freezer *freezer, int fd)
     return r == 0 ? write_at(fd, freezer->tables, header->tables_size, 0) : r;
 }
 
-/* Creates, fills and renames the file. The name of the new file contains the ID of this process, so
- * that two that make an image at the same time do not use the same. */
+/* Creates the file, whose name no other process has, not even one of another namespace with the
+ * same ID. Not by the C library's function, which may have a state. Returns the descriptor or -1.
+ */
+static int create_file(struct freezer *freezer, const char *path)
+{
+    uint64_t number = 0;
+
+    if (syscall(SYS_getrandom, &number, sizeof(number), 0) != sizeof(number))
+        return problem_set(&freezer->problem, -1, "cannot get a random number: %m");
+    int size = snprintf(freezer->path, PATH_MAX, "%s.%016jx.new", path, (uintmax_t)number);
+    if (size >= PATH_MAX) {
+        freezer->path[0] = '\0';
+        return problem_set(&freezer->problem, -1, "the name '%s' is too long", path);
+    }
+    int fd = open(freezer->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0)
+        return fd;
+    problem_set(&freezer->problem, -1, "cannot create '%s': %m", freezer->path);
+    freezer->path[0] = '\0';
+    return -1;
+}
+
+/* Creates, fills and renames the file. After a crash of the machine, either the old or the whole
+ * new one is there. */
 static int write_file(struct freezer *freezer, const char *path)
 {
-    int size = snprintf(freezer->path, PATH_MAX, "%s.%d.new", path, getpid());
+    int fd = create_file(freezer, path);
 
-    if (size >= PATH_MAX)
-        return problem_set(&freezer->problem, -1, "the name '%s' is too long", path);
-    int fd = open(freezer->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return problem_set(&freezer->problem, -1, "cannot create '%s': %m", freezer->path);
+        return -1;
     int r = write_image(freezer, fd);
+    if (r == 0 && fdatasync(fd) < 0)
+        r = -errno;
     if (close(fd) < 0 && r == 0)
         r = -errno;
     if (r == 0 && rename(freezer->path, path) < 0)
         r = -errno;
-    if (r == 0)
-        return 0;
-    unlink(freezer->path);
-    return problem_set(&freezer->problem, -1, "cannot write '%s': %s", path, strerror(-r));
+    if (r < 0)
+        return problem_set(&freezer->problem, -1, "cannot write '%s': %s", path, strerror(-r));
+    freezer->path[0] = '\0';
+    return 0;
+}
+
+void freezer_remove_new(struct freezer *freezer)
+{
+    if (freezer->path[0])
+        unlink(freezer->path);
+    freezer->path[0] = '\0';
 }
 
 /* ---- freezing ------------------------------------------------------------------------------- */
@@ -281,13 +311,15 @@ static int write_frozen(
         problem = image_validate(freezer->tables, header->tables_size);
     if (problem)
         return problem_set(&freezer->problem, -1, "the image would be invalid: %s", problem);
+    if (write_file(freezer, path) < 0)
+        return -1;
     freezer->report = (struct freeze_report){
         .size = header->file_size,
         .pages = inventory->pages,
         .mappings = inventory->n_mappings,
         .files = inventory->n_files,
     };
-    return write_file(freezer, path);
+    return 0;
 }
 
 int image_freeze(struct freezer *freezer, const char *path, struct slice dependencies,
@@ -295,6 +327,10 @@ int image_freeze(struct freezer *freezer, const char *path, struct slice depende
 {
     if (!IMAGE_SUPPORTED || !process_can_set_layout())
         return problem_set(&freezer->problem, -1, "this machine or kernel cannot have images");
+    /* Hooks may have left something after the obstacles of the importer were looked for. */
+    if (obstacles_find_tasks(&freezer->problem) != 0 ||
+        obstacles_find_descriptors(NULL, 0, &freezer->problem) != 0)
+        return -1;
     struct image_return thawed = image_save(&header_of(freezer)->registers);
     if (thawed.is_thawed) {
         *ret_message = thawed.message;

@@ -25,7 +25,9 @@ bool freeze_is_supported(void);
 /* Returns NULL with errno. It is unmapped when the process ends. */
 struct freezer *freezer_new(void);
 const struct freeze_report *freezer_report(const struct freezer *freezer);
-/* Why image_freeze failed. */
+/* Removes what a process that did not complete its file has left, however it has ended. */
+void freezer_remove_new(struct freezer *freezer);
+/* Why image_freeze failed; its text is empty if the process was killed. */
 const struct problem *freezer_problem(const struct freezer *freezer);
 
 /* Call it in a process that was forked for it, which has one thread and only the standard streams

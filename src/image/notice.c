@@ -11,6 +11,7 @@
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -149,6 +150,15 @@ static void record_interpreter(struct recorder *recorder, const char *script)
         recorder_look(recorder, DEPENDENCY_FILE, path);
 }
 
+/* What is there is about to go: for the next import it is missing. */
+static void record_absence(struct recorder *recorder, const char *path)
+{
+    struct stat status;
+
+    if (lstat(path, &status) < 0)
+        recorder_look(recorder, DEPENDENCY_LINK, path);
+}
+
 static void record_path_of(struct recorder *recorder, const struct seccomp_notif *notice,
     const struct call *call, const char *path)
 {
@@ -165,6 +175,7 @@ static void record_path_of(struct recorder *recorder, const struct seccomp_notif
     case CALL_OPEN: record_open(recorder, path, flags); break;
     case CALL_OPENAT2: record_openat2(recorder, notice, path, flags); break;
     case CALL_CREATE: recorder_create(recorder, path); break;
+    case CALL_TAKE: record_absence(recorder, path); break;
     case CALL_LIST:
     case CALL_REFUSED: break;
     }

@@ -8,12 +8,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +55,32 @@ static void filter_status(char *text)
     *to = '\0';
 }
 
+/* What fork(2) keeps and /proc/self/status does not have, in the same form. -1: not of this kernel.
+ */
+static void append_attributes(char *text, size_t size)
+{
+    const struct {
+        const char *name;
+        long value;
+    } attributes[] = {
+        {"nice value", getpriority(PRIO_PROCESS, 0)},
+        {"scheduling policy", sched_getscheduler(0)},
+        {"I/O priority", syscall(SYS_ioprio_get, 1 /* IOPRIO_WHO_PROCESS */, 0)},
+        {"personality", personality(0xffffffff)},
+        {"dumpable", prctl(PR_GET_DUMPABLE, 0, 0, 0, 0)},
+        {"timer slack", prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0)},
+        {"keep caps", prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0)},
+        {"secure bits", prctl(PR_GET_SECUREBITS, 0, 0, 0, 0)},
+        {"set of registered barriers", syscall(SYS_membarrier, 512 /* GET_REGISTRATIONS */, 0, 0)},
+        {"memory-deny-write-execute", prctl(66 /* PR_GET_MDWE */, 0, 0, 0, 0)},
+    };
+    size_t at = strlen(text);
+
+    for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]) && at < size; i++)
+        at += (size_t)snprintf(
+            text + at, size - at, "%s:%ld\n", attributes[i].name, attributes[i].value);
+}
+
 static char *read_text(const char *path)
 {
     char *text = calloc(1, TEXT_SIZE);
@@ -73,6 +103,7 @@ int obstacles_init(struct obstacles *ret)
         return -error;
     }
     filter_status(before.status);
+    append_attributes(before.status, TEXT_SIZE);
     *ret = before;
     return 0;
 }
@@ -98,8 +129,7 @@ static int find_changed_attribute(const struct obstacles *before, struct problem
         size_t size = strcspn(b, "\n"), name = strcspn(b, ":");
         if (strncmp(a, b, size + 1) != 0)
             return problem_set(ret_problem, 1,
-                "the import has changed an attribute of the process (%.*s in /proc/self/status)",
-                (int)name, b);
+                "the import has changed an attribute of the process (%.*s)", (int)name, b);
         a += size + 1;
         b += size + 1;
     }
@@ -115,7 +145,7 @@ static bool has_children(void)
     return waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
 }
 
-static int find_tasks(struct problem *ret_problem)
+int obstacles_find_tasks(struct problem *ret_problem)
 {
     if (process_count_threads() != 1)
         return problem_set(ret_problem, 1,
@@ -164,7 +194,7 @@ static bool is_kept(int fd, const int *keep, size_t n_keep)
     return fd <= STDERR_FILENO;
 }
 
-static int find_descriptors(const int *keep, size_t n_keep, struct problem *ret_problem)
+int obstacles_find_descriptors(const int *keep, size_t n_keep, struct problem *ret_problem)
 {
     DIR *directory = opendir("/proc/self/fd");
     struct dirent *entry;
@@ -184,9 +214,9 @@ static int find_descriptors(const int *keep, size_t n_keep, struct problem *ret_
 int obstacles_find(
     const struct obstacles *before, const int *keep, size_t n_keep, struct problem *ret_problem)
 {
-    int r = find_tasks(ret_problem);
+    int r = obstacles_find_tasks(ret_problem);
 
     if (r == 0)
-        r = find_descriptors(keep, n_keep, ret_problem);
+        r = obstacles_find_descriptors(keep, n_keep, ret_problem);
     return r == 0 ? find_changed_attribute(before, ret_problem) : r;
 }

@@ -19,6 +19,10 @@ struct obstacles {
 int obstacles_init(struct obstacles *ret);
 void obstacles_done(struct obstacles *before);
 
+/* The parts that need no `before`: threads and children; descriptors. As obstacles_find. */
+int obstacles_find_tasks(struct problem *ret_problem);
+int obstacles_find_descriptors(const int *keep, size_t n_keep, struct problem *ret_problem);
+
 /* Call it after the import, in the process that has imported. keep: `n_keep` descriptors that are
  * the caller's; standard streams are never an obstacle. Waits a little for threads that are about
  * to end. Returns 0; or 1 with *ret_problem, which names an obstacle and says what would help. */

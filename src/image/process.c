@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RSEQ_SIZE 32
@@ -26,6 +27,15 @@ long process_read(const char *path, char *buffer, size_t size)
         used += (size_t)n;
     }
     return used < size ? (long)used : -E2BIG;
+}
+
+int64_t process_boot_time(void)
+{
+    struct timespec now, up;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(CLOCK_BOOTTIME, &up);
+    return now.tv_sec - up.tv_sec;
 }
 
 /* ---- layout --------------------------------------------------------------------------------- */

@@ -13,6 +13,10 @@
 /* Reads a file, at most `size` bytes. Returns their number, or -errno; -E2BIG if there are more. */
 long process_read(const char *path, char *buffer, size_t size);
 
+/* When the system was started: seconds since 1970, give or take one. A step of the clock moves it.
+ */
+int64_t process_boot_time(void);
+
 /* Reads where the parts of the program are (/proc/self/stat): all members but auxv, auxv_size and
  * exe_fd, which become NULL, 0 and -1. Returns 0 or -errno. */
 int process_read_layout(struct prctl_mm_map *ret);

@@ -16,16 +16,20 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_AGE = 24 * 60 * 60, MAX_CLOCK_ERROR = 60, STACK_SIZE = 64 << 10 };
+enum { MAX_AGE = 24 * 60 * 60, MAX_CLOCK_ERROR = 60, MAX_BOOT_ERROR = 2, STACK_SIZE = 64 << 10 };
 
 /* ---- checks --------------------------------------------------------------------------------- */
 
+/* With a start of the system, monotonic clocks begin again, from which the import may have taken
+ * times. */
 static int check_age(const struct image_header *header, struct problem *ret_problem)
 {
     int64_t now = time(NULL);
 
     if (header->created > now + MAX_CLOCK_ERROR)
         return problem_set(ret_problem, -1, "it is from the future");
+    if (llabs(header->booted - process_boot_time()) > MAX_BOOT_ERROR)
+        return problem_set(ret_problem, -1, "the system was started, or its clock set, since then");
     if (header->created < now - MAX_AGE)
         return problem_set(ret_problem, -1, "it is more than a day old");
     return 0;

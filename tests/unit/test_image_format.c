@@ -139,7 +139,7 @@ static const struct change {
     size_t offset, size;
     uint64_t value;
 } changes[] = {
-    CHANGE(header.version, 2),
+    CHANGE(header.version, IMAGE_VERSION + 1),
     CHANGE(header.machine, 183),
     CHANGE(header.file_size, 4096),
     CHANGE(header.tables_size, 8),

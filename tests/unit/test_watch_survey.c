@@ -115,6 +115,18 @@ static const struct import {
         change_settings, "@/settings.ini has changed"},
     {"a file that was not there", "import os; os.path.exists('plugins/.env')", add_env,
         "@/plugins/.env is new"},
+    {"a file that it would have moved away",
+        "import os\n"
+        "try: os.rename('plugins/.env', 'env')\n"
+        "except OSError: pass",
+        add_env, "@/plugins/.env is new"},
+    {"a file that it would have removed",
+        "import os\n"
+        "try: os.unlink('plugins/.env')\n"
+        "except OSError: pass",
+        add_env, "@/plugins/.env is new"},
+    {"a file that it writes under another name first",
+        "import os; open('new', 'w').close(); os.replace('new', 'cache')", nothing, NULL},
     {"a file that nobody looked for", "import os", add_plugin, NULL},
     {"names in a directory", "import os; os.listdir('plugins')", add_plugin,
         "the list of files in @/plugins has changed"},
