@@ -10,7 +10,9 @@ load helpers
 
 export WAY=accept FAMILY=unix
 
-setup_file() {
+eval "plain_$(declare -f setup)"
+setup() {
+  plain_setup
   [[ $(uname -m) == x86_64 ]] || skip "impossible: images are for x86-64"
   [[ -z ${SANITIZED:-} ]] || skip "impossible: the memory of a sanitizer does not move"
 }
