@@ -491,6 +491,8 @@ request bats-accept-unix/20-request bats-server-tcp/20-request "
   run ! grep -E "54-with-systemd|46-limits" <<<"$output"
   jobs_of bats-vm bats-vm-reboot bats-vm-tool
   equal "$output" $'bats-vm/85-machine\nbats-vm-reboot/86-reboot\nbats-vm-tool/84-vm'
+  jobs_of bats-vm-booted/49-systemd
+  equal "$output" bats-vm-booted/49-systemd
   run -0 tests/run --programs bats-vm bats-vm-reboot
   equal "$output" all
   run -0 tests/run --programs bats-vm-booted

@@ -77,12 +77,13 @@ install_deb() { # file
 prepare() {
   mkdir -p "$ROOT/etc/wsgi-once"
   conf blog holds:app "[Service]" "Environment=FIFOS=$PLACE" "[Install]" "WantedBy=sockets.target"
-  conf each holds:app "[Socket]" "Accept=yes" "[Service]" "Environment=FIFOS=$PLACE"
+  conf each holds:app "RequestTimeout=0" "[Socket]" "Accept=yes" "[Service]" \
+    "Environment=FIFOS=$PLACE"
   local units=$ROOT/etc/systemd/system
   printf '%s\n' "[Socket]" "ListenStream=/run/wsgi-once/hand.sock" "[Install]" \
     "WantedBy=sockets.target" >"$units/wsgi-once-hand.socket"
   printf '%s\n' "[Service]" "Type=notify" \
-    "ExecStart=/usr/bin/wsgi-once --directory=/srv/apps hello:app" "[Install]" \
+    "ExecStart=/usr/bin/wsgi-once --directory=/srv/apps --idle-timeout=0 hello:app" "[Install]" \
     "WantedBy=multi-user.target" >"$units/wsgi-once-hand.service"
   inside systemctl daemon-reload
 }
@@ -155,7 +156,7 @@ no_request_failed() { # app
 # process that answers it.
 begin_slow_request() {
   select_app "$1"
-  http /hold --max-time 250 >"$BATS_TEST_TMPDIR/slow" 3>&- 4>&- &
+  http /hold --max-time "$((4 * PATIENCE))" >"$BATS_TEST_TMPDIR/slow" 3>&- 4>&- &
   SLOW=$!
   CLIENTS+=("$SLOW")
   WORKER=$(read_fifo "$FIFOS/begun")
