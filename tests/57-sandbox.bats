@@ -24,8 +24,14 @@ eval "booted_$(declare -f teardown_file)"
 teardown_file() {
   if [[ -n $SYSTEMD ]]; then
     local ROOT=/proc/$SYSTEMD/root directory
-    for directory in "${OPEN[@]}"; do chmod 755 "$ROOT$directory"; done
-    SERVICE='' UNIT='' BATS_TEST_COMPLETED=1 installed_teardown
+    for directory in "${OPEN[@]}"; do
+      rm -rf "$ROOT$directory/open"
+      chmod 755 "$ROOT$directory" || :
+    done
+    # A home that exists is not given to the user who is made later.
+    inside id --user ada &>/dev/null || rm -rf "$ROOT/home/ada"
+    rm -f "$ROOT/srv/setuid-id" "$ROOT/srv/of-the-front-server" "$ROOT/var/tmp/outside"
+    SERVICE='' UNIT='' BATS_TEST_COMPLETED=1 installed_teardown || :
   fi
   booted_teardown_file
 }

@@ -440,7 +440,7 @@ jobs_of() {
 
 @test "each suite belongs to a job; some run with all activations, some with two" {
   local suite
-  jobs_of check memory integration bats-newcomer bats-vm-tool
+  jobs_of check memory integration bats-newcomer bats-vm bats-vm-reboot bats-vm-tool
   for suite in tests/*.bats; do
     suite=$(basename "$suite" .bats)
     grep -qE "^bats-[^/]+/$suite\$" <<<"$output"
@@ -503,6 +503,33 @@ request bats-accept-unix/20-request bats-server-tcp/20-request "
   contains "$output" "usage: tests/check-vm"
 }
 
+# check_vm COMMAND: runs tests/check-vm with this command instead of a machine.
+check_vm() {
+  local tree=$BATS_TEST_TMPDIR/tree
+  mkdir -p "$tree/tests" "$tree/tmp"
+  cp tests/check-vm tests/sum.bash tests/roots.bash "$tree/tests"
+  printf '%s\n' '#!/bin/sh' 'echo all' >"$tree/tests/run"
+  printf '%s\n' '#!/bin/sh' 'cat >/dev/null' >"$tree/tests/in-root"
+  # shellcheck disable=SC2016 # for the script
+  printf '%s\n' '#!/bin/sh' '[ "$2" != --prepare ] || exit 0' "$1" >"$tree/tests/vm"
+  chmod +x "$tree/tests/"*
+  TMPDIR=$tree/tmp BUILD=$tree/build "$tree/tests/check-vm" tests/vm one
+}
+
+@test "a machine that dies, or whose output is cut off, fails check-vm" {
+  local counts="echo 2 passed, 0 failed, 1 skipped"
+  run -0 check_vm "$counts; $counts; $counts"
+  equal "${lines[-1]}" "6 passed, 0 failed, 3 skipped"
+  run -1 check_vm "$counts; exit 125"
+  contains "$output" "one: not ok - ended with status 125"
+  equal "${lines[-1]}" "2 passed, 1 failed, 1 skipped"
+  run -1 check_vm "$counts; $counts"
+  equal "${lines[-1]}" "4 passed, 1 failed, 2 skipped"
+  run -1 check_vm 'kill -KILL $$'
+  equal "${lines[-1]}" "0 passed, 1 failed, 0 skipped"
+  equal "$(ls "$BATS_TEST_TMPDIR/tree/tmp")" ""
+}
+
 # tests/suites and 95-newcomer.bats test that these packages suffice.
 @test "--needs and --programs print the packages and the programs of jobs, and no others" {
   run -0 tests/run --needs unit
@@ -546,7 +573,8 @@ ci() {
   mkdir -p "$tree/.ci" "$tree/tests"
   cp .ci/run "$tree/.ci"
   cp tests/sum.bash "$tree/tests"
-  printf 'check-suites:\n\t@%s\ncheck-vm:\n\t@%s\n' "$1" "${2:-:}" >"$tree/Makefile"
+  printf 'check-suites:\n\t@%s\ncheck-vm:\n\t@%s\n' "$1" \
+    "${2:-echo 0 passed, 0 failed, 0 skipped}" >"$tree/Makefile"
   env -u MAKEFLAGS -u MAKELEVEL "$tree/.ci/run"
 }
 
@@ -565,9 +593,12 @@ ci() {
   equal "${lines[-1]}" "0 passed, 1 failed, 0 skipped"
   run -1 ci 'echo 2 passed, 0 failed, 0 skipped; false'
   equal "${lines[-1]}" "2 passed, 1 failed, 0 skipped"
+  # A run that is cut off.
+  run -1 ci 'echo cut off'
+  equal "${lines[-1]}" "0 passed, 1 failed, 0 skipped"
   # It sets WERROR=1 and NO_SKIPS=1.
   # shellcheck disable=SC2016 # for make
-  run -0 ci 'echo $(WERROR) $(NO_SKIPS) passed, 0 failed, 0 skipped'
+  run -0 ci 'echo $(WERROR) $(NO_SKIPS) passed; echo 0 passed, 0 failed, 0 skipped'
   contains "$output" "1 1 passed"
 }
 

@@ -60,6 +60,8 @@ nothing_is_left() {
 @test "a machine that stops before the command has ended is an error" {
   run -125 vm -- systemctl poweroff --force --force
   contains "$output" "tests/vm: the machine stopped (command)"
+  run -125 vm -- sh -c 'echo b >/proc/sysrq-trigger; sleep 1000'
+  contains "$output" "tests/vm: the machine rebooted by itself (command)"
   nothing_is_left
 }
 

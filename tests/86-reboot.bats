@@ -7,6 +7,7 @@
 load installed
 
 setup_file() {
+  only_in_machine
   boot
   if is_first_boot; then make_install; fi
 }
@@ -67,18 +68,22 @@ teardown() {
   if is_first_boot; then
     mkfifo --mode=666 /srv/begun /srv/end
     app slow holds:app "[Service]" "Environment=FIFOS=/srv"
-    inside systemd-run --quiet --unit=client curl --silent --unix-socket "$ADDRESS" \
-      http://localhost/hold
+    # Stopped after the server, so that it can receive the end of the response.
+    inside systemd-run --quiet --unit=client --property=Before=wsgi-once-slow.service \
+      curl --silent --unix-socket "$ADDRESS" http://localhost/hold
     read_fifo /srv/begun
     # The request ends because of the shutdown, while the server is told to stop.
     inside systemd-run --quiet --unit=ends --property=RemainAfterExit=yes \
-      --property=ExecStop='/bin/sh -c ": >/srv/end"' true
+      --property=ExecStop="/bin/sh -c 'until systemctl show wsgi-once-slow.service |\
+        grep -qx ActiveState=deactivating; do sleep 0.1; done; : >/srv/end'" true
     return
   fi
   local log
   log=$(inside journalctl --boot=-1 --output cat --unit wsgi-once-slow.service)
   contains "$log" "Deactivated successfully"
   run ! grep -E "timed out|killed|Killing" <<<"$log"
+  log=$(inside journalctl --boot=-1 --output cat --unit client.service)
+  contains "$log" "the beginning, the end"
 }
 
 @test "a user's app is served again, without a login, if the user lingers" {
