@@ -322,7 +322,9 @@ signal_all() {
 # serve_held_import WHERE: starts a server and a client that waits for the held import in process
 # WORKER, which has a child CHILD.
 serve_held_import() {
-  stop # otherwise a worker of the last server would import again
+  # Otherwise a worker of the last server, which may still be importing, would be the first one.
+  stop
+  eventually has_processes 0
   rm -rf "$FIFOS/was imported"
   [[ -p $FIFOS/begun ]] || mkfifo "$FIFOS/begun" "$FIFOS/end"
   serve --idle-timeout=0 --import="$1" held_at_import:app
