@@ -24,7 +24,8 @@ freeze() {
   local options
   IMAGE=$BATS_TEST_TMPDIR/image
   mapfile -t options < <(way_options)
-  "${WRAPPER[@]}" "$PROGRAM" --freeze="$IMAGE" --python-path="$APPS" --access-log=none \
+  # The activator does the same: SIGINT is ignored in the background jobs of a shell.
+  "${WRAPPER[@]}" env --default-signal=INT "$PROGRAM" --freeze="$IMAGE" --python-path="$APPS" --access-log=none \
     "${options[@]}" "$@" </dev/null 2>>"$LOG" 3>&- 4>&-
 }
 
