@@ -25,8 +25,8 @@ freeze() {
   IMAGE=$BATS_TEST_TMPDIR/image
   mapfile -t options < <(way_options)
   # The activator does the same: SIGINT is ignored in the background jobs of a shell.
-  "${WRAPPER[@]}" env --default-signal=INT "$PROGRAM" --freeze="$IMAGE" --python-path="$APPS" --access-log=none \
-    "${options[@]}" "$@" </dev/null 2>>"$LOG" 3>&- 4>&-
+  "${WRAPPER[@]}" env --default-signal=INT "$PROGRAM" --freeze="$IMAGE" --python-path="$APPS" \
+    --access-log=none "${options[@]}" "$@" </dev/null 2>>"$LOG" 3>&- 4>&-
 }
 
 # thaw [OPTION]... APPLICATION: serves with the image.
@@ -352,8 +352,8 @@ begin_request() {
 
 @test "a record of each request is written" {
   local line
-  "$PROGRAM" --freeze="$BATS_TEST_TMPDIR/image" --python-path="$APPS" --access-log=none \
-    --access-log=stderr hello:app </dev/null
+  env --default-signal=INT "$PROGRAM" --freeze="$BATS_TEST_TMPDIR/image" --python-path="$APPS" \
+    --access-log=none --access-log=stderr hello:app </dev/null
   IMAGE=$BATS_TEST_TMPDIR/image
   serve --image="$IMAGE" --access-log=stderr hello:app
   equal "$(http /record)" "Hello."
