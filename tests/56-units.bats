@@ -139,13 +139,13 @@ verify_as_documented() {
   if (($(systemd_version) >= 254)); then
     run -78 inside /usr/local/bin/wsgi-once-generator "$(inside mktemp -d)"
   fi
-  local kernel_log
-  kernel_log=$(inside grep -a wsgi-once-generator /dev/kmsg)
-  contains "$kernel_log" "/etc/wsgi-once/bad.conf:7: IdleTimeout: 'never' is not a time span"
-  contains "$kernel_log" "/etc/wsgi-once/noise.conf"
-  contains "$kernel_log" "/etc/wsgi-once/directory.conf: not a regular file"
-  contains "$kernel_log" "/etc/wsgi-once/fifo.conf: not a regular file"
-  contains "$kernel_log" "/etc/wsgi-once/nowhere.conf: cannot read"
+  local log
+  log=$(kernel_log)
+  contains "$log" "/etc/wsgi-once/bad.conf:7: IdleTimeout: 'never' is not a time span"
+  contains "$log" "/etc/wsgi-once/noise.conf"
+  contains "$log" "/etc/wsgi-once/directory.conf: not a regular file"
+  contains "$log" "/etc/wsgi-once/fifo.conf: not a regular file"
+  contains "$log" "/etc/wsgi-once/nowhere.conf: cannot read"
 }
 
 @test "an app is served again after its file was broken, repaired, and its socket restarted" {

@@ -97,6 +97,15 @@ inside() {
   nsenter --mount --uts --ipc --net --pid --cgroup --target "$SYSTEMD" "$@" 3>&-
 }
 
+# Prints what generators have logged. A whole machine has a log that never ends; else it is a file.
+kernel_log() {
+  if [[ ${VM_BOOT:-} ]]; then
+    inside dmesg
+  else
+    inside cat /dev/kmsg
+  fi | grep -a wsgi-once-generator
+}
+
 systemd_version() {
   inside systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p'
 }
