@@ -13,10 +13,11 @@ notify_types() {
 }
 
 # under_load COMMAND...: clients send requests without a pause while the command is run several
-# times, each time with the service active. No client gets an error.
+# times, each time with the service active. No client gets an error. (For each second of its
+# timeout, wrk allocates 8 MB.)
 under_load() {
   local report=$BATS_TEST_TMPDIR/report wrk status=0
-  nsenter --net --target "$SYSTEMD" wrk --connections 8 --threads 1 --timeout "$PATIENCE" \
+  nsenter --net --target "$SYSTEMD" wrk --connections 8 --threads 1 --timeout 60 \
     --duration 300 http://127.0.0.1:8000/ >"$report" 2>&1 3>&- &
   wrk=$!
   eventually shows StatusText '*: [1-9]* served*' || status=1

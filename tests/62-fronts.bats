@@ -373,7 +373,7 @@ nothing_is_left() {
 # pauses between them for up to PAUSE milliseconds.
 load_begins() {
   echo "function delay() return math.random(0, ${2:-0}) end" >"$BATS_TEST_TMPDIR/pauses.lua"
-  nsenter --net --target "$SYSTEMD" wrk --connections "$1" --threads 1 --timeout "$PATIENCE" \
+  nsenter --net --target "$SYSTEMD" wrk --connections "$1" --threads 1 --timeout 60 \
     --script "$BATS_TEST_TMPDIR/pauses.lua" --duration 300 "$ORIGIN/" \
     >"$BATS_TEST_TMPDIR/report" 2>&1 3>&- &
   WRK=$!
