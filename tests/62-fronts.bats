@@ -370,7 +370,8 @@ nothing_is_left() {
 # ---- load ----------------------------------------------------------------------------------------
 
 # load_begins CLIENTS [PAUSE]: each client sends one request after another until the load ends, and
-# pauses between them for up to PAUSE milliseconds.
+# pauses between them for up to PAUSE milliseconds. (For each second of its timeout, wrk allocates
+# 8 MB.)
 load_begins() {
   echo "function delay() return math.random(0, ${2:-0}) end" >"$BATS_TEST_TMPDIR/pauses.lua"
   nsenter --net --target "$SYSTEMD" wrk --connections "$1" --threads 1 --timeout 60 \
