@@ -573,7 +573,8 @@ ci() {
   mkdir -p "$tree/.ci" "$tree/tests"
   cp .ci/run "$tree/.ci"
   cp tests/sum.bash "$tree/tests"
-  printf 'check-suites:\n\t@%s\n' "$1" >"$tree/Makefile"
+  printf 'check-suites:\n\t@%s\ncheck-vm:\n\t@%s\n' "$1" \
+    "${2:-echo 0 passed, 0 failed, 0 skipped}" >"$tree/Makefile"
   env -u MAKEFLAGS -u MAKELEVEL "$tree/.ci/run"
 }
 
@@ -611,16 +612,18 @@ ci() {
   equal "${lines[-1]}" "320 passed, 3 failed, 1 skipped"
 }
 
-@test "the failed tests are listed at the end of CI" {
+@test "the failed tests of all runs are listed at the end of CI" {
   run -1 ci "printf '%s\n' one '== failed' 'job: not ok 1 bad' '# it is' \
-    '1 passed, 1 failed, 0 skipped'; echo after; false"
+    '1 passed, 1 failed, 0 skipped'; echo after; false" "echo breaks off; false"
   equal "$(grep -v ^make: <<<"$output")" "one
 == all suites: 1 passed, 1 failed, 0 skipped
 after
+breaks off
 == failed
 all suites, job: not ok 1 bad
 # it is
-1 passed, 1 failed, 0 skipped"
+a machine: not ok - ended with status 2
+1 passed, 2 failed, 0 skipped"
 }
 
 @test "SIGTERM to CI ends what it runs" {
