@@ -58,7 +58,7 @@ only() {
 
 # The floors, from the top down: a file uses its own folder and those below it.
 FLOORS=(main completion generator check version server worker wsgi log net systemd options proxy
-  http base)
+  http image base)
 
 # floor FILE: the number of its floor, 0 at the top.
 floor() {
@@ -93,7 +93,7 @@ floor() {
 
 @test "nothing outside wsgi/ includes <Python.h> through another header" {
   local file
-  for file in *.c {http,log,net,options,proxy,server,systemd,worker}/*.c; do
+  for file in *.c {http,image,log,net,options,proxy,server,systemd,worker}/*.c; do
     run -0 "${CC[@]}" -DVERSION= -M "$file"
     [[ $output != */Python.h* ]] || equal "$file" "free of <Python.h>"
   done
@@ -109,8 +109,9 @@ floor() {
     [[ $output != */Python.h* ]] || equal "wsgi/$header" "free of <Python.h>"
   done
   # The others are internal to the folder.
+  local headers='(python|application|gateway|bytecode|observe)'
   includes | grep ' wsgi/' | grep -v '^wsgi/' |
-    only '((server|worker)/)?[a-z_]+\.c wsgi/(python|application|gateway|bytecode|observe)\.h'
+    only "((frozen|server|worker)/)?[a-z_]+\.c wsgi/$headers\.h"
 }
 
 @test "<systemd/...> is included in systemd/ only" {
@@ -130,6 +131,16 @@ floor() {
   run -1 grep -xE 'strn?dup|strerror.*|strsignal|strtok|str.*coll.*|strxfrm|strfry|memfrob' \
     "$BATS_TEST_TMPDIR/used"
   run -1 grep -xE 'str(case|ncase|to|ftime|ptime).*' "$BATS_TEST_TMPDIR/used"
+}
+
+@test "whether an image fits is found out without memory of its own" {
+  # It stands between a request and its answer, in a program that links nothing but the C library.
+  local files='image/(dependencies|identity|circumstances)\.o' allocating
+  allocating='([cm]|re)alloc(array)?|free|v?asprintf|strn?dup|opendir|fdopendir|scandir|f(d)?open'
+  run -1 grep -E "^$files ($allocating|Py.*|_Py.*|sd_.*)$" <(symbols 'U')
+  # the control
+  symbols 'U' | grep -E "^$files " | grep -q 'dependencies\.o identity_get$'
+  symbols 'U' | grep -qE '^image/recorder\.o realloc$'
 }
 
 @test "every header is complete in itself and is read once" {
@@ -186,17 +197,21 @@ floor() {
   # A process ends in one place, and its exit status is decided in one. Exceptions: request_timer.c
   # ends a process that hangs; wsgi/child.c ends a child that the app has forked and that returned
   # into the program: it must not become a second worker; in import.c it is the client of the
-  # warm-up. The echo is for `only`, because main may return instead of calling exit().
+  # warm-up; in image/watch.c it is a child that imports only to be watched. The echo is for `only`,
+  # because main may return instead of calling exit().
   { symbols 'U' && echo "main.o exit"; } |
     grep -E ' (exit|quick_exit|abort|errx?|verrx?|error|Py_Exit|Py_Finalize.*|Py_FatalError)$' |
     only 'main\.o exit'
   symbols 'U' | grep -E ' _[eE]xit$' |
-    only '(worker/process_exit|worker/request_timer|server/import|wsgi/child)\.o _exit'
+    only '(worker/process_exit|worker/request_timer|server/import|wsgi/child|image/watch)\.o _exit'
 }
 
 @test "the socket is systemd's: nothing can bind, listen, unlink or change modes" {
+  # image/new_file.c replaces an image with a new one.
   local owning='bind|listen|unlink(at)?|rmdir|remove|rename.*|f?chmod(at)?|[fl]?chown.*'
-  run -1 grep -E "^[^ ]* ($owning)$" <(symbols 'U' | grep -v '^generator/')
+  run -1 grep -E "^[^ ]* ($owning)$" <(
+    symbols 'U' | grep -v -e '^generator/' -e '^image/new_file\.o \(rename\|unlink\)$'
+  )
   # the control
   symbols 'U' | grep -qE '^systemd/activation\.o accept4?$'
 }
@@ -208,9 +223,13 @@ floor() {
     'worker/request_timer\.o request_timer'
     # what the handler of pthread_atfork(3), which has no parameter, closes
     'net/conn\.o closed_on_fork'
+    # what another such handler counts
+    'image/obstacles\.o threads'
     # where messages go, and the fields that all records of a process have: code that logs should
     # not need a parameter for that, down to the gateway
     'log/log\.o logger'
+    # what the allocator of Python, which has no parameter for it, has mapped
+    'image/arenas\.o arenas'
     # the socket to the journal, for the same reason
     'systemd/journal\.o journal'
     # whether standard error accepted nothing the last time, for the same reason

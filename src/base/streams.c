@@ -34,6 +34,17 @@ void streams_secure_input(void)
     close(null);
 }
 
+void streams_redirect(void)
+{
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    if (null >= 0) {
+        dup2(null, STDIN_FILENO);
+        close(null);
+    }
+    dup2(STDERR_FILENO, STDOUT_FILENO);
+}
+
 void streams_detach_terminal(void)
 {
     int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
@@ -43,6 +54,22 @@ void streams_detach_terminal(void)
     if (getsid(0) != getpid()) /* for a session leader it would send SIGHUP */
         ioctl(terminal, TIOCNOTTY);
     close(terminal);
+}
+
+bool streams_are_ready(int connection)
+{
+    int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
+    struct stat of_connection, status;
+
+    if (terminal >= 0)
+        close(terminal);
+    if (terminal >= 0 || may_block_reader(STDIN_FILENO) || fstat(connection, &of_connection) < 0)
+        return false;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fstat(fd, &status) < 0 ||
+            (status.st_dev == of_connection.st_dev && status.st_ino == of_connection.st_ino))
+            return false;
+    return true;
 }
 
 void terminal_remember(struct terminal *ret)

@@ -15,6 +15,13 @@ void streams_open(void);
  * is replaced by /dev/null. */
 void streams_secure_input(void);
 
+/* Whether nothing of this is needed: all streams are open, none is the connection, input cannot
+ * block a reader, and there is no controlling terminal. */
+bool streams_are_ready(int connection);
+
+/* As in a service: output goes to standard error, and there is no input. */
+void streams_redirect(void);
+
 /* Gives up the controlling terminal, so that this process and its children are not part of a
  * shell's job any more. A job is stopped when it reads from the terminal in the background, and
  * each worker is a process group of its own. Open descriptors stay open, and Ctrl-C still reaches

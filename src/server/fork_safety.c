@@ -1,6 +1,7 @@
 #include "server/fork_safety.h"
 
 #include "base/cleanup.h"
+#include "base/process_threads.h"
 #include "proxy/address.h"
 #include "wsgi/python.h"
 
@@ -169,37 +170,11 @@ static void describe_socket(int fd, void *data)
     fprintf(description->text, " (descriptor %d)", fd);
 }
 
-static size_t count_threads(void)
-{
-    DIR *directory = opendir("/proc/self/task");
-    struct dirent *entry;
-    size_t count = 0;
-
-    while (directory && (entry = readdir(directory)))
-        count += entry->d_name[0] != '.';
-    if (directory)
-        closedir(directory);
-    return count;
-}
-
-/* Waits a little for threads that are about to end: when Python has joined a thread, the kernel may
- * still list it. */
-static size_t count_lasting_threads(void)
-{
-    size_t count = count_threads();
-
-    for (int i = 0; i < 50 && count > 1; i++) {
-        poll(NULL, 0, 2);
-        count = count_threads();
-    }
-    return count;
-}
-
 static void describe_threads(struct description *description)
 {
     _cleanup_(freep) char *names = python_list_threads();
 
-    if (!names && count_lasting_threads() <= 1)
+    if (!names && process_count_threads() <= 1)
         return;
     begin_item(description);
     if (names)
