@@ -26,8 +26,9 @@ BUILD = build
 INSTALL_DEPENDENCIES = packaging/install-dependencies
 
 programs = $(addprefix $(BUILD)/,wsgi-once wsgi-once-generator completion)
+library = $(BUILD)/wsgi-once.so
 
-all: $(programs) $(addprefix $(BUILD)/completions/,wsgi-once _wsgi-once wsgi-once.fish)
+all: $(programs) $(library) $(addprefix $(BUILD)/completions/,wsgi-once _wsgi-once wsgi-once.fish)
 
 # ---- build ---------------------------------------------------------------------------------------
 
@@ -43,7 +44,7 @@ own_CPPFLAGS := -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
 	-DPYTHON_EXECUTABLE='"$(python_prefix)/bin/python$(python_version)"' \
 	-Isrc $(patsubst -I%,-isystem %,$(call pkg_config,--cflags libsystemd python3-embed))
 own_CFLAGS = -std=gnu17 -Wall -Wextra -Wshadow -Wconversion $(if $(WERROR),-Werror) \
-	-fPIE -fstack-protector-strong $(hardening)
+	-fPIC -fvisibility=hidden -fstack-protector-strong $(hardening)
 own_LDFLAGS = -fPIE -pie -Wl,-z,relro,-z,now,--as-needed
 hardening = -fstack-clash-protection $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,\
 	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
@@ -66,7 +67,13 @@ $(programs): $(BUILD)/objects.a
 	$(call step,LINK)
 	$(link)
 
-mains = src/main.c src/generator/generator.c src/completion/completion.c
+# What main() loads unless it starts from an image.
+$(library): own_LDFLAGS := -shared $(filter-out -fPIE -pie,$(own_LDFLAGS))
+$(library): $(BUILD)/src/program.o $(BUILD)/objects.a
+	$(call step,LINK)
+	$(link)
+
+mains = src/main.c src/program.c src/generator/generator.c src/completion/completion.c
 sources = $(filter-out $(mains),$(wildcard src/*.c src/*/*.c)) $(wildcard src/*/*.py)
 
 $(BUILD)/objects.a: $(patsubst %,$(BUILD)/%.o,$(sources:.c=))

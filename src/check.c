@@ -2,6 +2,10 @@
 
 #include "base/cleanup.h"
 #include "base/deadline.h"
+#include "base/problem.h"
+#include "base/streams.h"
+#include "image/freeze.h"
+#include "image/obstacles.h"
 #include "log/log.h"
 #include "log/message_ids.h"
 #include "server/import.h"
@@ -16,7 +20,6 @@
 #include "wsgi/python.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +37,7 @@
 struct baseline {
     usec_t time;
     long memory; /* KiB */
+    struct obstacles obstacles;
 };
 
 /* The largest resident set so far, in KiB. */
@@ -72,6 +76,34 @@ static void print_bytecode(FILE *file)
             bytecode.missing, bytecode.stale, bytecode.modules, bytecode.command);
 }
 
+/* Threads are counted at a fork. */
+static int find_tasks(struct problem *ret_problem)
+{
+    obstacles_count_threads_at_fork();
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    if (pid < 0)
+        return problem_set(ret_problem, 1, "cannot fork: %m");
+    waitpid(pid, NULL, 0);
+    return obstacles_find_tasks(ret_problem);
+}
+
+/* Only what the import has left: the report has the rest. */
+static void print_image(FILE *file, const struct obstacles *before)
+{
+    struct freezer *freezer = freeze_is_supported() ? freezer_new() : NULL;
+    struct problem problem;
+
+    if (!freezer)
+        problem_set(&problem, 1, "images need another machine or build");
+    if (freezer && obstacles_find(before, &problem) == 0 && find_tasks(&problem) == 0 &&
+        freezer_check_memory(freezer, &problem) == 0)
+        fprintf(file, "image        can be made (--image, --freeze)\n");
+    else
+        fprintf(file, "image        cannot be made: %s\n", problem.text);
+}
+
 /* Leaves out what it cannot find out: that does not prevent serving. Returns whether everything was
  * written. */
 static bool write_report(FILE *file, const struct worker *worker, const struct baseline *before)
@@ -88,17 +120,8 @@ static bool write_report(FILE *file, const struct worker *worker, const struct b
     fprintf(file, "memory       %.1f MB (Python and the application: %.1f MB)\n",
         (double)peak_memory() / 1024, (double)(peak_memory() - before->memory) / 1024);
     print_bytecode(file);
+    print_image(file, &before->obstacles);
     return fflush(file) == 0;
-}
-
-/* As in a service: output goes to standard error, and there is no input. */
-static void redirect_streams(void)
-{
-    _cleanup_(closep) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    if (null >= 0)
-        dup2(null, STDIN_FILENO);
-    dup2(STDERR_FILENO, STDOUT_FILENO);
 }
 
 static _Noreturn void import_process_main(const struct options *options, int report)
@@ -112,8 +135,12 @@ static _Noreturn void import_process_main(const struct options *options, int rep
     setpgid(0, 0);
     notify_disable();
     log_after_fork();
-    redirect_streams();
-    struct baseline before = {.time = deadline_now(), .memory = peak_memory()};
+    streams_redirect();
+    struct baseline before = {0};
+    if (obstacles_init(&before.obstacles) < 0)
+        process_exit(EX_OSERR);
+    before.time = deadline_now();
+    before.memory = peak_memory();
     int status = import_as_serving(&serving, &worker);
     if (status != 0)
         process_exit(status);

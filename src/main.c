@@ -1,165 +1,48 @@
 /* wsgi-once: serves one WSGI request per process, on a socket that systemd or inetd owns.
  *
- * Start reading with main() and serve(), at the end of the file. They read the options; print help
- * or the version, check the app, or take the sockets; then they serve one request, or run the
- * server, which forks a worker for each request.
+ * To load libpython and libsystemd takes longer than to start from an image. So this file, which
+ * needs neither, first tries to do that (quick.c). Otherwise it loads everything else (program.c)
+ * from the library that was built and installed with it, and continues there.
  */
 
-#include "base/cleanup.h"
-#include "base/problem.h"
-#include "base/streams.h"
-#include "check.h"
-#include "log/log.h"
-#include "options/help.h"
-#include "options/options.h"
-#include "options/parse.h"
-#include "server/failure.h"
-#include "server/server.h"
-#include "systemd/activation.h"
-#include "systemd/notify.h"
-#include "version.h"
+#include "quick.h"
 #include "worker/signals.h"
-#include "worker/worker.h"
 
-#include <errno.h>
+#include <dlfcn.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sysexits.h>
 
-/* Logs the problem and returns the exit status. */
-static int report_problem(int status, const struct problem *problem)
+typedef int program(int argc, char **argv, const struct signal_policy *signals);
+
+/* A library is missing, as for the dynamic linker: units restart the service after a pause. */
+#define EXIT_NOT_LOADED 127
+
+/* Extension modules of Python look for its symbols among those of all libraries. Returns NULL after
+ * printing why. */
+static program *load_program(const char *path)
 {
-    log_line(LOG_ERR, "%s", problem->text);
-    log_flush();
-    return status;
-}
+    void *library = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+    void *symbol = library ? dlsym(library, "program_main") : NULL;
+    program *result = NULL;
 
-/* ---- printing ------------------------------------------------------------------------------- */
-
-/* Returns the exit status after printing: EX_IOERR if not all of the output was written. */
-static int flush_output(void)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout)) /* an earlier write may have failed */
-        return 0;
-    log_line(LOG_ERR, "cannot write to standard output: %m");
-    return EX_IOERR;
-}
-
-static int print_help(void)
-{
-    options_print_help();
-    return flush_output();
-}
-
-static int print_version(void)
-{
-    version_print();
-    return flush_output();
-}
-
-static int check(const struct options *options)
-{
-    int status = check_application(options);
-
-    return status != 0 ? status : flush_output();
-}
-
-/* ---- serving -------------------------------------------------------------------------------- */
-
-/* Returns the connection that was passed, or accepts one; or -ETIMEDOUT or another -errno. */
-static int get_connection(const struct activation *activation, usec_t timeout)
-{
-    size_t first;
-
-    if (activation->connection >= 0)
-        return activation->connection;
-    /* Independent processes cannot take turns at the listeners, so each begins at a random one. */
-    if (getrandom(&first, sizeof(first), GRND_NONBLOCK) != sizeof(first))
-        first = 0;
-    /* The client for which systemd has started this process may have disconnected already. */
-    return activation_accept(activation, first, -1, deadline_after(timeout));
-}
-
-/* Serves one request. Returns the exit status if there was none; otherwise exits. */
-static int serve_one(const struct options *options, const struct activation *activation,
-    const struct signal_policy *signals, int failure)
-{
-    struct worker worker = {.options = options, .failure = failure, .signal_policy = signals};
-    int fd = get_connection(activation, options->timeouts.head);
-
-    if (fd == -ETIMEDOUT)
-        return failure;
-    if (fd < 0) {
-        log_line(LOG_ERR, "cannot accept a connection: %s", strerror(-fd));
-        failure_answer_clients(activation, NULL);
-        return EX_OSERR;
-    }
-    activation_close(activation);
-    notify_disable();
-    worker_end(&worker, worker_serve(&worker, fd));
-}
-
-/* Takes the sockets and serves. failure: the exit status because of a problem with the options, or
- * 0. After a problem, clients that wait get an answer: if their connections stayed, systemd would
- * start this process again and again. Returns the exit status. */
-static int serve(const struct options *options, const struct signal_policy *signals, int failure,
-    const struct problem *problem)
-{
-    _cleanup_(activation_done) struct activation activation = {.connection = -1};
-    struct problem activation_problem;
-
-    int status = activation_take(&activation, &activation_problem);
-    log_open(); /* standard error may have been replaced */
-    streams_secure_input();
-    streams_detach_terminal();
-    if (failure != 0)
-        report_problem(failure, problem);
-    else if (status != 0)
-        failure = report_problem(status, &activation_problem);
-    if (activation.connection < 0 && activation.n_listeners == 0)
-        return failure;
-    if (activation.connection >= 0 || options->single)
-        return serve_one(options, &activation, signals, failure);
-    return server_run(options, &activation, &signals->mask, failure);
-}
-
-/* ---- the program ---------------------------------------------------------------------------- */
-
-static int read_options(int argc, char **argv, struct options *options, enum options_action *action,
-    struct problem *ret_problem)
-{
-    int r = options_parse(argc, argv, options, action, ret_problem);
-
-    if (r == 0 && (*action == OPTIONS_SERVE || *action == OPTIONS_CHECK))
-        r = options_find_users(options, ret_problem);
-    return r < 0 ? EX_USAGE : 0;
+    if (!symbol)
+        fprintf(stderr, "wsgi-once: cannot load the program: %s\n", dlerror());
+    memcpy(&result, &symbol, sizeof(result)); /* ISO C does not convert between the two */
+    return result;
 }
 
 int main(int argc, char **argv)
 {
     struct signal_policy signals = {.ignores_stop = false};
-    _cleanup_(options_done) struct options options = {0};
-    enum options_action action;
-    struct problem problem;
+    char path[PATH_MAX];
 
     /* The signals of a reload must not kill this process, those of a stop may. This comes first,
-     * because finding users by name may take a while. (A signal that arrives before main still
-     * kills.) */
+     * because what follows may take a while. (A signal that arrives before main still kills.) */
     sigprocmask(SIG_BLOCK, NULL, &signals.mask);
     signals_block(&signals);
-    streams_open();
-    log_open();
-    signal(SIGPIPE, SIG_IGN); /* like Python: output that nobody reads is an error */
-    int failure = read_options(argc, argv, &options, &action, &problem);
-    log_set_application(options.application);
-    if (action != OPTIONS_SERVE)
-        sigprocmask(SIG_SETMASK, &signals.mask, NULL);
-    switch (action) {
-    case OPTIONS_HELP: return print_help();
-    case OPTIONS_VERSION: return print_version();
-    case OPTIONS_CHECK: return failure ? report_problem(failure, &problem) : check(&options);
-    case OPTIONS_SERVE: return serve(&options, &signals, failure, &problem);
-    }
+    quick_find_program(path);
+    quick_start(path, argv);
+    program *run = load_program(path);
+    return run ? run(argc, argv, &signals) : EXIT_NOT_LOADED;
 }

@@ -22,7 +22,7 @@ static const char build_options[] =
 #ifdef __SSP_STRONG__
     " stack-protector"
 #endif
-#ifdef __PIE__
+#ifdef __PIC__
     " PIE"
 #endif
 #ifdef __SANITIZE_ADDRESS__

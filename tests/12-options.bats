@@ -73,12 +73,22 @@ names_in_manual() {
   done
 }
 
-@test "the output of --help fits 80 columns and 50 lines" {
+@test "the output of --help fits 80 columns and 60 lines" {
   run -0 program --help
   for line in "${lines[@]}"; do
     ((${#line} <= 80)) || equal "$line" "a shorter line"
   done
-  ((${#lines[@]} <= 50))
+  ((${#lines[@]} <= 60))
+}
+
+@test "without /proc, the program finds its library, and loads none from the working directory" {
+  ((EUID == 0)) || skip "impossible: only root can unmount /proc"
+  [[ -z ${SANITIZED:-} ]] || skip "impossible: sanitizers need /proc"
+  echo "no library" >"$BATS_TEST_TMPDIR/wsgi-once.so"
+  cd "$BATS_TEST_TMPDIR"
+  # shellcheck disable=SC2016 # for the inner shell
+  run -0 unshare --mount sh -c 'umount --lazy /proc && exec "$0" --version' "$PROGRAM"
+  contains "$output" "wsgi-once "
 }
 
 @test "--version prints the versions of the program, Python and systemd, and the build flags" {
@@ -233,6 +243,13 @@ names_in_manual() {
   done
 }
 
+@test "an image without an absolute path is refused" {
+  for value in "" image ./image; do
+    refused "--image" "'$value'" "absolute path" -- --image="$value" hello:app
+    refused "--freeze" "'$value'" "absolute path" -- --freeze="$value" hello:app
+  done
+}
+
 @test "--reload is refused with --import=worker, whose sources the server does not know" {
   refused "--reload" "--import=server" -- --reload --import=worker hello:app
 }
@@ -286,6 +303,11 @@ names_in_manual() {
   for value in "/a#b" /%zz http://u@h/p "http://h?q/p" //p; do
     accepted --warm-up="$value"
   done
+}
+
+@test "an image is accepted" {
+  accepted --image=/no/such/image
+  accepted --image /no/such/image --image-max-age=2h
 }
 
 @test "options for logging are accepted" {

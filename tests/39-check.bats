@@ -100,6 +100,23 @@ END
   ((BASH_REMATCH[1] > 40 && BASH_REMATCH[2] >= 38))
 }
 
+@test "the report says whether the app can have an image" {
+  export LEFT
+  local -A why=([nothing]="can be made (--image, --freeze)"
+    [thread]="cannot be made: the import has left a thread running*"
+    [socket]="cannot be made: the import has left a socket open*"
+    [shared]="cannot be made: the import has left memory that is shared*")
+  for LEFT in "${!why[@]}"; do
+    run -0 --separate-stderr check left_open:app
+    # shellcheck disable=SC2053 # a pattern, but where images are impossible
+    if [[ $(uname -m) == x86_64 && ! ${SANITIZED:-} ]]; then
+      [[ $(checked image) == ${why[$LEFT]} ]]
+    else
+      equal "$(checked image)" "cannot be made: images need another machine or build"
+    fi
+  done
+}
+
 @test "the report names a virtual environment" {
   /usr/bin/python3 -m venv --without-pip "$BATS_TEST_TMPDIR/venv"
   run -0 check --venv="$BATS_TEST_TMPDIR/venv" hello:app

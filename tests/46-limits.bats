@@ -98,8 +98,8 @@ logs_end() {
   chmod a+x "$BATS_RUN_TMPDIR" "${BATS_TEST_TMPDIR%/*}"
   chmod a+rwx "$BATS_TEST_TMPDIR"
   cp -r "$APPS" "$BATS_TEST_TMPDIR/apps"
-  cp "$PROGRAM" "$BATS_TEST_TMPDIR/wsgi-once"
-  chmod -R a+rX "$BATS_TEST_TMPDIR/apps" "$BATS_TEST_TMPDIR/wsgi-once"
+  cp "$PROGRAM" "$PROGRAM.so" "$BATS_TEST_TMPDIR"
+  chmod -R a+rX "$BATS_TEST_TMPDIR"/{apps,wsgi-once,wsgi-once.so}
   local APPS=$BATS_TEST_TMPDIR/apps PROGRAM=$BATS_TEST_TMPDIR/as-nobody
   cat >"$PROGRAM" <<END
 #!/bin/sh

@@ -260,7 +260,7 @@ blog:app"
 # The expected keys, from the options in the output of --help.
 expected_keys() {
   echo Application
-  "$PROGRAM" --help | sed -nE 's/^  --([a-z-]+).*/\1/p' | grep -vE '^(check|help|version)$' |
+  "$PROGRAM" --help | sed -nE 's/^  --([a-z-]+).*/\1/p' | grep -vE '^(check|freeze|help|version)$' |
     sed -E 's/(^|-)([a-z])/\U\2/g'
 }
 
@@ -276,6 +276,7 @@ expected_keys() {
     case $key in
       Application) continue ;;
       Mount | WarmUp) value=/ ;;
+      Image) value=%C/image ;;
       Import) value=server ;;
       AccessLog) value=none ;;
       TrustedProxy) value=unix ;;
@@ -901,8 +902,9 @@ verified() {
 
 @test "systemd-analyze verify reports nothing about the units with all keys" {
   lines 'Directory=/a b/"c"/\d/$e/;/%%/ü' PythonPath=/a PythonPath=%h/b Venv=/srv/venv Mount=/blog \
-    MaxRequestLine=4K MaxFieldSection=16K MaxFields=50 MaxContent=1G HeadTimeout=5 ReadTimeout=5 \
-    WriteTimeout=5 RequestTimeout=1min LingerTimeout=1 Spare=3 MaxWorkers=5 Import=server \
+    Image=%C/image ImageMaxAge=1h MaxRequestLine=4K MaxFieldSection=16K MaxFields=50 MaxContent=1G \
+    HeadTimeout=5 ReadTimeout=5 WriteTimeout=5 RequestTimeout=1min LingerTimeout=1 Spare=3 \
+    MaxWorkers=5 Import=server \
     ImportTimeout=1min WarmUp=/login?a=%%41 IdleTimeout=90 StopTimeout=10 Reload=on \
     LeftoverTimeout=1 LimitCpu=5 LimitMemory=256M LimitFiles=64 LimitProcesses=32 '[Unit]' \
     After=network.target '[Service]' MemoryMax=2G 'Environment="A=b c" D=e' \

@@ -138,7 +138,7 @@ journal_has() { # text
 @test "activating (auto-restart): likewise what ends before it can do anything" {
   documented "No answer, and the service is activating (auto-restart)" "127 a missing" SIGSYS
   local library
-  library=$(ldd "$PROGRAM" | sed -n 's/.*libpython.* => \(.*\) .*/\1/p')
+  library=$(ldd "$PROGRAM.so" | sed -n 's/.*libpython.* => \(.*\) .*/\1/p')
   app blog hello:app "[Service]" "InaccessiblePaths=$(realpath "$library")" "RestartSec=1s"
   http / >"$BATS_TEST_TMPDIR/answer" 3>&- &
   eventually shows SubState auto-restart

@@ -57,8 +57,8 @@ only() {
 }
 
 # The floors, from the top down: a file uses its own folder and those below it.
-FLOORS=(main completion generator check version server worker wsgi log net systemd options proxy
-  http image base)
+FLOORS=(main quick program completion generator check frozen version server worker wsgi log net
+  systemd options proxy http image base)
 
 # floor FILE: the number of its floor, 0 at the top.
 floor() {
@@ -93,7 +93,7 @@ floor() {
 
 @test "nothing outside wsgi/ includes <Python.h> through another header" {
   local file
-  for file in *.c {http,image,log,net,options,proxy,server,systemd,worker}/*.c; do
+  for file in *.c {frozen,http,image,log,net,options,proxy,server,systemd,worker}/*.c; do
     run -0 "${CC[@]}" -DVERSION= -M "$file"
     [[ $output != */Python.h* ]] || equal "$file" "free of <Python.h>"
   done
@@ -172,11 +172,12 @@ floor() {
   equal "$(uniq --repeated <<<"$names")" "main"
 }
 
-@test "messages are written by main, check, server, worker, access and gateway" {
+@test "messages are written by program, check, frozen, server, worker, access and gateway" {
   # The layers below return errors: their caller knows whether to log them.
   local servers='server/(failure|import|leftovers|reloader|server|spares?|status|template|'
   servers+='template_process|templates|workers)'
-  local writers="main|check|$servers|worker/worker|log/access|wsgi/gateway"
+  local writers="program|check|frozen/fr(eezing|ozen)|$servers|worker/worker|log/access"
+  writers+="|wsgi/gateway"
   local sending='log_(line|event|to_[a-z]+)'
   including '"log/log\.h"' | only "(log/log|$writers)\.c|log/access\.h"
   symbols 'U' | grep -E " $sending\$" | only "($writers)\.o $sending"
@@ -184,11 +185,12 @@ floor() {
 
 @test "nothing else writes to the standard streams" {
   # write(2) is for log/standard_error.c, and the signal handler of request_timer.c. printf is for
-  # --help, --version and --check; fork_safety.c formats its text in memory. The generator and the
-  # program that prints completions are separate programs.
+  # --help, --version, --check and --freeze; fork_safety.c formats its text in memory. The generator
+  # and the program that prints completions are separate programs.
   local printing='v?f?printf|v?dprintf|f?puts|f?putc|putchar|fwrite|perror|stderr|stdout'
+  local printers='main|program|check|frozen/frozen|options/help|version|server/fork_safety'
   symbols 'U' | grep -E " ($printing|__v?[fd]?printf_chk)$" | sed 's/ .*//' | sort -u |
-    only '(main|check|options/help|version|server/fork_safety|generator/.*|completion/.*)\.o'
+    only "($printers|generator/.*|completion/.*)\.o"
   symbols 'U' | grep -E ' (write|writev)$' |
     only '(log/standard_error|worker/request_timer|generator/diagnostics)\.o write'
 }
@@ -197,13 +199,14 @@ floor() {
   # A process ends in one place, and its exit status is decided in one. Exceptions: request_timer.c
   # ends a process that hangs; wsgi/child.c ends a child that the app has forked and that returned
   # into the program: it must not become a second worker; in import.c it is the client of the
-  # warm-up; in image/watch.c it is a child that imports only to be watched. The echo is for `only`,
-  # because main may return instead of calling exit().
+  # warm-up; in image/watch.c it is a child that imports only to be watched, in check.c one
+  # that only its fork is for. The echo is for `only`, because main may return instead of calling
+  # exit().
   { symbols 'U' && echo "main.o exit"; } |
     grep -E ' (exit|quick_exit|abort|errx?|verrx?|error|Py_Exit|Py_Finalize.*|Py_FatalError)$' |
     only 'main\.o exit'
   symbols 'U' | grep -E ' _[eE]xit$' |
-    only '(worker/process_exit|worker/request_timer|server/import|wsgi/child|image/watch)\.o _exit'
+    only '(worker/(process_exit|request_timer)|server/import|wsgi/child|image/watch|check)\.o _exit'
 }
 
 @test "the socket is systemd's: nothing can bind, listen, unlink or change modes" {

@@ -83,7 +83,11 @@ hardened() {
 }
 
 @test "only used libraries are linked" {
+  # The program starts from an image before it loads what serves an app.
   run -0 readelf --dynamic --wide "$BATS_FILE_TMPDIR/wsgi-once"
+  equal "$(grep -c '(NEEDED)' <<<"$output")" 1
+  grep -qF '[libc.so.' <<<"$output"
+  run -0 readelf --dynamic --wide "$BATS_FILE_TMPDIR/wsgi-once.so"
   libraries=$(sed -n 's/.*(NEEDED).*\[\(.*\)\.so.*/\1/p' <<<"$output" | sort | tr '\n' ' ')
   equal "${libraries/libpython3.[0-9]*[0-9]/libpython3.x}" "libc libpython3.x libsystemd "
   # The generator runs early at boot: it must start fast, and depend on little.
@@ -106,6 +110,7 @@ systemd_directory() {
   equal "$(cd "$root" && find . -type f -printf '%m %p\n' | sort -k 2)" \
     "$(sort -k 2 <<END
 755 ./opt/bin/wsgi-once
+644 ./opt/lib/wsgi-once/wsgi-once.so
 644 ./opt/share/bash-completion/completions/wsgi-once
 644 ./opt/share/fish/vendor_completions.d/wsgi-once.fish
 644 ./opt/share/man/man5/wsgi-once.conf.5

@@ -332,9 +332,15 @@ is_replaced() { # InvocationID
   equal "$(wants)" "$before"
 }
 
+# As with `make install`.
+copy_program() {
+  cp "$ROOT/usr/bin/wsgi-once" "$ROOT/usr/local/bin"
+  cp -r "$ROOT/usr/lib/wsgi-once" "$ROOT/usr/local/lib"
+}
+
 @test "an upgrade replaces system and user servers of any name, but no other program" {
   install_deb "$PACKAGE"
-  cp "$ROOT/usr/bin/wsgi-once" "$ROOT/usr/local/bin"
+  copy_program
   by_hand bare-listening "/usr/bin/wsgi-once --directory=/srv/apps hello:app"
   by_hand wsgi-once-local "/usr/local/bin/wsgi-once --directory=/srv/apps hello:app"
   by_hand bare-single "/usr/bin/wsgi-once --single --directory=/srv/apps holds:app"
@@ -442,7 +448,7 @@ dangling_links() {
 
 @test "removing stops system and user units of any name, but no other program" {
   install_deb "$PACKAGE"
-  cp "$ROOT/usr/bin/wsgi-once" "$ROOT/usr/local/bin"
+  copy_program
   by_hand bare-listening "/usr/bin/wsgi-once --directory=/srv/apps hello:app"
   by_hand bare-each "/usr/bin/wsgi-once --directory=/srv/apps holds:app" Accept=yes
   by_hand wsgi-once-wrapped \

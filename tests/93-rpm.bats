@@ -62,6 +62,8 @@ files() {
 drwxr-xr-x /etc/wsgi-once
 -rwxr-xr-x /usr/bin/wsgi-once
 lrwxrwxrwx /usr/bin/wsgi-once-generator
+drwxr-xr-x /usr/lib/wsgi-once
+-rw-r--r-- /usr/lib/wsgi-once/wsgi-once.so
 -rwxr-xr-x $(systemd_directory systemgenerator)/wsgi-once-generator
 lrwxrwxrwx $(systemd_directory usergenerator)/wsgi-once-generator
 drwxr-xr-x $units/wsgi-once-.service.d

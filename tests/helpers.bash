@@ -3,7 +3,8 @@
 # `talk`, and checks what the process has left with `exit_status` and `logged`.
 #
 # WAY (accept, inetd, listener, server) and FAMILY (unix, tcp, tcp6) determine how the program is
-# activated; tests/run repeats the suites for each. See tests/activator.
+# activated; tests/run repeats the suites for each. See tests/activator. With THAW=1 the program
+# starts from an image, which is made before.
 
 bats_require_minimum_version 1.5.0
 
@@ -33,11 +34,14 @@ teardown() {
 }
 
 # Shows the log of a failed test. A sanitizer's report fails the test, because the exit status of a
-# server does not show how its workers ended.
+# server does not show how its workers ended; so does an image that was made and does not fit.
 check_log() {
   local found=0
   if [[ -n ${SANITIZED:-} ]]; then
     found=$(grep -cE 'ERROR: [A-Za-z]+Sanitizer|runtime error:' "$LOG") || :
+  fi
+  if [[ -n ${THAW:-} && -z ${MAY_IMPORT:-} ]]; then
+    found=$(grep -c "cannot start from the image" "$LOG") || :
   fi
   if [[ (-z $BATS_TEST_COMPLETED || $found != 0) && -s $LOG ]]; then
     echo "--- log of the program:"
@@ -55,16 +59,30 @@ way_options() {
   esac
 }
 
+# make_image [OPTION]... APPLICATION: makes the image for THAW=1. If there is none, because the app
+# cannot be loaded, or leaves what an image cannot hold, the app is imported. (The activator does
+# the same with SIGINT, which is ignored in the background jobs of a shell.)
+make_image() {
+  rm -f "$BATS_TEST_TMPDIR/image"
+  env --default-signal=INT "$PROGRAM" --freeze="$BATS_TEST_TMPDIR/image" --python-path="$APPS" \
+    --access-log=none "${options[@]}" "$@" \
+    </dev/null >/dev/null 2>"$BATS_TEST_TMPDIR/frozen" 3>&- 4>&- || return 0
+  cat "$BATS_TEST_TMPDIR/frozen" >>"$LOG" # what the import has printed
+  options+=(--image="$BATS_TEST_TMPDIR/image")
+}
+
 # serve [OPTION]... APPLICATION: starts the program under the activator, in place of a running one.
 # Apps are found in tests/apps. There is no access log unless the options enable it.
 serve() {
   local options
   stop
   mapfile -t options < <(way_options)
+  [[ ! ${THAW:-} ]] || make_image "$@"
   # The activator must not hold the descriptors of bats, which waits for their end: 3 is its output.
   coproc ACTIVATOR_OUTPUT {
     exec "$TESTS/activator" "$WAY" "$FAMILY" "$STATUSES" \
-      "$PROGRAM" --python-path="$APPS" --access-log=none "${options[@]}" "$@" 2>>"$LOG" 3>&- 4>&-
+      "$PROGRAM" --python-path="$APPS" --access-log=none "${options[@]}" "$@" \
+      </dev/null 2>>"$LOG" 3>&- 4>&- # the input is as in a unit
   }
   ACTIVATOR=$ACTIVATOR_OUTPUT_PID
   read -r ADDRESS <&"${ACTIVATOR_OUTPUT[0]}"

@@ -35,7 +35,7 @@ bool options_next(size_t *cursor, struct options_entry *ret_entry)
 void options_print_help(void)
 {
     printf("Usage: wsgi-once [OPTION]... APPLICATION\n"
-           "       wsgi-once --check [OPTION]... APPLICATION\n"
+           "       wsgi-once --check|--freeze=FILE [OPTION]... APPLICATION\n"
            "Serve a WSGI application, one process per request, on a socket of systemd or\n"
            "inetd. APPLICATION is module:callable, module:factory(), or a file:\n"
            "path/app.wsgi, path/app.py or path/app.py:callable.\n"

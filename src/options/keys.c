@@ -9,7 +9,7 @@
 
 static bool is_key(const struct option_spec *spec)
 {
-    return spec->name && spec->kind != OPTION_ACTION;
+    return spec->name && spec->kind != OPTION_ACTION && spec->kind != OPTION_OUTPUT;
 }
 
 static void write_key(const char *name, char key[OPTIONS_KEY_SIZE])

@@ -51,7 +51,10 @@ struct options {
     const char **python_path; /* on the heap; `python_paths` directories, in the order given */
     size_t python_paths;
     const char *venv;
-    const char *mount; /* "" or "/prefix", without a slash at the end */
+    const char *image; /* start from this image, or NULL */
+    usec_t image_max_age;
+    const char *freeze; /* write an image to this file, and do nothing else; or NULL */
+    const char *mount;  /* "" or "/prefix", without a slash at the end */
 
     /* Limits of a request: bytes; max_fields is a number. */
     uint64_t max_request_line;

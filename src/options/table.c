@@ -1,5 +1,6 @@
 #include "options/table.h"
 
+#include "image/thaw.h"
 #include "options/value.h"
 
 #include <errno.h>
@@ -14,6 +15,10 @@ const struct option_spec option_table[] = {
         "prepend this to sys.path (repeatable)"},
     {"venv", OPTION_DIRECTORY, "DIR", offsetof(struct options, venv), NULL,
         "use the packages of this virtual environment"},
+    {"image", OPTION_FILE, "FILE", offsetof(struct options, image), NULL,
+        "start from this image of the application if it fits"},
+    {"image-max-age", OPTION_DURATION, "TIME", offsetof(struct options, image_max_age),
+        IMAGE_MAX_AGE, "use no image that is older; 0: use it"},
     {"mount", OPTION_MOUNT, "PATH", offsetof(struct options, mount), "/",
         "serve below this path (SCRIPT_NAME)"},
 
@@ -84,6 +89,8 @@ const struct option_spec option_table[] = {
         "processes and threads of the user"},
 
     {NULL, 0, NULL, 0, NULL, "Information"},
+    {"freeze", OPTION_OUTPUT, "FILE", offsetof(struct options, freeze), NULL,
+        "load the application, write its image and exit"},
     {"check", OPTION_ACTION, NULL, OPTIONS_CHECK, NULL,
         "load the application, describe it and exit"},
     {"help", OPTION_ACTION, NULL, OPTIONS_HELP, NULL, "print this help and exit"},
@@ -215,6 +222,8 @@ static const char *set_member(void *member, enum option_kind kind, const char *t
     case OPTION_WARM_UP: return value_parse_warm_up(text, member);
     case OPTION_ACCESS: return parse_access_log(text, member);
     case OPTION_FIELDS: return add_trusted_field(text, member);
+    case OPTION_FILE:
+    case OPTION_OUTPUT: return value_parse_absolute(text, member);
     case OPTION_FLAG: *(bool *)member = true; return NULL;
     default: *(const char **)member = text; return NULL;
     }

@@ -25,6 +25,8 @@ enum option_kind {
     OPTION_ACCESS,   /* journal, stderr or none */
     OPTION_PEERS,    /* see peer_parse; repeatable */
     OPTION_FIELDS,   /* of forwarded_field_names; repeatable */
+    OPTION_FILE,     /* an absolute path */
+    OPTION_OUTPUT,   /* the same; no key of an app's file */
     OPTION_FLAG,     /* no argument */
     OPTION_ACTION,   /* no argument; see enum options_action */
 };

@@ -133,6 +133,14 @@ const char *value_parse_mount(const char *text, const char **ret)
     return NULL;
 }
 
+const char *value_parse_absolute(const char *text, const char **ret)
+{
+    if (text[0] != '/' && text[0] != '%')
+        return "an absolute path, such as /var/cache/blog/image";
+    *ret = text;
+    return NULL;
+}
+
 const char *value_parse_warm_up(const char *text, const char **ret)
 {
     struct slice host, path;

@@ -30,6 +30,10 @@ const char *value_parse_duration(const char *text, usec_t *ret);
 /* "/" or "/prefix". *ret borrows; it is "" for "/". */
 const char *value_parse_mount(const char *text, const char **ret);
 
+/* An absolute path, or, in a file, one that begins with a specifier of systemd.unit(5), such as %C.
+ * *ret borrows. */
+const char *value_parse_absolute(const char *text, const char **ret);
+
 /* "/path" or "http://host/path" of visible ASCII, not validated further: the response to an invalid
  * target is 400. *ret borrows. */
 const char *value_parse_warm_up(const char *text, const char **ret);

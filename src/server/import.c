@@ -185,27 +185,43 @@ static void warm_up(const struct worker *worker)
 
 /* ---- entry points --------------------------------------------------------------------------- */
 
-int import_in_template(struct worker *worker, struct sources *sources)
+/* before: the sockets of this process. Returns 0, or the exit status after logging why. */
+static int import_to_fork(struct worker *worker, const struct fork_safety *before)
 {
-    const struct options *options = worker->options;
-    _cleanup_(fork_safety_done) struct fork_safety before;
-
-    if (sources)
-        record_search_path(options, sources);
-    fork_safety_init(&before);
     int status = import_app(worker);
+
     if (status == 0)
-        status = check_descriptors(&before);
+        status = check_descriptors(before);
     if (status != 0)
         return status;
-    if (options->warm_up) {
+    if (worker->options->warm_up) {
         warm_up(worker);
         python_freeze();
     }
     python_flush(); /* or each forked process would write it again */
     fflush(NULL);
-    check_fork_safety(&before);
     return 0;
+}
+
+int import_in_template(struct worker *worker, struct sources *sources)
+{
+    _cleanup_(fork_safety_done) struct fork_safety before;
+
+    if (sources)
+        record_search_path(worker->options, sources);
+    fork_safety_init(&before);
+    int status = import_to_fork(worker, &before);
+    if (status == 0)
+        check_fork_safety(&before);
+    return status;
+}
+
+int import_for_image(struct worker *worker)
+{
+    _cleanup_(fork_safety_done) struct fork_safety before;
+
+    fork_safety_init(&before);
+    return import_to_fork(worker, &before);
 }
 
 int import_in_worker(struct worker *worker)

@@ -71,6 +71,19 @@ def get_compile_arguments(sources):
     return " ".join(arguments)
 
 
+def renew_variable(values):
+    """See python_renew_variable. The values are bytes or None."""
+    import os
+
+    name, old, new = values
+    variables = os.environ._data
+    if variables.get(name) == old:
+        if new is None:
+            variables.pop(name, None)
+        else:
+            variables[name] = new
+
+
 def observe(note, app_name):
     """Calls note(path) for each source file that is imported; see observe.h.
 

@@ -1,6 +1,7 @@
 #include "wsgi/python.h"
 
 #include "base/problem.h"
+#include "image/arenas.h"
 #include "wsgi/helpers.h"
 #include "wsgi/object.h"
 
@@ -213,8 +214,17 @@ static int configure(const struct python_config *config)
     return 0;
 }
 
+/* See arenas.h. */
+static void set_arena_allocator(void)
+{
+    PyObjectArenaAllocator allocator = {.alloc = arenas_map, .free = arenas_unmap};
+
+    PyObject_SetArenaAllocator(&allocator);
+}
+
 int python_start(const struct python_config *config, struct problem *ret_problem)
 {
+    set_arena_allocator();
     int r = config->venv ? check_venv(config->venv, ret_problem) : 0;
     if (r == 0)
         r = initialize(config->venv, ret_problem);
@@ -266,6 +276,21 @@ void python_freeze(void)
     try_call(gc, "freeze", PyTuple_New(0), PyDict_New());
     Py_XDECREF(gc);
     PyGILState_Release(state);
+}
+
+int python_renew_variable(const char *name, const char *old, const char *new)
+{
+    if (!Py_IsInitialized())
+        return 0;
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyObject *values = Py_BuildValue("(yyy)", name, old, new);
+    PyObject *done = values ? helper_call("renew_variable", values, NULL) : NULL;
+    int r = done ? 0 : -1;
+    PyErr_Clear();
+    Py_XDECREF(values);
+    Py_XDECREF(done);
+    PyGILState_Release(state);
+    return r;
 }
 
 static void flush_stream(const char *name)

@@ -30,6 +30,11 @@ pid_t python_fork(void (*in_child)(const void *data), const void *data);
  * and every forked process would have to copy these pages. */
 void python_freeze(void);
 
+/* Gives a variable of os.environ a new value (NULL: removes it), without a call of putenv(3), if it
+ * has the old one (NULL: none). Returns 0, or -1 if os.environ is not as expected. Does nothing
+ * before python_start. */
+int python_renew_variable(const char *name, const char *old, const char *new);
+
 /* Flushes sys.stdout and sys.stderr. Does nothing before python_start. */
 void python_flush(void);
 
