@@ -16,7 +16,7 @@ git() {
     -c user.email=ada@example.org -c init.defaultBranch=main "$@"
 }
 
-# Makes a repository for klaus.
+# Makes a repository for klaus. An import lists the working directory, which must not change.
 make_project() {
   cd "$BATS_TEST_TMPDIR" || return
   git init --quiet work
@@ -25,8 +25,14 @@ make_project() {
   git -C work add .
   git -C work commit --quiet --message="The first one"
   git clone --quiet --bare work project.git
-  export KLAUS_REPOS=$BATS_TEST_TMPDIR/project.git KLAUS_SITE_NAME="A site" KLAUS_USE_SMARTHTTP=1 \
+  export KLAUS_REPOS=$PWD/project.git KLAUS_SITE_NAME="A site" KLAUS_USE_SMARTHTTP=1 \
     KLAUS_UNAUTHENTICATED_PUSH=1
+}
+
+serve_klaus() {
+  mkdir "$BATS_TEST_TMPDIR/empty"
+  cd "$BATS_TEST_TMPDIR/empty" && serve_persistently klaus.contrib.wsgi:application &&
+    cd .. || return
 }
 
 # The control: git can clone from this klaus when wsgiref serves it.
@@ -48,7 +54,7 @@ with make_server("127.0.0.1", 0, application) as server:
 
 @test "klaus shows a repository" {
   make_project
-  serve_persistently klaus.contrib.wsgi:application
+  serve_klaus
   contains "$(http / --location)" "A site"
   contains "$(http /project/ --location)" "The first one"
   contains "$(http /project/raw/main/README.md --location)" "# A heading"
@@ -57,7 +63,7 @@ with make_server("127.0.0.1", 0, application) as server:
 
 @test "klaus serves git clone and git push" {
   make_project
-  serve_persistently klaus.contrib.wsgi:application
+  serve_klaus
   if ! git clone --quiet "$ORIGIN/project" copy && ! can_be_cloned_elsewhere; then
     skip "impossible: this klaus serves no git clone, in wsgiref neither"
   fi
@@ -166,15 +172,16 @@ radicale() {
 
 # graphite_python STATEMENT...: runs Python with Graphite's settings.
 graphite_python() {
-  PYTHONPATH=$BATS_TEST_TMPDIR DJANGO_SETTINGS_MODULE=graphite.settings \
+  PYTHONPATH=$BATS_TEST_TMPDIR/settings DJANGO_SETTINGS_MODULE=graphite.settings \
     /usr/bin/python3 -W ignore -c "$(printf '%s\n' "$@")"
 }
 
 @test "Graphite finds metrics, renders numbers and a picture, and keeps dashboards" {
   local now
+  export MAY_IMPORT=1 # it looks at its own log when it is imported
   printf -v now '%(%s)T'
-  mkdir "$BATS_TEST_TMPDIR/whisper" "$BATS_TEST_TMPDIR/logs"
-  cat >"$BATS_TEST_TMPDIR/settings_of_graphite.py" <<END
+  mkdir "$BATS_TEST_TMPDIR"/{whisper,logs,settings}
+  cat >"$BATS_TEST_TMPDIR/settings/settings_of_graphite.py" <<END
 SECRET_KEY = "for tests only"
 ALLOWED_HOSTS = ["*"]
 TIME_ZONE = "UTC"
@@ -195,7 +202,7 @@ END
     "whisper.create(file, [(60, 1440)])" \
     "whisper.update_many(file, [($now - 60 * n, 20 + n) for n in range(10)])"
 
-  serve_persistently --python-path="$BATS_TEST_TMPDIR" graphite.wsgi:application
+  serve_persistently --python-path="$BATS_TEST_TMPDIR/settings" graphite.wsgi:application
   equal "$(http "/metrics/find?query=house.*" | json '[each["text"] for each in it]')" "['warmth']"
   equal "$(http "/render?target=maxSeries(house.*)&from=-20min&format=json" |
     json 'sorted(y for y, _ in it[0]["datapoints"] if y is not None)[-2:]')" "[28.0, 29.0]"

@@ -450,9 +450,10 @@ jobs_of() {
     suite=$(basename "$suite" .bats)
     grep -qE "^bats-[^/]+/$suite\$" <<<"$output"
   done
-  equal "$(grep -c '/10-activation$' <<<"$output")" 9
+  equal "$(grep -c '/10-activation$' <<<"$output")" 11
   equal "$(grep '/20-request$' <<<"$output" | sort | tr '\n' ' ')" "bats-accept-unix-sanitized/20-\
-request bats-accept-unix/20-request bats-server-tcp/20-request "
+request bats-accept-unix/20-request bats-server-tcp/20-request bats-thaw-accept-unix/20-\
+request bats-thaw-inetd-tcp/20-request "
 }
 
 @test "the jobs of integration run on request only" {
@@ -460,8 +461,9 @@ request bats-accept-unix/20-request bats-server-tcp/20-request "
   jobs_of integration
   integration=$output
   equal "$(cut -d/ -f1 <<<"$integration" | sort -u)" \
-    "$(printf 'bats-%s\n' accept-tcp6 analyzer applications-{accept,server} bench deb{,-clean} \
-      floods fronts listener-unix rpm scale server-unix)"
+    "$(printf 'bats-%s\n' accept-tcp6 analyzer applications-{accept,server,thaw} bench \
+      deb{,-clean} floods fronts libraries listener-unix rpm scale server-unix \
+      thaw-{accept-unix,inetd-tcp})"
   jobs_of
   contains "$output" "bats-once/"
   contains "$output" "fuzz-request"
