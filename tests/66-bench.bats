@@ -8,15 +8,17 @@
 load helpers
 
 APPS_MEASURED=(hello Flask Django)
-SERVERS=("wsgi-once, connection" "wsgi-once, server" gunicorn uWSGI mod_wsgi CGI)
+SERVERS=("wsgi-once, connection" "wsgi-once, image" "wsgi-once, server" gunicorn uWSGI mod_wsgi CGI)
 FIGURES=("cold CPU" "cold wall" "warm CPU" "warm p50" "warm p99" "warm rate" "warm memory"
   "idle memory" "idle processes" "idle wakeups")
 declare -gA PANELS=([cold]=2 [warm]=4 [idle]=2)
 
 setup_file() {
   export BUILD=$BATS_FILE_TMPDIR
-  ln -s "$(realpath "$PROGRAM")" "$BUILD/wsgi-once"
+  ln -s "$(realpath "$PROGRAM")" "$BUILD/wsgi-once" # it finds its library beside the target
   "$TESTS/bench/compare" 1 3>&- 4>&-
+  ln -s "$(realpath "${PROGRAM%/*}")/"{image-check,wsgi-once.so} "$BUILD"
+  "$TESTS/bench/cold" 2 hello
   "$TESTS/bench/report"
 }
 
@@ -35,7 +37,7 @@ cells() {
 # Figures that must be 0: wsgi-once when idle, and its memory with connection activation.
 must_be_zero() { # server, figure
   case $1/$2 in
-    wsgi-once*/idle* | *connection/"warm memory") return 0 ;;
+    wsgi-once*/idle* | *connection/"warm memory" | *image/"warm memory") return 0 ;;
     *) return 1 ;;
   esac
 }
@@ -80,6 +82,13 @@ must_be_zero() { # server, figure
   done
   run -0 tr -s ' \n' ' ' <"$BUILD/bench/report.md"
   [[ $output =~ machine\ with\ [0-9]+\ processor.*\;\ wsgi-once\ [0-9.]+,\ Python\ 3\. ]]
+}
+
+@test "the report compares one process, imported and from an image, with an import" {
+  run -0 sed -n '/^## Cold: one process/,/^## /p' "$BUILD/bench/report.md"
+  local ratio='[0-9.]+ \([0-9.]+–[0-9.]+\)'
+  grep -qE "^\| hello( \| $ratio){5} \|$" <<<"$output"
+  grep -qxF "| hello | 1.15 | - | 0.3 | - | 0.25 |" <<<"$output"
 }
 
 # points FILE: prints the number of points in a plot, and fails if it is not well-formed.

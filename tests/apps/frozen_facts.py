@@ -1,7 +1,9 @@
 """Shows what a process that starts from an image might get wrong. Registers handlers at import."""
 
+import ctypes
 import os
 import random
+import secrets
 import signal
 import ssl
 import subprocess
@@ -13,7 +15,15 @@ import uuid
 os.environ["SET_AT_IMPORT"] = "yes"
 os.umask(0o027)
 generator = random.Random()
-random.random(), ssl.RAND_bytes(8), tempfile.mktemp(), uuid.uuid4()
+libc = ctypes.CDLL(None)
+
+
+def arc4random():
+    """In C, since glibc 2.36. Since 2.41, it computes in memory that a fork must wipe."""
+    return (libc.arc4random() << 32) + libc.arc4random() if hasattr(libc, "arc4random") else None
+
+
+random.random(), ssl.RAND_bytes(8), tempfile.mktemp(), uuid.uuid4(), arc4random()
 in_hook = {}
 os.register_at_fork(
     after_in_child=lambda: in_hook.update(os.environ, mask=signal.pthread_sigmask(0, []))
@@ -69,6 +79,8 @@ def randomness():
     yield "uuid", uuid.uuid4()
     yield "urandom", os.urandom(8).hex()
     yield "tempfile", tempfile.mktemp()
+    yield "secrets", secrets.token_hex(8)
+    yield "arc4random", arc4random() or secrets.token_hex(8)
 
 
 def app(environ, start_response):

@@ -207,7 +207,8 @@ def spawn(command, environment, handed_over=None, log=None, directory=None):
     if pid:
         return pid
     try:
-        os.setpgid(0, 0)
+        os.setsid()  # a service has no terminal
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         for number in signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGHUP:
             signal.signal(number, signal.SIG_DFL)
@@ -261,6 +262,7 @@ class Server:
     """One server of one app. In its command and its files, {words} are replaced when it starts."""
 
     is_connection = False
+    image = None  # where wsgi-once keeps its image
     is_once = False
     is_fresh = False  # a new process for each request
     counts_children = True  # it reaps them, so that their CPU time is known
@@ -286,6 +288,11 @@ class Server:
 
     def filled(self):
         return [self.fill(word) for word in self.command]
+
+    def filled_program(self):
+        """With connection activation, the command without what accepts. It has an image of its
+        own, because its environment is another one."""
+        return [self.fill(word).replace(".image", ".cold-image") for word in self.program]
 
     def start(self, idle="0"):
         """Starts the server, and waits until it is idle. Returns the seconds until its first
@@ -386,12 +393,20 @@ def once(app, name, scratch, *options):
     return Server(app, name, command, scratch, is_once=True, is_fresh=True)
 
 
-def once_each(app, name, scratch):
+def once_each(app, name, scratch, *options):
     """wsgi-once with a process for each connection. systemd-socket-activate accepts in place of
     systemd, and clears the environment."""
-    command = ["systemd-socket-activate", "--accept", "--listen=127.0.0.1:{port}", PROGRAM,
-               "--python-path={apps}", "{module}:{callable}"]
-    return Server(app, name, command, scratch, is_connection=True)
+    program = [PROGRAM, "--python-path={apps}", *options, "{module}:{callable}"]
+    command = ["systemd-socket-activate", "--accept", "--listen=127.0.0.1:{port}", *program]
+    return Server(app, name, command, scratch, is_connection=True, program=program)
+
+
+def once_thawed(app, name, scratch):
+    """The same with an image of the app, which is warm. The first request makes the image."""
+    image = f"{scratch}/{app.module}.image"
+    server = once_each(app, name, scratch, "--image={image}", "--warm-up=/")
+    server.words["image"] = server.image = image
+    return server
 
 
 def gunicorn(app, name, scratch, *options, is_fresh=False):
