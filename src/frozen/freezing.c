@@ -269,10 +269,9 @@ static int import(struct frozen *frozen)
     if (status != 0)
         return status;
     frozen->before = variables_new();
-    if (!frozen->before || obstacles_init(&obstacles) < 0) {
-        log_line(LOG_ERR, "cannot freeze the application: %m");
-        return EX_OSERR;
-    }
+    int r = frozen->before ? obstacles_init(&obstacles) : -ENOMEM;
+    if (r < 0)
+        return report_for_now(strerror(-r));
     status = import_for_image(&frozen->worker);
     if (status != 0)
         return status;

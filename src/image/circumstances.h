@@ -19,8 +19,8 @@ const char *circumstances_next_option(char *const **arguments);
 
 /* The facts: working directory, user, groups and capabilities, umask, resource limits, host and
  * kernel, number of processors and their features, ignored and blocked signals, and which standard
- * streams are terminals. Signals
- * have to be as main() has found or set them, and the streams those of serving. */
+ * streams are terminals. Signals have to be as main() has found or set them, and the streams those
+ * of serving. */
 enum { CIRCUMSTANCES_FACTS = 10, CIRCUMSTANCES_FACT_SIZE = 4096 + 64 };
 
 /* Writes the fact of this process with the number, as a string "NAME=VALUE", where NAME is for

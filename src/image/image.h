@@ -24,7 +24,7 @@ struct image {
 };
 
 /* Opens the file. It must belong to this user or to root, must not be writable by others, and must
- * be valid (image_validate). Returns 0; or IMAGE_MISSING or -1 with
- * *ret_problem, and *ret is as if image_done had been called. */
+ * be valid (image_validate). Returns 0; or IMAGE_MISSING or -1 with *ret_problem, and *ret is as if
+ * image_done had been called. */
 int image_open(const char *path, struct image *ret, struct problem *ret_problem);
 void image_done(struct image *image);

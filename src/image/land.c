@@ -1,5 +1,7 @@
 #include "image/land.h"
 
+#include "image/process.h"
+
 #include <errno.h>
 
 #if IMAGE_SUPPORTED
@@ -9,7 +11,6 @@
 #    include <sys/mman.h>
 #    include <sys/syscall.h>
 
-#    define RSEQ_SIGNATURE 0x53053053 /* of glibc on x86 */
 #    define RSEQ_UNREGISTER 1
 #    define RSEQ_CPU_ID_OFFSET 4
 #    define RSEQ_REGISTRATION_FAILED (-2)
@@ -72,7 +73,7 @@ ALONE long call(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uin
 
 ALONE long set_rseq(uint64_t address, uint64_t size, int flags)
 {
-    return call(SYS_rseq, address, size, (uint64_t)flags, RSEQ_SIGNATURE, 0);
+    return call(SYS_rseq, address, size, (uint64_t)flags, PROCESS_RSEQ_SIGNATURE, 0);
 }
 
 ALONE long set_layout(const struct prctl_mm_map *layout)

@@ -21,9 +21,9 @@ struct obstacles {
 int obstacles_init(struct obstacles *ret);
 void obstacles_done(struct obstacles *before);
 
-/* Call it after the import, in the process that has imported: finds child processes,
- * descriptors and attributes. Descriptors that were open before are the caller's. Returns 0; or 1
- * with *ret_problem, which names an obstacle and says what would help. */
+/* Call it after the import, in the process that has imported: finds child processes, descriptors
+ * and attributes. Descriptors that were open before are the caller's. Returns 0; or 1 with
+ * *ret_problem, which names an obstacle and says what would help. */
 int obstacles_find(const struct obstacles *before, struct problem *ret_problem);
 
 /* Call it just before the fork of the process that will be frozen: then threads are counted that

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #define RSEQ_SIZE 32
-#define RSEQ_SIGNATURE 0x53053053
 
 long process_read(const char *path, char *buffer, size_t size)
 {
@@ -110,7 +109,7 @@ extern const unsigned __rseq_size __attribute__((weak));
  * again with EBUSY, and with another size with EINVAL. */
 static bool is_registered(uint64_t address)
 {
-    return syscall(SYS_rseq, address, RSEQ_SIZE, 0, RSEQ_SIGNATURE) < 0 && errno == EBUSY;
+    return syscall(SYS_rseq, address, RSEQ_SIZE, 0, PROCESS_RSEQ_SIGNATURE) < 0 && errno == EBUSY;
 }
 
 int process_find_rseq(uint64_t *ret_address, uint64_t *ret_size)

@@ -21,6 +21,8 @@ int64_t process_boot_time(void);
  * exe_fd, which become NULL, 0 and -1. Returns 0 or -errno. */
 int process_read_layout(struct prctl_mm_map *ret);
 
+#define PROCESS_RSEQ_SIGNATURE 0x53053053 /* of glibc on x86 */
+
 /* The restartable sequences of this thread that the C library has registered. *ret_address is 0 if
  * there are none. Returns 0, or -ENOTSUP if they have another size than this program knows. */
 int process_find_rseq(uint64_t *ret_address, uint64_t *ret_size);

@@ -8,8 +8,8 @@
 
 enum { MAX_IMPORTS = 3, IMPORT_CHANGED_FILES = 2 };
 
-/* Returns 0, IMPORT_CHANGED_FILES with a problem if the import has changed what it
- * depends on, or -errno. */
+/* Returns 0, IMPORT_CHANGED_FILES with a problem if the import has changed what it depends on, or
+ * -errno. */
 static int check_stable(
     const struct survey_task *task, struct survey *survey, struct problem *ret_problem)
 {

@@ -293,16 +293,6 @@ static struct slice finish(struct recorder *recorder)
     return record;
 }
 
-static void expect_text(const struct problem *problem, const char *text)
-{
-    char expected[PATH_MAX];
-    size_t before = strcspn(text, "@");
-
-    snprintf(expected, sizeof(expected), "%.*s%s%s", (int)before, text, text[before] ? top : "",
-        text[before] ? text + before + 1 : "");
-    unit_same_slice("problem", slice_of(problem->text), slice_of(expected));
-}
-
 static void test_file_change(const struct file_change *change)
 {
     struct problem problem = {{0}};
@@ -318,7 +308,7 @@ static void test_file_change(const struct file_change *change)
     int r = dependencies_check(record, no_strings, no_strings, &problem);
     unit_same_int("after", r, change->text != NULL);
     if (change->text)
-        expect_text(&problem, change->text);
+        unit_same_problem(&problem, change->text, top);
     recorder_done(&recorder);
 }
 
@@ -344,7 +334,7 @@ static void test_paths_only(void)
     unit_same_int("working directory", check_paths_after(change_directory, &problem), 0);
     unit_same_int("umask", check_paths_after(change_umask, &problem), 0);
     unit_same_int("content", check_paths_after(change_content, &problem), 1);
-    expect_text(&problem, "@/settings.py has changed");
+    unit_same_problem(&problem, "@/settings.py has changed", top);
 }
 
 static void name_module(char name[64], int number)
@@ -467,7 +457,7 @@ static void test_starts(void)
         int r = dependencies_check(record, start->arguments, start->variables, &problem);
         unit_same_int("result", r, start->text != NULL);
         if (start->text)
-            expect_text(&problem, start->text);
+            unit_same_problem(&problem, start->text, top);
     }
     recorder_done(&recorder);
 }

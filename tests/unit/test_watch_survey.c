@@ -153,16 +153,6 @@ static const struct import {
         nothing, NULL},
 };
 
-static void expect_text(const struct problem *problem, const char *text)
-{
-    char expected[PATH_MAX];
-    size_t before = strcspn(text, "@");
-
-    snprintf(expected, sizeof(expected), "%.*s%s%s", (int)before, text, text[before] ? top : "",
-        text[before] ? text + before + 1 : "");
-    unit_same_slice("problem", slice_of(problem->text), slice_of(expected));
-}
-
 static void test_import(const struct import *import)
 {
     struct problem problem = {{0}};
@@ -175,7 +165,7 @@ static void test_import(const struct import *import)
         int r = dependencies_check(found.record, no_strings, variables, &problem);
         unit_same_int("check", r, import->text != NULL);
         if (r != 0 && import->text)
-            expect_text(&problem, import->text);
+            unit_same_problem(&problem, import->text, top);
     }
     if (!import->text)
         unit_ok(!problem.text[0] || strstr(problem.text, "after each import"), "%s", problem.text);

@@ -1,9 +1,11 @@
 #include "unit.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -128,6 +130,16 @@ bool unit_same_slice(const char *what, struct slice actual, struct slice expecte
         putchar('\n');
     }
     return held;
+}
+
+bool unit_same_problem(const struct problem *problem, const char *text, const char *directory)
+{
+    char expected[sizeof(problem->text) + PATH_MAX];
+    size_t before = strcspn(text, "@");
+
+    snprintf(expected, sizeof(expected), "%.*s%s%s", (int)before, text,
+        text[before] ? directory : "", text[before] ? text + before + 1 : "");
+    return unit_same_slice("problem", slice_of(problem->text), slice_of(expected));
 }
 
 int unit_done(void)

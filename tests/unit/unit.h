@@ -6,6 +6,7 @@
  * passed. A failed check is printed before it, with the expected and the actual value.
  */
 
+#include "base/problem.h"
 #include "base/slice.h"
 
 #include <stdbool.h>
@@ -24,6 +25,9 @@ bool unit_same_int(const char *what, long long actual, long long expected);
 bool unit_same_number(const char *what, uint64_t actual, uint64_t expected);
 /* Passes if the bytes are equal and both slices are absent (no data) or neither is. */
 bool unit_same_slice(const char *what, struct slice actual, struct slice expected);
+
+/* Passes if this is the text of the problem. The first "@" in it stands for the directory. */
+bool unit_same_problem(const struct problem *problem, const char *text, const char *directory);
 
 /* Ends the last point and prints the plan. Returns the exit status of the test program. */
 int unit_done(void);
