@@ -294,6 +294,13 @@ except BlockingIOError:
     pass'
 }
 
+# continue_journal: continues it. Returns when it has received everything: until then, records of
+# later tests could still be written as text.
+continue_journal() {
+  inside systemctl kill --signal=CONT systemd-journald
+  inside journalctl --sync
+}
+
 @test "a server keeps serving when the journal is stuck" {
   unit "--idle-timeout=1h --max-workers=16 --spare=16 misbehaves:app"
   http /well
@@ -301,7 +308,7 @@ except BlockingIOError:
   # The test must not end before the journal continues.
   seq 16 | run xargs -P16 -I{} curl --silent --unix-socket "$ADDRESS" http://localhost/exits
   run http /well
-  inside systemctl kill --signal=CONT systemd-journald
+  continue_journal
   equal "$status" 0
   # The records were written as text.
   eventually has_logged "GET /exits: worker"
@@ -313,7 +320,7 @@ except BlockingIOError:
   http /well
   stop_journal
   run http /raises_among_signals
-  inside systemctl kill --signal=CONT systemd-journald
+  continue_journal
   equal "$status" 0
 }
 
